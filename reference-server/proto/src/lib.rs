@@ -1,0 +1,1 @@
+//! Model configuration messages with Triton's public names and field numbers.

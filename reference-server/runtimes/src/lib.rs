@@ -1,0 +1,1 @@
+//! Catalogue of framework runtimes: install, locate, describe.

@@ -1,0 +1,1 @@
+//! CPU kernels of the sample ops: one source of the maths for every framework.

@@ -1,0 +1,1 @@
+//! Sample op library for ONNX Runtime, written against its C interface.

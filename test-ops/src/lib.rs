@@ -1,0 +1,1 @@
+//! Sample op libraries and their models: sources, reference maths, builder.
