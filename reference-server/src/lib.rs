@@ -1,1 +1,10 @@
 //! Reference inference server for custom operators: KServe v2 over isolated worker processes.
+//!
+//! The *front* process speaks HTTP, schedules and supervises; it never maps framework or
+//! op-library code. *Workers* are the same executable started with a hidden sub-command: each
+//! hosts one runtime and one set of op libraries. The two meet in [`ipc`].
+
+pub mod configuration;
+pub mod ipc;
+pub mod protocol;
+pub mod worker;

@@ -1,0 +1,166 @@
+//! What a framework has to offer to be hosted by a worker. Every framework has the same shape.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::DataType;
+
+/// A framework runtime mapped into this worker, with the models it serves.
+///
+/// All methods are called from the worker's control thread, one at a time.
+pub trait Backend {
+    /// Loads one version of a model with its op libraries and prepares its instances.
+    ///
+    /// Op libraries that are loaded already (same path, same content) are used again.
+    ///
+    /// # Errors
+    /// A [`LoadError`] that names the file at fault; whatever had been loaded for this model is
+    /// released again.
+    fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError>;
+
+    /// Releases what [`load_model`](Self::load_model) took for the model `key`. The caller has
+    /// dropped the model's instances before. Op libraries that no other model uses are closed.
+    ///
+    /// Returns the op libraries that were closed and yet are still mapped, with the reason as far
+    /// as it can be told (`dlclose` returning 0 does not mean unloaded).
+    fn unload_model(&mut self, key: u64) -> Vec<StillMapped>;
+}
+
+/// Everything a backend needs to know to load one version of a model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModelSpecification {
+    /// The front's key for this load, unique in the life of a worker.
+    pub key: u64,
+    /// Model name, for messages.
+    pub name: String,
+    /// Model version, for messages.
+    pub version: i64,
+    /// The model file.
+    pub file: PathBuf,
+    /// Op libraries in the order in which they are registered; resolved, absolute paths.
+    pub op_libraries: Vec<PathBuf>,
+    /// Number of instances that execute at the same time; at least 1.
+    pub instances: u32,
+    /// `parameters` of the model configuration, by key.
+    pub parameters: std::collections::BTreeMap<String, String>,
+}
+
+/// One tensor of a model's signature, as the model itself reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorSignature {
+    /// Tensor name.
+    pub name: String,
+    /// Element type.
+    pub data_type: DataType,
+    /// Dimensions, the batch dimension included; -1 where the model leaves one open.
+    pub dims: Vec<i64>,
+}
+
+/// One op that a library registered.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RegisteredOp {
+    /// Domain (ONNX Runtime) or namespace of the op.
+    pub domain: String,
+    /// Name of the op.
+    pub name: String,
+}
+
+/// What one op library did when it was loaded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LibraryReport {
+    /// The file that was loaded.
+    pub path: PathBuf,
+    /// The ops it registered, in the order of registration.
+    pub ops: Vec<RegisteredOp>,
+    /// The highest API level it asked the runtime for, where the framework has such levels.
+    pub api_level: Option<u32>,
+}
+
+/// An op library that was closed and is still in the worker's memory map.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StillMapped {
+    /// The file.
+    pub path: PathBuf,
+    /// Why, as far as it can be told.
+    pub reason: String,
+}
+
+/// A model that is ready to execute.
+pub struct LoadedModel {
+    /// Inputs in the model's own order.
+    pub inputs: Vec<TensorSignature>,
+    /// Outputs in the model's own order.
+    pub outputs: Vec<TensorSignature>,
+    /// As many as the specification asked for.
+    pub instances: Vec<Box<dyn Instance>>,
+    /// What its op libraries registered, in the order of the specification.
+    pub libraries: Vec<LibraryReport>,
+}
+
+/// One execution context of a model. It is moved to a thread of its own and used from there.
+pub trait Instance: Send {
+    /// Executes the model once.
+    ///
+    /// `inputs` are tensors in shared memory, used in place. `outputs` are the indices (into
+    /// [`LoadedModel::outputs`]) that are wanted, ascending. For each wanted output the instance
+    /// takes memory from `sink` and writes the tensor there: before the run where the output's
+    /// size is known then, so that the framework writes in place.
+    ///
+    /// # Errors
+    /// The framework's own message.
+    fn execute<'a>(
+        &mut self,
+        inputs: &[InputTensor<'a>],
+        outputs: &[u32],
+        sink: &mut dyn OutputSink<'a>,
+    ) -> Result<(), ExecutionError>;
+}
+
+/// One input tensor in shared memory.
+#[derive(Clone, Copy, Debug)]
+pub struct InputTensor<'a> {
+    /// Index into [`LoadedModel::inputs`].
+    pub input: u32,
+    /// Element type.
+    pub data_type: DataType,
+    /// Dimensions, all known.
+    pub dims: &'a [i64],
+    /// Row-major little-endian elements, 64-byte aligned; `BYTES` as 4-byte length-prefixed
+    /// elements. Its length fits type and dimensions (checked by the caller).
+    pub data: &'a [u8],
+}
+
+/// Where an instance puts its outputs.
+pub trait OutputSink<'a> {
+    /// Takes memory for output number `output` (index into [`LoadedModel::outputs`]).
+    ///
+    /// `byte_length` is the size of the tensor; for `BYTES` that of the length-prefixed form.
+    /// The memory is 64-byte aligned and not initialised to anything in particular. Taking the
+    /// same output twice in one execution replaces the first.
+    ///
+    /// # Errors
+    /// Shared memory is exhausted.
+    fn allocate(
+        &mut self,
+        output: u32,
+        data_type: DataType,
+        dims: &[i64],
+        byte_length: usize,
+    ) -> Result<&'a mut [u8], ExecutionError>;
+}
+
+/// Why a model could not be loaded. The text completes "failed to load the model: …".
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct LoadError {
+    /// What was attempted, on which file, why it failed and what to do.
+    pub message: String,
+    /// The ops the model needs that nobody registered, where that is the reason.
+    pub missing_ops: Vec<RegisteredOp>,
+}
+
+/// Why an execution failed; the framework's message.
+#[derive(Clone, Debug, Serialize, Deserialize, thiserror::Error)]
+#[error("{0}")]
+pub struct ExecutionError(pub String);

@@ -1,0 +1,9 @@
+//! The worker process: one runtime, one set of op libraries, the models that use them.
+//!
+//! Whatever an op library does wrong happens here, where it can be observed and where it takes
+//! nothing else along. The [`recorder`] notes what the worker is about to do in memory that the
+//! front can read after the worker's death.
+
+pub mod backend;
+pub mod onnxruntime;
+pub mod recorder;
