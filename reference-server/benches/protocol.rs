@@ -1,0 +1,3 @@
+//! Codec costs of a small request: what the front spends before and after the worker.
+
+fn main() {}

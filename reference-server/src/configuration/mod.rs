@@ -1,0 +1,1 @@
+//! Model configuration: parsed, validated, completed by what the model itself reports.
