@@ -1,1 +1,23 @@
 //! Suites of cases for op libraries: arrangements, expectations, how a case is run and judged.
+//!
+//! A [`Case`] is data: what is put where, what is done to the server, and what is expected of it
+//! by profile, isolation and runtime version. `cases` selects them, `run` executes them, each
+//! against a server process of its own, and tells what happens as a stream of [`Event`]s. What
+//! was seen of one case is a [`CaseResult`].
+//!
+//! The server is a separate process that is spoken to over its public interfaces only: command
+//! line, HTTP, signals, and what `/proc` tells about it.
+
+pub mod arrangement;
+mod case;
+mod event;
+mod expectation;
+mod observation;
+pub mod onnxruntime;
+mod options;
+
+pub use case::{Case, Framework, LoadingPath, Need, Selection, Suite, UnknownName};
+pub use event::Event;
+pub use expectation::{Condition, Expectation, Isolation, Profile};
+pub use observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
+pub use options::{Cancellation, RunOptions};

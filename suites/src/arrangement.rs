@@ -1,0 +1,216 @@
+//! What is put where for a case, how the server is launched, and what is done to it.
+//!
+//! All of it is data: names and recipes, no files and no processes. The experiment turns it into
+//! files in a folder of its own and into requests to a server of its own.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::onnxruntime::{Graph, Recipe};
+
+/// Everything that a case arranges.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Arrangement {
+    /// Op libraries and what takes their place.
+    pub libraries: Vec<LibraryFile>,
+    /// Models in the model repository.
+    pub models: Vec<ModelFolder>,
+    /// How the server is launched.
+    pub launch: Launch,
+    /// What is done, in order. The first step that does not succeed ends them and is the
+    /// observation; where all succeed, the outcome is `served`.
+    pub steps: Vec<Step>,
+    /// What must succeed after the observation, whatever it was; a failure is a departure from
+    /// the expectation.
+    pub afterwards: Vec<Step>,
+}
+
+/// One file that is, or stands for, an op library.
+#[derive(Clone, Debug, Serialize)]
+pub struct LibraryFile {
+    /// How models and steps refer to it.
+    pub name: &'static str,
+    /// What is in the file.
+    pub recipe: Recipe,
+    /// Where it lies.
+    pub place: Place,
+}
+
+/// Where a library lies. The folders of a case are `models` (the model repository), `libraries`
+/// (allowed with `--op-library-root`) and `elsewhere` (not allowed).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// In `libraries`.
+    Root,
+    /// In the folder of this model.
+    ModelFolder(&'static str),
+    /// In the folder of version 1 of this model.
+    VersionFolder(&'static str),
+    /// In `elsewhere`, which is under no allowed root.
+    Elsewhere,
+    /// In `elsewhere`, with a symbolic link of the same name in `libraries` that points to it.
+    LinkedFromRoot,
+}
+
+/// How a model's configuration spells the path of a library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spelling {
+    /// The absolute path of the file; of the link, where the library is linked.
+    Absolute,
+    /// The bare file name.
+    FileName,
+    /// Relative to the case's folder, which the server is started in.
+    FromWorkingDirectory,
+    /// An absolute path that begins in an allowed root and leaves it through `..`.
+    ThroughParent,
+}
+
+/// One model in the model repository, with one version.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelFolder {
+    /// Its name; models that are numbered by `copies` get the number appended.
+    pub name: &'static str,
+    /// How many such models there are; 1 for a single one, which is not numbered.
+    pub copies: usize,
+    /// What it computes.
+    pub graph: Graph,
+    /// The op libraries its configuration names, in order.
+    pub libraries: Vec<(&'static str, Spelling)>,
+    /// `parameters` of its configuration.
+    pub parameters: Vec<(&'static str, String)>,
+}
+
+impl ModelFolder {
+    /// The names of all its copies.
+    pub fn names(&self) -> Vec<String> {
+        match self.copies {
+            1 => vec![self.name.to_owned()],
+            copies => (0..copies)
+                .map(|number| format!("{}-{number:02}", self.name))
+                .collect(),
+        }
+    }
+}
+
+/// The server's model control mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControlMode {
+    /// All models are loaded at start.
+    None,
+    /// All models are loaded at start, and the repository is looked at again and again.
+    Poll,
+    /// Models are loaded and unloaded by request.
+    #[default]
+    Explicit,
+}
+
+impl ControlMode {
+    /// The value of `--model-control-mode`.
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Poll => "poll",
+            Self::Explicit => "explicit",
+        }
+    }
+}
+
+/// How the server is launched.
+#[derive(Clone, Debug, Serialize)]
+pub struct Launch {
+    /// `--model-control-mode`.
+    pub control_mode: ControlMode,
+    /// `--load-model`, for each.
+    pub load_models: Vec<&'static str>,
+    /// Further runtimes, beside the one that the run is made with.
+    pub more_runtimes: Vec<String>,
+    /// The runtime that takes the place of the run's own as the default.
+    pub default_runtime: Option<String>,
+    /// `--runtime-select strict`.
+    pub strict_runtime: bool,
+    /// `--exit-on-error`.
+    pub exit_on_error: bool,
+    /// The server is waited for until it is ready; otherwise only until it is live.
+    pub becomes_ready: bool,
+    /// `--load-timeout`.
+    pub load_timeout: Duration,
+    /// `--execution-timeout`.
+    pub execution_timeout: Duration,
+}
+
+impl Default for Launch {
+    fn default() -> Self {
+        Self {
+            control_mode: ControlMode::Explicit,
+            load_models: Vec::new(),
+            more_runtimes: Vec::new(),
+            default_runtime: None,
+            strict_runtime: false,
+            exit_on_error: true,
+            becomes_ready: true,
+            load_timeout: Duration::from_secs(60),
+            execution_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// One thing that is done to the server, or looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Loads a model by request (all copies at once, where it has several).
+    Load(&'static str),
+    /// Unloads a model by request and waits until the index no longer has it ready.
+    Unload(&'static str),
+    /// Waits until the index tells that the model is ready, or why it is not.
+    AwaitLoaded(&'static str),
+    /// Runs the model and compares all outputs with the reference maths.
+    Compute(&'static str),
+    /// Runs the model until it answers with right values: a worker may be restarting.
+    AwaitAnswer(&'static str),
+    /// Lets another thread run this model as fast as it can until the steps end, and waits for
+    /// its first answers. Each answer is compared with the reference maths.
+    StartTraffic(&'static str),
+    /// Waits until the traffic has had this many further answers.
+    AwaitTraffic(u64),
+    /// Puts another file in the place of a library: written beside it and renamed, as linkers do.
+    Replace {
+        /// The library.
+        library: &'static str,
+        /// What the new file is.
+        recipe: Recipe,
+    },
+    /// Makes the model compute something else: its model file is written anew.
+    ChangeGraph {
+        /// The model.
+        model: &'static str,
+        /// What it computes from now on.
+        graph: Graph,
+    },
+    /// Some process of the server has the library mapped.
+    IsMapped(&'static str),
+    /// No process of the server has the library mapped, within a short time.
+    IsUnmapped(&'static str),
+    /// The client is told, and the log says, that the library is still loaded.
+    LogSays(&'static str),
+    /// The index lists the model with this state.
+    HasState(&'static str, &'static str),
+    /// The front process is alive and answers `/v2/health/live`.
+    IsLive,
+    /// `/v2/health/ready` answers positively.
+    IsReady,
+    /// `/v2/health/ready` answers negatively.
+    IsNotReady,
+    /// These models are served by the same worker process.
+    ShareWorker(&'static str, &'static str),
+    /// The model's configuration tells that this runtime serves it.
+    RunsOn(&'static str, String),
+    /// Inference on the model is refused with status 404.
+    IsUnknownToInference(&'static str),
+    /// The server ends with status 0 on SIGTERM, within a short time.
+    Terminate,
+}

@@ -1,0 +1,168 @@
+//! What a case is, and how cases are selected.
+
+use std::fmt;
+use std::str::FromStr;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use crate::arrangement::Arrangement;
+use crate::expectation::{Expectation, Isolation, Profile};
+
+/// One experiment: an arrangement and what is expected of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Case {
+    /// `suite/framework/path/name`, unique.
+    pub id: String,
+    /// The suite it belongs to.
+    pub suite: Suite,
+    /// The framework whose op libraries it is about.
+    pub framework: Framework,
+    /// How the op library reaches the server.
+    pub path: LoadingPath,
+    /// One sentence: what is arranged and what should come of it.
+    pub description: String,
+    /// Files, launch and steps.
+    pub arrangement: Arrangement,
+    /// What is expected where; the first whose condition holds counts.
+    pub expectations: Vec<Expectation>,
+    /// What the machine must have for the case to run.
+    pub needs: Vec<Need>,
+}
+
+impl Case {
+    /// The last part of the id.
+    pub fn name(&self) -> &str {
+        self.id.rsplit('/').next().unwrap_or(&self.id)
+    }
+
+    /// What is expected of this case under `profile` and `isolation` with a framework of version
+    /// `runtime`. `None`: the case says nothing about this combination and is skipped there.
+    pub fn expectation(
+        &self,
+        profile: Profile,
+        isolation: Isolation,
+        runtime: &semver::Version,
+    ) -> Option<&Expectation> {
+        self.expectations
+            .iter()
+            .find(|expectation| expectation.when.holds(profile, isolation, runtime))
+    }
+}
+
+/// Defines an enum whose values have the names under which users and result files know them.
+macro_rules! named {
+    ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $value:ident = $text:literal),+ $(,)? }) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$inner])* #[serde(rename = $text)] $value,)+
+        }
+
+        impl $name {
+            /// All values, in the order in which they are shown.
+            pub const ALL: &'static [Self] = &[$(Self::$value),+];
+
+            /// The name under which users and result files know it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$value => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = $crate::UnknownName;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|value| value.name() == text).ok_or_else(|| {
+                    $crate::UnknownName {
+                        kind: stringify!($name),
+                        text: text.to_owned(),
+                        known: Self::ALL.iter().map(|value| value.name()).collect(),
+                    }
+                })
+            }
+        }
+    };
+}
+pub(crate) use named;
+
+/// A name that stands for nothing here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} '{text}' is not known; known are {}", known.join(", "))]
+pub struct UnknownName {
+    /// What the name was taken for.
+    pub kind: &'static str,
+    /// The name.
+    pub text: String,
+    /// The names that are known.
+    pub known: Vec<&'static str>,
+}
+
+named! {
+    /// A group of cases that asks one question.
+    Suite {
+        /// Does the op library load, compute and unload, and if not, who suffers and who is told?
+        LoadTime = "load-time",
+    }
+}
+
+named! {
+    /// A framework that hosts custom ops.
+    Framework {
+        /// ONNX Runtime.
+        OnnxRuntime = "onnxruntime",
+    }
+}
+
+named! {
+    /// How an op library reaches a server.
+    LoadingPath {
+        /// `model_operations { op_library_filename }` in the model's configuration.
+        ModelConfig = "model-config",
+    }
+}
+
+/// What the machine must have for a case to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// This runtime is installed, beside the default one.
+    Runtime(String),
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Runtime(name) => write!(f, "runtime {name}"),
+        }
+    }
+}
+
+/// Which cases are wanted. Empty lists select everything.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Frameworks.
+    pub frameworks: Vec<Framework>,
+    /// Suites.
+    pub suites: Vec<Suite>,
+    /// A pattern that the id must match somewhere.
+    pub filter: Option<Regex>,
+}
+
+impl Selection {
+    /// Whether `case` is wanted.
+    pub fn selects(&self, case: &Case) -> bool {
+        (self.frameworks.is_empty() || self.frameworks.contains(&case.framework))
+            && (self.suites.is_empty() || self.suites.contains(&case.suite))
+            && self
+                .filter
+                .as_ref()
+                .is_none_or(|filter| filter.is_match(&case.id))
+    }
+}

@@ -1,0 +1,5 @@
+//! Cases about op libraries of ONNX Runtime.
+
+mod recipe;
+
+pub use recipe::{Element, Graph, Op, Recipe};
