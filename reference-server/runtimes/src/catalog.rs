@@ -1,0 +1,240 @@
+//! The catalogue: which runtimes can be installed.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Framework, RuntimeName, Version, WheelName};
+
+/// The runtimes that can be installed. The first of a framework is its default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalog {
+    #[serde(rename = "runtime", default)]
+    entries: Vec<CatalogEntry>,
+}
+
+/// One runtime that can be installed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogEntry {
+    /// Framework.
+    pub framework: Framework,
+    /// Version.
+    pub version: Version,
+    /// The library that a worker opens: one of the used files.
+    pub main: PathBuf,
+    /// The packages that hold the runtime; at least one.
+    #[serde(rename = "package")]
+    pub packages: Vec<Package>,
+}
+
+/// One pinned wheel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    /// Name under which pip finds it.
+    pub name: String,
+    /// Version under which pip finds it; may differ from the framework's.
+    pub version: String,
+    /// File name, a [`WheelName`].
+    pub file: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// The members of the wheel that are unpacked; relative paths.
+    #[serde(rename = "use")]
+    pub files: Vec<PathBuf>,
+}
+
+impl Catalog {
+    /// The catalogue that this build carries.
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<Catalog> = LazyLock::new(|| {
+            Catalog::parse(include_str!("../catalog.toml"))
+                .expect("the built-in catalogue is valid")
+        });
+        &BUILTIN
+    }
+
+    /// Reads a catalogue and checks every rule that [`install()`](crate::install()) relies on.
+    ///
+    /// # Errors
+    /// The text is not TOML of the right shape, or an entry breaks a rule.
+    pub fn parse(text: &str) -> Result<Self, CatalogError> {
+        let catalog: Self = toml::from_str(text).map_err(Box::new)?;
+        let mut names = BTreeSet::new();
+        for entry in &catalog.entries {
+            entry.check()?;
+            if !names.insert(entry.name()) {
+                return Err(entry.invalid("is listed twice"));
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// All entries, in the catalogue's order.
+    pub fn entries(&self) -> &[CatalogEntry] {
+        &self.entries
+    }
+
+    /// The entries of one framework, the default first.
+    pub fn of(&self, framework: Framework) -> impl Iterator<Item = &CatalogEntry> {
+        self.entries
+            .iter()
+            .filter(move |entry| entry.framework == framework)
+    }
+
+    /// The runtime that is installed where none was asked for.
+    pub fn default_of(&self, framework: Framework) -> Option<&CatalogEntry> {
+        self.of(framework).next()
+    }
+
+    /// The entry of that name.
+    pub fn get(&self, name: &RuntimeName) -> Option<&CatalogEntry> {
+        self.entries.iter().find(|entry| entry.name() == *name)
+    }
+}
+
+impl CatalogEntry {
+    /// Framework and version.
+    pub const fn name(&self) -> RuntimeName {
+        RuntimeName::new(self.framework, self.version)
+    }
+
+    /// Bytes that an installation downloads.
+    pub fn download_size(&self) -> u64 {
+        self.packages
+            .iter()
+            .fold(0, |sum, package| sum.saturating_add(package.size))
+    }
+
+    fn check(&self) -> Result<(), CatalogError> {
+        let inside = |path: &Path| {
+            path.components().count() > 0
+                && path
+                    .components()
+                    .all(|component| matches!(component, Component::Normal(_)))
+        };
+        let files = || self.packages.iter().flat_map(|package| &package.files);
+        if !files().any(|file| *file == self.main) {
+            return Err(self.invalid("`main` is not among the files that its packages use"));
+        }
+        if let Some(file) = files().find(|file| !inside(file)) {
+            return Err(self.invalid(format!(
+                "`use` holds '{}', which is not a plain relative path",
+                file.display()
+            )));
+        }
+        for package in &self.packages {
+            let wheel: WheelName = package
+                .file
+                .parse()
+                .map_err(|error| self.invalid(format!("{error}")))?;
+            if wheel.version != package.version {
+                return Err(self.invalid(format!(
+                    "package version {} differs from the one in '{}'",
+                    package.version, package.file
+                )));
+            }
+            let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            if package.sha256.len() != 64 || !package.sha256.bytes().all(digit) {
+                return Err(self.invalid(format!(
+                    "'{}' is not a SHA-256 of 64 lower-case hexadecimal digits",
+                    package.sha256
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn invalid(&self, reason: impl Into<String>) -> CatalogError {
+        CatalogError::Invalid {
+            name: self.name(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Why a text is no catalogue.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// Not TOML, or not of the right shape.
+    #[error("failed to read the runtime catalogue: {0}")]
+    Syntax(#[from] Box<toml::de::Error>),
+    /// An entry breaks a rule.
+    #[error("failed to use the runtime catalogue: {name} {reason}")]
+    Invalid {
+        /// The entry.
+        name: RuntimeName,
+        /// The rule, completing "the entry …".
+        reason: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_builtin_catalogue_lists_onnx_runtime_newest_first() {
+        let names: Vec<_> = Catalog::builtin()
+            .of(Framework::OnnxRuntime)
+            .map(|entry| entry.name().to_string())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "onnxruntime-1.32.0",
+                "onnxruntime-1.27.0",
+                "onnxruntime-1.20.1"
+            ]
+        );
+    }
+
+    #[test]
+    fn rules_are_enforced() {
+        let valid = include_str!("../catalog.toml");
+        for (from, to, reason) in [
+            (
+                "version = \"1.27.0\"\nmain",
+                "version = \"1.32.0\"\nmain",
+                "is listed twice",
+            ),
+            ("48b878", "48B878", "64 lower-case hexadecimal digits"),
+            (
+                "use = [\"onnxruntime/capi/libonnxruntime.so.1.20.1\"]",
+                "use = [\"onnxruntime/capi/libonnxruntime.so.1.20.1\", \"../escape\"]",
+                "plain relative path",
+            ),
+            (
+                "use = [\"onnxruntime/capi/libonnxruntime.so.1.20.1\"]",
+                "use = []",
+                "`main`",
+            ),
+            (
+                "1.32.0-cp314-cp314",
+                "1.32.0-cp314",
+                "not the file name of a wheel",
+            ),
+            ("size = 13331620", "length = 13331620", "unknown field"),
+        ] {
+            let broken = valid.replacen(from, to, 1);
+            assert_ne!(broken, valid, "{from}");
+            let message = Catalog::parse(&broken).unwrap_err().to_string();
+            assert!(message.contains(reason), "{message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_is_read_or_refused(text in "\\PC{0,200}") {
+            let _ = Catalog::parse(&text);
+        }
+    }
+}
