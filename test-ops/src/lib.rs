@@ -1,1 +1,32 @@
 //! Sample op libraries and their models: sources, reference maths, builder.
+//!
+//! - [`Op`], [`DataType`] name what is computed, [`Tensor`] carries the values.
+//! - [`mod@reference`] is the maths in `f64`, the one place every framework is judged by.
+//! - [`model`] generates ONNX models, [`repository`] writes them as a model repository.
+//! - [`library`] names every op library that a suite needs, broken ones included, and
+//!   [`builder`] builds them.
+//!
+//! Sources of the libraries stand beside this package: `kernels/` holds the vectorized maths,
+//! `onnxruntime/` the library for that framework. Another framework gets a folder beside it,
+//! a module under [`library`], and its model format beside [`model`].
+
+mod data_type;
+mod op;
+mod tensor;
+
+pub mod builder;
+pub mod library;
+pub mod model;
+pub mod reference;
+pub mod repository;
+
+pub use builder::{BuildError, Builder};
+pub use data_type::DataType;
+pub use library::onnxruntime::{Broken, Fault, Library, Sample};
+pub use model::{Model, ParameterSource, TensorSpec};
+pub use op::{Approximation, Op};
+pub use repository::{Configuration, DynamicBatching, ModelRepository};
+pub use tensor::{Mismatch, Tensor};
+
+/// The operator domain that the sample libraries register unless told otherwise.
+pub const DEFAULT_DOMAIN: &str = "custom.ops";

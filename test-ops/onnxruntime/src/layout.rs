@@ -1,0 +1,98 @@
+//! The configuration block: what one build of this library can be turned into afterwards.
+//!
+//! The block stands in a section of its own and is read when the library runs. A builder that
+//! writes another block into a copy of the file makes another library of it, without a compiler.
+//!
+//! | offset | size | content                                                     |
+//! |-------:|-----:|-------------------------------------------------------------|
+//! |      0 |   16 | [`MAGIC`]                                                   |
+//! |     16 |    1 | signature: added to each element of each result             |
+//! |     17 |    1 | operators: bit 0 BiasGelu, 1 RmsNorm, 2 Modulo, 3 SelectAbove |
+//! |     18 |    1 | fault: 0 none, else one of the `FAULT_` constants           |
+//! |     19 |    1 | length of the domain                                        |
+//! |     20 |    4 | API level, little endian                                    |
+//! |     24 |   64 | domain, UTF-8, zeros behind it                              |
+
+/// Name of the block's section.
+pub const SECTION: &str = ".op_library_configuration";
+/// First bytes of the block.
+pub const MAGIC: [u8; 16] = *b"op library conf\x01";
+/// Bytes of the block.
+pub const SIZE: usize = 88;
+
+const DOMAIN_CAPACITY: usize = 64;
+
+/// The block's content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Configuration {
+    /// Added to each element of each result.
+    pub signature: u8,
+    /// Operators that are registered, as [`op_bit`]s.
+    pub ops: u8,
+    /// What goes wrong; zero for nothing.
+    pub fault: u8,
+    /// Level of the C interface.
+    pub api_level: u32,
+    /// Operator domain.
+    pub domain: Domain,
+}
+
+/// A domain of at most 64 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Domain {
+    length: u8,
+    bytes: [u8; DOMAIN_CAPACITY],
+}
+
+impl Domain {
+    /// The domain `name`, where it fits.
+    pub const fn new(name: &str) -> Option<Domain> {
+        let name = name.as_bytes();
+        if name.len() > DOMAIN_CAPACITY {
+            return None;
+        }
+        let mut bytes = [0; DOMAIN_CAPACITY];
+        let mut index = 0;
+        while index < name.len() {
+            bytes[index] = name[index];
+            index += 1;
+        }
+        Some(Domain {
+            length: name.len() as u8,
+            bytes,
+        })
+    }
+}
+
+/// The bit of an operator by its place in the table above.
+pub const fn op_bit(op: u8) -> u8 {
+    1 << op
+}
+
+impl Configuration {
+    /// The block's bytes.
+    pub const fn encode(&self) -> [u8; SIZE] {
+        let mut block = [0; SIZE];
+        let mut index = 0;
+        while index < MAGIC.len() {
+            block[index] = MAGIC[index];
+            index += 1;
+        }
+        block[16] = self.signature;
+        block[17] = self.ops;
+        block[18] = self.fault;
+        block[19] = self.domain.length;
+        let level = self.api_level.to_le_bytes();
+        index = 0;
+        while index < level.len() {
+            block[20 + index] = level[index];
+            index += 1;
+        }
+        index = 0;
+        while index < DOMAIN_CAPACITY {
+            block[24 + index] = self.domain.bytes[index];
+            index += 1;
+        }
+        block
+    }
+}

@@ -1,0 +1,286 @@
+//! ONNX models of the sample operators.
+//!
+//! A [`Model`] is a description; [`Model::encode`] yields the bytes of a `model.onnx` and
+//! [`Model::expected`] what the model answers according to [`mod@crate::reference`].
+
+mod evaluate;
+mod onnx;
+
+use crate::{Approximation, DEFAULT_DOMAIN, DataType, Op, Tensor};
+
+/// Where an operator's second operand (bias, weight, divisor, threshold) comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ParameterSource {
+    /// A second input of the model.
+    Input,
+    /// A constant in the model: the model has the one input `x`. Suits batching and benchmarks.
+    Constant,
+}
+
+/// Name, element type and extents of a model's input or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// Name in the model.
+    pub name: String,
+    /// Element type.
+    pub data_type: DataType,
+    /// Extent of each axis, outermost first; −1 where a request decides.
+    pub dims: Vec<i64>,
+}
+
+/// A model of one sample operator, in one domain or in several side by side.
+///
+/// Inputs: `x`, and with [`ParameterSource::Input`] also `bias`, `weight`, `divisor` or
+/// `threshold`. Shapes: `x` has the model's dims, `bias` and `weight` the last of them, `divisor`
+/// those of `x` (as a constant: one value), `threshold` is one value. Outputs: `y`; with several
+/// domains `y_0`, `y_1`, … in their order. `y` has the dims of `x`, that of SelectAbove is `[-1]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// Name of the graph, and of the model's folder in a repository.
+    pub name: String,
+    /// Operator of every node.
+    pub op: Op,
+    /// Element type of all tensors.
+    pub data_type: DataType,
+    /// Shape of `x`, −1 where a request decides.
+    pub dims: Vec<i64>,
+    /// One node a domain.
+    pub domains: Vec<String>,
+    /// Where the second operand comes from.
+    pub parameter_source: ParameterSource,
+    /// Attribute `approximate` of BiasGelu.
+    pub approximation: Approximation,
+    /// Attribute `epsilon` of RmsNorm.
+    pub epsilon: f32,
+}
+
+impl Model {
+    /// A model of one node in the domain [`DEFAULT_DOMAIN`], named like `bias_gelu_fp32`.
+    ///
+    /// # Panics
+    /// When `dims` is empty, or when BiasGelu or RmsNorm get a last axis that is not fixed.
+    pub fn new(
+        op: Op,
+        data_type: DataType,
+        dims: &[i64],
+        parameter_source: ParameterSource,
+    ) -> Model {
+        let last = *dims.last().expect("a model's input has at least one axis");
+        assert!(
+            last > 0 || matches!(op, Op::Modulo | Op::SelectAbove),
+            "the last axis of {op} is as long as its parameter, so it must be fixed"
+        );
+        let stem = match op {
+            Op::BiasGelu => "bias_gelu",
+            Op::RmsNorm => "rms_norm",
+            Op::Modulo => "modulo",
+            Op::SelectAbove => "select_above",
+        };
+        Model {
+            name: format!("{stem}_{}", data_type.protocol_name().to_lowercase()),
+            op,
+            data_type,
+            dims: dims.to_vec(),
+            domains: vec![DEFAULT_DOMAIN.to_owned()],
+            parameter_source,
+            approximation: Approximation::None,
+            epsilon: 1e-5,
+        }
+    }
+
+    /// The same model under another name.
+    pub fn with_name(mut self, name: &str) -> Model {
+        self.name = name.to_owned();
+        self
+    }
+
+    /// The same model with one node a domain, all of them fed with the same inputs.
+    ///
+    /// # Panics
+    /// When `domains` is empty.
+    pub fn with_domains(mut self, domains: &[&str]) -> Model {
+        assert!(!domains.is_empty(), "a model has at least one node");
+        self.domains = domains.iter().map(|&domain| domain.to_owned()).collect();
+        self
+    }
+
+    /// The same model with another attribute `approximate` (BiasGelu).
+    pub fn with_approximation(mut self, approximation: Approximation) -> Model {
+        self.approximation = approximation;
+        self
+    }
+
+    /// The same model with another attribute `epsilon` (RmsNorm).
+    pub fn with_epsilon(mut self, epsilon: f32) -> Model {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// The inputs that a request has to bring.
+    pub fn inputs(&self) -> Vec<TensorSpec> {
+        let mut inputs = vec![self.spec("x", self.dims.clone())];
+        if self.parameter_source == ParameterSource::Input {
+            inputs.push(self.spec(self.parameter_name(), self.parameter_dims()));
+        }
+        inputs
+    }
+
+    /// The outputs that a request gets.
+    pub fn outputs(&self) -> Vec<TensorSpec> {
+        let dims = match self.op {
+            Op::SelectAbove => vec![-1],
+            _ => self.dims.clone(),
+        };
+        match self.domains.len() {
+            1 => vec![self.spec("y", dims)],
+            count => (0..count)
+                .map(|index| self.spec(&format!("y_{index}"), dims.clone()))
+                .collect(),
+        }
+    }
+
+    /// Reproducible values for all inputs; `extent` stands in for each −1.
+    pub fn sample_inputs(&self, extent: usize, seed: u64) -> Vec<Tensor> {
+        self.inputs()
+            .iter()
+            .enumerate()
+            .map(|(index, input)| {
+                let shape: Vec<usize> = input
+                    .dims
+                    .iter()
+                    .map(|&dim| usize::try_from(dim).unwrap_or(extent))
+                    .collect();
+                match index {
+                    0 => {
+                        let limit = if self.data_type.is_float() {
+                            4.0
+                        } else {
+                            1000.0
+                        };
+                        Tensor::random(self.data_type, &shape, -limit, limit, seed)
+                    }
+                    _ => self.sample_parameter(&shape, seed ^ 0x5eed),
+                }
+            })
+            .collect()
+    }
+
+    /// What the model answers, by the reference maths and in the order of [`Model::outputs`].
+    /// `signatures` gives the signature of the library behind each domain; a domain that is not
+    /// named has signature zero.
+    ///
+    /// # Panics
+    /// When `inputs` are not the tensors that [`Model::inputs`] asks for.
+    pub fn expected(&self, inputs: &[Tensor], signatures: &[(&str, u8)]) -> Vec<Tensor> {
+        evaluate::evaluate(self, inputs, signatures)
+    }
+
+    /// The model as the bytes of a `model.onnx`.
+    pub fn encode(&self) -> Vec<u8> {
+        onnx::encode(self)
+    }
+
+    fn spec(&self, name: &str, dims: Vec<i64>) -> TensorSpec {
+        TensorSpec {
+            name: name.to_owned(),
+            data_type: self.data_type,
+            dims,
+        }
+    }
+
+    fn parameter_name(&self) -> &'static str {
+        match self.op {
+            Op::BiasGelu => "bias",
+            Op::RmsNorm => "weight",
+            Op::Modulo => "divisor",
+            Op::SelectAbove => "threshold",
+        }
+    }
+
+    fn parameter_dims(&self) -> Vec<i64> {
+        match (self.op, self.parameter_source) {
+            (Op::BiasGelu | Op::RmsNorm, _) => self.dims.last().copied().into_iter().collect(),
+            (Op::Modulo, ParameterSource::Input) => self.dims.clone(),
+            (Op::Modulo, ParameterSource::Constant) | (Op::SelectAbove, _) => vec![1],
+        }
+    }
+
+    /// The constant that stands in the model for the second operand.
+    fn constant_parameter(&self) -> Tensor {
+        let shape: Vec<usize> = self
+            .parameter_dims()
+            .into_iter()
+            .map(|dim| usize::try_from(dim).expect("a constant's shape is fixed"))
+            .collect();
+        self.sample_parameter(&shape, 0x0c05)
+    }
+
+    fn sample_parameter(&self, shape: &[usize], seed: u64) -> Tensor {
+        // A divisor of zero has its own tests; a threshold in the middle selects about half.
+        let (low, high) = match (self.op, self.data_type.is_float()) {
+            (Op::BiasGelu, _) => (-1.0, 1.0),
+            (Op::RmsNorm, _) => (0.5, 2.0),
+            (Op::Modulo, true) => (0.5, 2.0),
+            (Op::Modulo, false) => (1.0, 50.0),
+            (Op::SelectAbove, _) => (-0.5, 0.5),
+        };
+        Tensor::random(self.data_type, shape, low, high, seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_shapes() {
+        let model = Model::new(
+            Op::BiasGelu,
+            DataType::Fp16,
+            &[-1, 64],
+            ParameterSource::Input,
+        );
+        assert_eq!(model.name, "bias_gelu_fp16");
+        let names = |specs: Vec<TensorSpec>| -> Vec<(String, Vec<i64>)> {
+            specs
+                .into_iter()
+                .map(|spec| (spec.name, spec.dims))
+                .collect()
+        };
+        assert_eq!(
+            names(model.inputs()),
+            [("x".into(), vec![-1, 64]), ("bias".into(), vec![64])]
+        );
+        assert_eq!(names(model.outputs()), [("y".into(), vec![-1, 64])]);
+        let two = model.with_domains(&["a", "b"]);
+        assert_eq!(
+            names(two.outputs()),
+            [("y_0".into(), vec![-1, 64]), ("y_1".into(), vec![-1, 64])]
+        );
+    }
+
+    #[test]
+    fn sample_inputs_fill_open_axes() {
+        let model = Model::new(
+            Op::Modulo,
+            DataType::Int64,
+            &[-1, 3],
+            ParameterSource::Input,
+        );
+        let inputs = model.sample_inputs(5, 1);
+        assert_eq!(inputs.len(), 2);
+        assert!(inputs.iter().all(|input| input.shape == [5, 3]));
+        assert!(inputs[1].values.iter().all(|&divisor| divisor != 0.0));
+    }
+
+    #[test]
+    #[should_panic(expected = "must be fixed")]
+    fn the_row_of_a_norm_is_fixed() {
+        Model::new(
+            Op::RmsNorm,
+            DataType::Fp32,
+            &[-1, -1],
+            ParameterSource::Constant,
+        );
+    }
+}
