@@ -5,6 +5,7 @@
 //! hosts one runtime and one set of op libraries. The two meet in [`ipc`].
 
 pub mod configuration;
+pub mod front;
 pub mod ipc;
 pub mod protocol;
 pub mod worker;

@@ -5,5 +5,8 @@
 //! front can read after the worker's death.
 
 pub mod backend;
+pub mod executor;
 pub mod onnxruntime;
+pub mod outputs;
+pub mod process;
 pub mod recorder;

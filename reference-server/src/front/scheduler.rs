@@ -1,0 +1,589 @@
+//! The queue of one model version and the instances that empty it.
+//!
+//! A request goes straight to an idle instance where there is one; otherwise it waits here. With
+//! dynamic batching, requests that fit together are served by one execution. The instances come
+//! and go with worker processes; the queue outlives them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use tokio::sync::{Notify, oneshot};
+
+use super::statistics::Statistics;
+use super::worker_process::WorkerProcess;
+use crate::ipc::arena::{FrontArena, InputBlock, OutputBlock};
+use crate::ipc::descriptor::{TensorPlace, read_tensors, write_execution};
+use crate::ipc::lane::{Completion, LANE_SLOTS, Submission, monotonic_ns};
+use crate::protocol::{DataType, Shape};
+
+/// How requests are joined into batches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batching {
+    /// Largest batch, at least 1.
+    pub max_batch_size: u64,
+    /// Sizes that are executed at once, ascending; empty for "as many as there are".
+    pub preferred: Vec<u64>,
+    /// How long a request may wait for others.
+    pub max_queue_delay: Duration,
+}
+
+/// How a model's queue behaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Dynamic batching, where the model asks for it.
+    pub batching: Option<Batching>,
+    /// Most requests that may wait; 0 for no limit.
+    pub max_queue_size: usize,
+    /// How long a request may wait; zero for no limit.
+    pub queue_timeout: Duration,
+}
+
+/// One request, its inputs in shared memory.
+#[derive(Debug)]
+pub struct InferenceJob {
+    /// The inputs' memory.
+    pub block: InputBlock,
+    /// Where each input is.
+    pub inputs: SmallVec<[TensorPlace; 4]>,
+    /// Wanted outputs, ascending.
+    pub outputs: SmallVec<[u32; 4]>,
+    /// First dimension of the inputs where the model batches; else 1.
+    pub batch_size: u64,
+    /// When the request arrived, monotonic ns.
+    pub arrived: u64,
+}
+
+/// One output tensor in the worker's memory.
+#[derive(Clone, Debug)]
+pub struct OutputTensor {
+    /// Index in the model's signature.
+    pub number: u32,
+    /// Element type.
+    pub data_type: DataType,
+    /// Dimensions.
+    pub shape: Shape,
+    /// Elements; `BYTES` length-prefixed.
+    pub data: Bytes,
+}
+
+/// Why a request was not served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InferenceError {
+    /// The framework refused or failed.
+    #[error("{0}")]
+    Execution(String),
+    /// The worker died while it served the request.
+    #[error("{0}")]
+    WorkerDied(String),
+    /// The model is not, or no longer, served.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The queue is full.
+    #[error("Exceeds maximum queue size")]
+    QueueFull,
+    /// The request waited too long.
+    #[error("Request timeout expired")]
+    QueueTimeout,
+}
+
+/// What a request ends with.
+pub type Outcome = Result<Vec<OutputTensor>, InferenceError>;
+
+struct Pending {
+    job: InferenceJob,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// Requests that are executed together.
+struct Running {
+    requests: SmallVec<[Pending; 1]>,
+    /// Keeps the descriptor's memory until the answer.
+    _descriptor: InputBlock,
+    submitted: u64,
+}
+
+struct Instance {
+    process: Arc<WorkerProcess>,
+    lane: u32,
+    /// Number of the next completion.
+    reaped: u32,
+    running: VecDeque<Running>,
+}
+
+enum Status {
+    /// Requests wait for a worker.
+    Waiting,
+    Serving,
+    /// Requests are refused, for this reason.
+    Stopped(String),
+}
+
+struct State {
+    status: Status,
+    queue: VecDeque<Pending>,
+    instances: Vec<Instance>,
+    /// A task waits for the delay of the oldest request.
+    timer: bool,
+    words: Vec<u64>,
+}
+
+/// See the module.
+pub struct Scheduler {
+    policy: Policy,
+    statistics: Arc<Statistics>,
+    state: Mutex<State>,
+    drained: Notify,
+}
+
+impl Scheduler {
+    /// A scheduler without instances: requests wait.
+    pub fn new(policy: Policy, statistics: Arc<Statistics>) -> Arc<Self> {
+        Arc::new(Self {
+            policy,
+            statistics,
+            state: Mutex::new(State {
+                status: Status::Waiting,
+                queue: VecDeque::new(),
+                instances: Vec::new(),
+                timer: false,
+                words: Vec::new(),
+            }),
+            drained: Notify::new(),
+        })
+    }
+
+    /// Takes a request; the receiver gets its outcome.
+    ///
+    /// # Errors
+    /// The model is stopped, or its queue is full.
+    pub fn submit(
+        self: &Arc<Self>,
+        job: InferenceJob,
+    ) -> Result<oneshot::Receiver<Outcome>, InferenceError> {
+        let (answer, outcome) = oneshot::channel();
+        let mut state = self.state.lock();
+        if let Status::Stopped(reason) = &state.status {
+            return Err(InferenceError::Unavailable(reason.clone()));
+        }
+        if self.policy.max_queue_size != 0 && state.queue.len() >= self.policy.max_queue_size {
+            return Err(InferenceError::QueueFull);
+        }
+        state.queue.push_back(Pending { job, answer });
+        self.dispatch(&mut state);
+        Ok(outcome)
+    }
+
+    /// Lets `lanes` of `process` serve requests from now on.
+    pub fn attach(self: &Arc<Self>, process: &Arc<WorkerProcess>, lanes: &[u32]) {
+        let mut state = self.state.lock();
+        if matches!(state.status, Status::Stopped(_)) {
+            return;
+        }
+        state.instances = lanes
+            .iter()
+            .map(|&lane| Instance {
+                process: process.clone(),
+                lane,
+                reaped: 0,
+                running: VecDeque::new(),
+            })
+            .collect();
+        state.status = Status::Serving;
+        self.dispatch(&mut state);
+    }
+
+    /// Takes the instances away because their process is gone. Requests that were being executed
+    /// fail with `failure`; those that the process had not begun wait for the next one. Returns
+    /// true where a request was being executed.
+    pub fn detach(&self, failure: &InferenceError) -> bool {
+        let mut state = self.state.lock();
+        let mut at_fault = false;
+        let mut waiting = Vec::new();
+        for mut instance in std::mem::take(&mut state.instances) {
+            let started = instance.process.arena().region().lane(instance.lane).started();
+            let executing = started.wrapping_sub(instance.reaped) as usize;
+            for (position, running) in instance.running.drain(..).enumerate() {
+                if position >= executing {
+                    waiting.extend(running.requests);
+                    continue;
+                }
+                at_fault = true;
+                for pending in running.requests {
+                    self.fail(pending, failure.clone());
+                }
+            }
+        }
+        waiting.sort_by_key(|pending| pending.job.arrived);
+        for pending in waiting.into_iter().rev() {
+            state.queue.push_front(pending);
+        }
+        if !matches!(state.status, Status::Stopped(_)) {
+            state.status = Status::Waiting;
+        }
+        at_fault
+    }
+
+    /// Refuses requests from now on and fails those that wait, for `reason`.
+    pub fn stop(&self, reason: &str) {
+        let mut state = self.state.lock();
+        state.status = Status::Stopped(reason.to_owned());
+        for pending in std::mem::take(&mut state.queue) {
+            self.fail(pending, InferenceError::Unavailable(reason.to_owned()));
+        }
+        self.drained.notify_waiters();
+    }
+
+    /// Waits until no request waits or is being executed.
+    pub async fn drain(&self) {
+        loop {
+            let notified = self.drained.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            if self.idle() {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    fn idle(&self) -> bool {
+        let state = self.state.lock();
+        state.queue.is_empty() && state.instances.iter().all(|instance| instance.running.is_empty())
+    }
+
+    /// Requests that wait for an instance.
+    pub fn queued(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
+    /// The arena into which a new request's inputs are best written, where there is a worker.
+    pub fn arena(&self) -> Option<Arc<FrontArena>> {
+        self.state.lock().instances.first().map(|instance| instance.process.arena().clone())
+    }
+
+    /// How long the oldest execution has been under way.
+    pub fn oldest_execution(&self) -> Option<Duration> {
+        let now = monotonic_ns();
+        let state = self.state.lock();
+        let oldest = state.instances.iter().filter_map(|instance| instance.running.front());
+        oldest
+            .map(|running| Duration::from_nanos(now.saturating_sub(running.submitted)))
+            .max()
+    }
+
+    /// Takes completions from all lanes, answers their requests, and submits what waits.
+    pub fn reap(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        for instance in &mut state.instances {
+            let process = instance.process.clone();
+            let lane = process.arena().region().lane(instance.lane);
+            let before = instance.running.len();
+            while let Some(running) = instance.running.front()
+                && let Some(completion) = lane.completion(instance.reaped)
+            {
+                let _ = running;
+                let running = instance.running.pop_front().expect("looked at above");
+                instance.reaped = instance.reaped.wrapping_add(1);
+                self.answer(process.arena(), running, completion);
+            }
+            // Executions in one lane follow each other: the next began when this one ended.
+            if instance.running.len() != before
+                && let Some(next) = instance.running.front_mut()
+            {
+                next.submitted = monotonic_ns();
+            }
+        }
+        self.dispatch(&mut state);
+        if state.queue.is_empty() && state.instances.iter().all(|instance| instance.running.is_empty()) {
+            self.drained.notify_waiters();
+        }
+    }
+
+    fn answer(&self, arena: &Arc<FrontArena>, running: Running, completion: Completion) {
+        let now = monotonic_ns();
+        match outputs(arena, completion) {
+            Ok(outputs) => {
+                let arrivals: SmallVec<[u64; 8]> =
+                    running.requests.iter().map(|pending| pending.job.arrived).collect();
+                let total: u64 = running.requests.iter().map(|pending| pending.job.batch_size).sum();
+                match split(outputs, &running.requests, total) {
+                    Ok(parts) => {
+                        self.statistics.executed(&arrivals, total, completion.times, now);
+                        for (pending, part) in running.requests.into_iter().zip(parts) {
+                            // A client that went away no longer listens.
+                            pending.answer.send(Ok(part)).ok();
+                        }
+                    }
+                    Err(error) => self.fail_all(running.requests, &error),
+                }
+            }
+            Err(error) => self.fail_all(running.requests, &error),
+        }
+    }
+
+    fn fail_all(&self, requests: SmallVec<[Pending; 1]>, error: &InferenceError) {
+        for pending in requests {
+            self.fail(pending, error.clone());
+        }
+    }
+
+    fn fail(&self, pending: Pending, error: InferenceError) {
+        self.statistics.failed(monotonic_ns().saturating_sub(pending.job.arrived));
+        pending.answer.send(Err(error)).ok();
+    }
+
+    /// Submits what can be submitted now.
+    fn dispatch(self: &Arc<Self>, state: &mut State) {
+        self.expire(state);
+        while !state.queue.is_empty() {
+            let depth = self.depth(state);
+            let Some(instance) = state
+                .instances
+                .iter_mut()
+                .enumerate()
+                .map(|(index, instance)| (instance.running.len(), index))
+                .min()
+                .filter(|&(running, _)| running < depth)
+                .map(|(_, index)| index)
+            else {
+                return;
+            };
+            let Some(count) = self.batch(state) else { return };
+            let requests: SmallVec<[Pending; 1]> = state.queue.drain(..count).collect();
+            let State { instances, words, .. } = state;
+            self.run(&mut instances[instance], words, requests);
+        }
+    }
+
+    /// How many executions one lane may hold. A single instance works its lane off in order, so
+    /// a deep lane saves wake-ups; with several, a request must not wait behind a slow one while
+    /// another instance is idle; with batching, what waits here can still grow.
+    fn depth(&self, state: &State) -> usize {
+        match (&self.policy.batching, state.instances.len()) {
+            (Some(batching), _) => {
+                let waiting: u64 = state.queue.iter().map(|pending| pending.job.batch_size).sum();
+                if waiting >= batching.max_batch_size { 2 } else { 1 }
+            }
+            (None, 1) => LANE_SLOTS as usize / 2,
+            (None, _) => 2,
+        }
+    }
+
+    /// How many requests from the head of the queue to execute together now; `None` for "wait".
+    fn batch(self: &Arc<Self>, state: &mut State) -> Option<usize> {
+        let Some(batching) = &self.policy.batching else { return Some(1) };
+        let mut sizes = Vec::new();
+        let mut total = 0;
+        for pending in &state.queue {
+            if !fits(&state.queue[0].job, &pending.job)
+                || (total + pending.job.batch_size > batching.max_batch_size && total > 0)
+            {
+                break;
+            }
+            total += pending.job.batch_size;
+            sizes.push(total);
+        }
+        let blocked = sizes.len() < state.queue.len();
+        if blocked || total >= batching.max_batch_size {
+            return Some(sizes.len());
+        }
+        if let Some(count) = sizes.iter().rposition(|size| batching.preferred.contains(size)) {
+            return Some(count + 1);
+        }
+        let waited = monotonic_ns().saturating_sub(state.queue[0].job.arrived);
+        let delay = batching.max_queue_delay.saturating_sub(Duration::from_nanos(waited));
+        if delay.is_zero() {
+            return Some(sizes.len());
+        }
+        if !std::mem::replace(&mut state.timer, true) {
+            let scheduler = self.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                let mut state = scheduler.state.lock();
+                state.timer = false;
+                scheduler.dispatch(&mut state);
+            });
+        }
+        None
+    }
+
+    /// Fails requests that waited too long.
+    fn expire(&self, state: &mut State) {
+        if self.policy.queue_timeout.is_zero() {
+            return;
+        }
+        let limit = self.policy.queue_timeout.as_nanos() as u64;
+        let now = monotonic_ns();
+        while state
+            .queue
+            .front()
+            .is_some_and(|pending| now.saturating_sub(pending.job.arrived) > limit)
+        {
+            let pending = state.queue.pop_front().expect("looked at above");
+            self.fail(pending, InferenceError::QueueTimeout);
+        }
+    }
+
+    fn run(&self, instance: &mut Instance, words: &mut Vec<u64>, mut requests: SmallVec<[Pending; 1]>) {
+        let arena = instance.process.arena();
+        for pending in &mut requests {
+            if let Err(error) = move_to(arena, &mut pending.job) {
+                self.fail_all(requests, &error);
+                return;
+            }
+        }
+        words.clear();
+        write_execution(
+            &requests[0].job.outputs,
+            requests.iter().map(|pending| pending.job.inputs.as_slice()),
+            words,
+        );
+        let Some(mut descriptor) = arena.allocate(words.len() * 8) else {
+            self.fail_all(requests, &exhausted());
+            return;
+        };
+        descriptor.bytes_mut().copy_from_slice(bytemuck::cast_slice(words));
+        let submission = Submission { offset: descriptor.offset(), words: words.len() as u32 };
+        instance.running.push_back(Running {
+            requests,
+            _descriptor: descriptor,
+            submitted: monotonic_ns(),
+        });
+        arena.region().lane(instance.lane).submit(submission);
+    }
+}
+
+/// Whether two requests can be served by one execution.
+fn fits(first: &InferenceJob, other: &InferenceJob) -> bool {
+    first.outputs == other.outputs
+        && first.inputs.len() == other.inputs.len()
+        && first.inputs.iter().zip(&other.inputs).all(|(a, b)| {
+            a.number == b.number
+                && a.data_type == b.data_type
+                && a.shape.len() == b.shape.len()
+                && a.shape[1..] == b.shape[1..]
+        })
+}
+
+fn exhausted() -> InferenceError {
+    InferenceError::Execution("no shared memory left for the request's inputs".to_owned())
+}
+
+/// Copies a request's inputs where they were written for a process that is gone.
+fn move_to(arena: &Arc<FrontArena>, job: &mut InferenceJob) -> Result<(), InferenceError> {
+    if job.block.belongs_to(arena) {
+        return Ok(());
+    }
+    let mut block = arena.allocate(job.block.bytes().len()).ok_or_else(exhausted)?;
+    block.bytes_mut().copy_from_slice(job.block.bytes());
+    for input in &mut job.inputs {
+        input.offset = input.offset - job.block.offset() + block.offset();
+    }
+    job.block = block;
+    Ok(())
+}
+
+/// Reads what a worker answered; every number in it is checked.
+fn outputs(arena: &Arc<FrontArena>, completion: Completion) -> Result<Vec<OutputTensor>, InferenceError> {
+    let damaged = |what: &str| InferenceError::Execution(format!("the worker's answer is damaged: {what}"));
+    let length = completion.length as usize;
+    let bytes = if completion.failed { length } else { length * 8 };
+    let answer = arena
+        .output(completion.offset, bytes)
+        .ok_or_else(|| damaged("it leaves the shared memory"))?;
+    if completion.failed {
+        let text = String::from_utf8_lossy(answer.as_ref()).into_owned();
+        return Err(InferenceError::Execution(text));
+    }
+    let words: SmallVec<[u64; 32]> = answer
+        .as_ref()
+        .chunks_exact(8)
+        .map(|word| u64::from_ne_bytes(word.try_into().expect("chunks of eight")))
+        .collect();
+    let places = read_tensors(&words).map_err(|error| damaged(&error.to_string()))?;
+    places
+        .into_iter()
+        .map(|place| {
+            let block: OutputBlock = usize::try_from(place.bytes)
+                .ok()
+                .and_then(|bytes| arena.output(place.offset, bytes))
+                .ok_or_else(|| damaged("a tensor leaves the shared memory"))?;
+            if let Ok(Some(expected)) = crate::protocol::shape::byte_size(place.data_type, &place.shape)
+                && expected as u64 != place.bytes
+            {
+                return Err(damaged("a tensor's size does not fit its shape"));
+            }
+            Ok(OutputTensor {
+                number: place.number,
+                data_type: place.data_type,
+                shape: place.shape,
+                data: Bytes::from_owner(block),
+            })
+        })
+        .collect()
+}
+
+/// Where each of the `rows` rows of a tensor ends, in bytes; the argument counts from 1. `None`
+/// where the rows are not of equal numbers of elements.
+fn row_ends(output: &OutputTensor, rows: usize) -> Option<Box<dyn Fn(usize) -> usize>> {
+    if output.data_type != DataType::Bytes {
+        let row = output.data.len() / rows;
+        return (row * rows == output.data.len()).then(|| Box::new(move |n| n * row) as Box<_>);
+    }
+    let elements = crate::protocol::shape::element_count(&output.shape).ok()?;
+    let per_row = elements / rows;
+    let mut ends = Vec::with_capacity(elements + 1);
+    ends.push(0);
+    let mut rest: &[u8] = &output.data;
+    for _ in 0..elements {
+        let (length, tail) = rest.split_first_chunk::<4>()?;
+        rest = tail.get(u32::from_le_bytes(*length) as usize..)?;
+        ends.push(output.data.len() - rest.len());
+    }
+    rest.is_empty().then(|| Box::new(move |n| ends[n * per_row]) as Box<_>)
+}
+
+/// Gives each request of a batch its part of the outputs.
+fn split(
+    outputs: Vec<OutputTensor>,
+    requests: &[Pending],
+    total: u64,
+) -> Result<SmallVec<[Vec<OutputTensor>; 1]>, InferenceError> {
+    if requests.len() == 1 {
+        return Ok(std::iter::once(outputs).collect());
+    }
+    let mut parts: SmallVec<[Vec<OutputTensor>; 1]> = requests.iter().map(|_| Vec::new()).collect();
+    for output in outputs {
+        let uneven = || {
+            InferenceError::Execution(format!(
+                "output {} of shape {:?} cannot be split among a batch of {total}: its first \
+                 dimension is not the batch; serve the model with max_batch_size: 0",
+                output.number,
+                output.shape.as_slice()
+            ))
+        };
+        if output.shape.first() != Some(&(total as i64)) {
+            return Err(uneven());
+        }
+        let ends = row_ends(&output, total as usize).ok_or_else(uneven)?;
+        let (mut start, mut row) = (0, 0);
+        for (part, pending) in parts.iter_mut().zip(requests) {
+            row += pending.job.batch_size as usize;
+            let end = if row == 0 { 0 } else { ends(row) };
+            let mut shape = output.shape.clone();
+            shape[0] = pending.job.batch_size as i64;
+            part.push(OutputTensor {
+                number: output.number,
+                data_type: output.data_type,
+                shape,
+                data: output.data.slice(start..end),
+            });
+            start = end;
+        }
+    }
+    Ok(parts)
+}

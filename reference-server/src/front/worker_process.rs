@@ -1,0 +1,366 @@
+//! One worker process as the front sees it: started, spoken to, watched, ended.
+
+use std::collections::{HashMap, VecDeque};
+use std::ffi::OsString;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use command_fds::{FdMapping, tokio::CommandFdAsyncExt};
+use parking_lot::Mutex;
+use rustix::event::EventfdFlags;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{oneshot, watch};
+
+use super::scheduler::Scheduler;
+use crate::ipc::arena::FrontArena;
+use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
+use crate::ipc::region::{LANES, Region};
+use crate::worker::recorder::Record;
+
+/// Lines of a worker's output that are kept as evidence.
+const TAIL_LINES: usize = 20;
+
+/// What a worker process is started with.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// Name in log lines, such as `worker-3`.
+    pub name: String,
+    /// Folders to search for shared libraries, before the inherited ones.
+    pub library_path: Vec<PathBuf>,
+}
+
+/// How a worker ended and what it was doing.
+#[derive(Clone, Debug)]
+pub struct Death {
+    /// `was killed by signal 11 (SIGSEGV)` and the like; the server's own reason where the server
+    /// ended it.
+    pub how: String,
+    /// True where the server ended it, for `how`.
+    pub ended_by_server: bool,
+    /// The flight recorder.
+    pub record: Record,
+    /// The last lines that it wrote.
+    pub tail: Vec<String>,
+}
+
+/// A running worker process. Dropping it kills the process.
+pub struct WorkerProcess {
+    pid: u32,
+    arena: Arc<FrontArena>,
+    control: tokio::sync::Mutex<OwnedWriteHalf>,
+    shared: Arc<Shared>,
+    death: watch::Receiver<Option<Death>>,
+    kill: Mutex<Option<oneshot::Sender<String>>>,
+}
+
+/// What the tasks that serve a process share with it.
+struct Shared {
+    replies: Mutex<HashMap<u64, oneshot::Sender<Reply>>>,
+    lanes: Mutex<Vec<Option<Arc<Scheduler>>>>,
+    tail: Mutex<VecDeque<String>>,
+}
+
+/// The key under which the answer to [`Request::Open`] is awaited; models have keys from 1.
+const OPEN_KEY: u64 = 0;
+
+impl WorkerProcess {
+    /// Starts a worker. It has nothing mapped yet: the first request is [`Request::Open`].
+    ///
+    /// # Errors
+    /// The system refuses memory, descriptors or a process.
+    pub fn start(launch: &Launch) -> std::io::Result<Arc<Self>> {
+        let region = Region::create()?;
+        let doorbell: OwnedFd =
+            rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let (ours, theirs) = StdUnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        let (output, output_end) = std::io::pipe()?;
+
+        let mut command = tokio::process::Command::new(std::env::current_exe()?);
+        command
+            .arg(super::options::WORKER_COMMAND)
+            .env_remove("LD_PRELOAD")
+            .env("LD_LIBRARY_PATH", library_path(&launch.library_path))
+            .stdin(Stdio::null())
+            .stdout(output_end.try_clone()?)
+            .stderr(output_end)
+            .kill_on_drop(true)
+            .fd_mappings(vec![
+                FdMapping { parent_fd: theirs.into(), child_fd: CONTROL_FD },
+                FdMapping { parent_fd: region.file().try_clone_to_owned()?, child_fd: REGION_FD },
+                FdMapping { parent_fd: doorbell.try_clone()?, child_fd: DOORBELL_FD },
+            ])
+            .map_err(std::io::Error::other)?;
+        let child = command.spawn()?;
+        // The command holds our copies of the worker's descriptors.
+        drop(command);
+        let pid = child.id().expect("a child that was not awaited has a process id");
+
+        let shared = Arc::new(Shared {
+            replies: Mutex::new(HashMap::new()),
+            lanes: Mutex::new(vec![None; LANES]),
+            tail: Mutex::new(VecDeque::new()),
+        });
+        let arena = FrontArena::new(region);
+        let (control_reader, control) = UnixStream::from_std(ours)?.into_split();
+        let (death_sender, death) = watch::channel(None);
+        let (kill, killed) = oneshot::channel();
+
+        let copied = tokio::spawn(copy_output(
+            tokio::net::unix::pipe::Receiver::from_owned_fd(output.into())?,
+            launch.name.clone(),
+            shared.clone(),
+        ));
+        tokio::spawn(read_replies(control_reader, shared.clone()));
+        let bell = tokio::spawn(answer_bell(
+            AsyncFd::new(doorbell)?,
+            arena.clone(),
+            shared.clone(),
+        ));
+        tokio::spawn(watch_process(Watch {
+            child,
+            killed,
+            copied,
+            bell,
+            arena: arena.clone(),
+            shared: shared.clone(),
+            death: death_sender,
+        }));
+        Ok(Arc::new(Self {
+            pid,
+            arena,
+            control: tokio::sync::Mutex::new(control),
+            shared,
+            death,
+            kill: Mutex::new(Some(kill)),
+        }))
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The front's side of the shared region.
+    pub fn arena(&self) -> &Arc<FrontArena> {
+        &self.arena
+    }
+
+    /// Sends a request and waits for its answer. The process is killed where the answer takes
+    /// longer than `limit`, for the reason `overrun`.
+    ///
+    /// # Errors
+    /// How the worker ended, where it did before it answered.
+    pub async fn request(
+        &self,
+        request: &Request,
+        limit: Duration,
+        overrun: &str,
+    ) -> Result<Reply, Death> {
+        let key = match request {
+            Request::Open { .. } => OPEN_KEY,
+            Request::Load { specification, .. } => specification.key,
+            Request::Unload { key } => *key,
+        };
+        let (sender, answer) = oneshot::channel();
+        self.shared.replies.lock().insert(key, sender);
+        let mut line = serde_json::to_vec(request).expect("control messages are plain data");
+        line.push(b'\n');
+        // A failed write means that the worker is gone; its death tells more than the error.
+        let written = self.control.lock().await.write_all(&line).await;
+        let outcome = tokio::select! {
+            biased;
+            Ok(reply) = answer, if written.is_ok() => Some(reply),
+            () = tokio::time::sleep(limit) => {
+                self.end(overrun);
+                None
+            }
+            _ = self.died() => None,
+        };
+        self.shared.replies.lock().remove(&key);
+        match outcome {
+            Some(reply) => Ok(reply),
+            None => Err(self.died().await),
+        }
+    }
+
+    /// Sends completions of `lane` to `scheduler` from now on; `None` to nobody.
+    pub fn route(&self, lane: u32, scheduler: Option<Arc<Scheduler>>) {
+        self.shared.lanes.lock()[lane as usize] = scheduler;
+    }
+
+    /// Waits until the process is gone.
+    pub async fn died(&self) -> Death {
+        let mut death = self.death.clone();
+        let known = death
+            .wait_for(Option::is_some)
+            .await
+            .expect("the watching task tells of the death before it ends");
+        known.clone().expect("waited for")
+    }
+
+    /// Kills the process for `reason`.
+    pub fn end(&self, reason: &str) {
+        if let Some(kill) = self.kill.lock().take() {
+            kill.send(reason.to_owned()).ok();
+        }
+    }
+}
+
+fn library_path(folders: &[PathBuf]) -> OsString {
+    let inherited = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let inherited = std::env::split_paths(&inherited).filter(|folder| !folder.as_os_str().is_empty());
+    std::env::join_paths(folders.iter().cloned().chain(inherited)).unwrap_or_default()
+}
+
+/// Writes every line of a worker's output to the log and keeps the last ones.
+async fn copy_output(
+    output: tokio::net::unix::pipe::Receiver,
+    name: String,
+    shared: Arc<Shared>,
+) {
+    let mut reader = BufReader::new(output);
+    let mut line = Vec::new();
+    while matches!(reader.read_until(b'\n', &mut line).await, Ok(1..)) {
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        line.clear();
+        tracing::info!(worker = %name, "{text}");
+        let mut tail = shared.tail.lock();
+        if tail.len() == TAIL_LINES {
+            tail.pop_front();
+        }
+        tail.push_back(text);
+    }
+}
+
+/// Hands each reply to who waits for it.
+async fn read_replies(control: tokio::net::unix::OwnedReadHalf, shared: Arc<Shared>) {
+    let mut lines = BufReader::new(control).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let reply: Reply = match serde_json::from_str(&line) {
+            Ok(reply) => reply,
+            Err(error) => {
+                tracing::error!("a worker sent something that is no reply: {error}");
+                return;
+            }
+        };
+        let key = match &reply {
+            Reply::Opened | Reply::OpenFailed { .. } => OPEN_KEY,
+            Reply::Loaded { key, .. } | Reply::LoadFailed { key, .. } | Reply::Unloaded { key, .. } => *key,
+        };
+        if let Some(waiting) = shared.replies.lock().remove(&key) {
+            waiting.send(reply).ok();
+        }
+    }
+}
+
+/// Tells schedulers of completions each time the worker rings.
+async fn answer_bell(doorbell: AsyncFd<OwnedFd>, arena: Arc<FrontArena>, shared: Arc<Shared>) {
+    let mut dirty = Vec::new();
+    while let Ok(mut ready) = doorbell.readable().await {
+        // The registration is edge-triggered, so the counter need not be read to wait again.
+        ready.clear_ready();
+        reap(&arena, &shared, &mut dirty);
+    }
+}
+
+fn reap(arena: &FrontArena, shared: &Shared, dirty: &mut Vec<Arc<Scheduler>>) {
+    {
+        let lanes = shared.lanes.lock();
+        arena.region().answer(|lane| dirty.extend(lanes[lane as usize].clone()));
+    }
+    for scheduler in dirty.drain(..) {
+        scheduler.reap();
+    }
+}
+
+struct Watch {
+    child: tokio::process::Child,
+    killed: oneshot::Receiver<String>,
+    copied: tokio::task::JoinHandle<()>,
+    bell: tokio::task::JoinHandle<()>,
+    arena: Arc<FrontArena>,
+    shared: Arc<Shared>,
+    death: watch::Sender<Option<Death>>,
+}
+
+/// Waits for the end of the process and tells how it came.
+async fn watch_process(mut watch: Watch) {
+    let reason = tokio::select! {
+        biased;
+        Ok(reason) = &mut watch.killed => {
+            watch.child.start_kill().ok();
+            Some(reason)
+        }
+        _ = watch.child.wait() => None,
+    };
+    let status = watch.child.wait().await;
+    // A process that an op library started may hold the pipe open, so this wait has a limit.
+    tokio::time::timeout(Duration::from_millis(200), &mut watch.copied).await.ok();
+    watch.bell.abort();
+    // What was completed before the end counts.
+    reap(&watch.arena, &watch.shared, &mut Vec::new());
+    let death = Death {
+        ended_by_server: reason.is_some(),
+        how: reason.unwrap_or_else(|| match status {
+            Ok(status) => describe(status),
+            Err(error) => format!("ended in a way that could not be told: {error}"),
+        }),
+        record: watch.arena.region().recorder().read(),
+        tail: watch.shared.tail.lock().iter().cloned().collect(),
+    };
+    watch.death.send(Some(death)).ok();
+}
+
+/// `was killed by signal 11 (SIGSEGV)`, `exited with status 3`.
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => match signal_name(signal) {
+            Some(name) => format!("was killed by signal {signal} ({name})"),
+            None => format!("was killed by signal {signal}"),
+        },
+        (None, Some(code)) => format!("exited with status {code}"),
+        (None, None) => "ended without a status".to_owned(),
+    }
+}
+
+/// Names of the signals that end processes in practice.
+fn signal_name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGILL => "SIGILL",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGSYS => "SIGSYS",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_by_signal_and_by_status() {
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(describe(ExitStatus::from_raw(11)), "was killed by signal 11 (SIGSEGV)");
+        assert_eq!(describe(ExitStatus::from_raw(3 << 8)), "exited with status 3");
+        assert_eq!(describe(ExitStatus::from_raw(34)), "was killed by signal 34");
+    }
+}

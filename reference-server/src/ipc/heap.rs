@@ -1,0 +1,140 @@
+//! Allocation inside one heap of a region.
+//!
+//! Blocks come in size classes, four to each power of two, and are used again last in, first
+//! out: a block that was just freed is still in the cache and its pages are mapped. The address
+//! space is far larger than any machine's memory, so nothing is ever coalesced. What is free
+//! beyond [`RETAINED_BYTES`] goes back to the system.
+
+use std::collections::HashMap;
+
+/// Alignment of every block in bytes: a cache line, and what vector loads want.
+pub const ALIGNMENT: u64 = 64;
+/// Smallest block in bytes.
+const SMALLEST: u64 = 512;
+/// Free bytes that keep their pages.
+pub const RETAINED_BYTES: u64 = 256 << 20;
+
+/// Book-keeping of one heap; holds offsets, touches no memory.
+#[derive(Debug)]
+pub struct Heap {
+    capacity: u64,
+    /// Everything from here on was never allocated.
+    untouched: u64,
+    free: HashMap<u64, Vec<u64>>,
+    /// Free bytes whose pages may be mapped.
+    retained: u64,
+}
+
+/// A block of a heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Offset in the heap.
+    pub offset: u64,
+    /// Usable bytes, at least what was asked for.
+    pub bytes: u64,
+}
+
+impl Heap {
+    /// A heap of `capacity` bytes of address space, all free.
+    pub fn new(capacity: u64) -> Self {
+        Self { capacity, untouched: 0, free: HashMap::new(), retained: 0 }
+    }
+
+    /// Takes a block of at least `bytes`; `None` where the address space is used up.
+    pub fn allocate(&mut self, bytes: u64) -> Option<Span> {
+        let bytes = class(bytes)?;
+        if let Some(offset) = self.free.get_mut(&bytes).and_then(Vec::pop) {
+            self.retained = self.retained.saturating_sub(bytes);
+            return Some(Span { offset, bytes });
+        }
+        let end = self.untouched.checked_add(bytes)?;
+        if end > self.capacity {
+            return None;
+        }
+        let offset = std::mem::replace(&mut self.untouched, end);
+        Some(Span { offset, bytes })
+    }
+
+    /// Gives a block back. Returns true where its pages should be given back to the system.
+    pub fn free(&mut self, span: Span) -> bool {
+        self.free.entry(span.bytes).or_default().push(span.offset);
+        if self.retained + span.bytes > RETAINED_BYTES {
+            return true;
+        }
+        self.retained += span.bytes;
+        false
+    }
+}
+
+/// The size class that holds `bytes`: the next of 1, 1¼, 1½, 1¾ × a power of two.
+fn class(bytes: u64) -> Option<u64> {
+    if bytes <= SMALLEST {
+        return Some(SMALLEST);
+    }
+    let power = 1u64 << (63 - (bytes - 1).leading_zeros());
+    let step = power / 4;
+    power.checked_add((bytes - power).div_ceil(step).checked_mul(step)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_block_is_used_again_last_in_first_out() {
+        let mut heap = Heap::new(1 << 20);
+        let a = heap.allocate(1000).unwrap();
+        let b = heap.allocate(1000).unwrap();
+        assert_ne!(a.offset, b.offset);
+        heap.free(a);
+        heap.free(b);
+        assert_eq!(heap.allocate(900), Some(b));
+        assert_eq!(heap.allocate(900), Some(a));
+    }
+
+    #[test]
+    fn an_exhausted_heap_says_so() {
+        let mut heap = Heap::new(1024);
+        let span = heap.allocate(1024).unwrap();
+        assert_eq!(heap.allocate(1), None);
+        heap.free(span);
+        assert!(heap.allocate(1024).is_some());
+        assert_eq!(Heap::new(1 << 20).allocate(u64::MAX), None);
+    }
+
+    #[test]
+    fn pages_go_back_once_enough_is_retained() {
+        let mut heap = Heap::new(1 << 40);
+        let large = heap.allocate(RETAINED_BYTES).unwrap();
+        let small = heap.allocate(4096).unwrap();
+        assert!(!heap.free(large));
+        assert!(heap.free(small));
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_are_aligned_large_enough_and_never_overlap(
+            sizes in prop::collection::vec((0u64..200_000, any::<bool>()), 1..100)
+        ) {
+            let mut heap = Heap::new(1 << 40);
+            let mut live: Vec<Span> = Vec::new();
+            for (size, release) in sizes {
+                let span = heap.allocate(size).unwrap();
+                prop_assert!(span.bytes >= size);
+                prop_assert!(size <= SMALLEST || span.bytes <= size + size / 4 + ALIGNMENT);
+                prop_assert_eq!(span.offset % ALIGNMENT, 0);
+                for other in &live {
+                    prop_assert!(
+                        span.offset + span.bytes <= other.offset
+                            || other.offset + other.bytes <= span.offset
+                    );
+                }
+                live.push(span);
+                if release {
+                    heap.free(live.swap_remove(0));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The thread of one model instance: takes submissions from its lane, executes, answers.
+
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use smallvec::SmallVec;
+
+use super::backend::{ExecutionError, InputTensor, Instance};
+use super::outputs::Outputs;
+use crate::ipc::arena::WorkerArena;
+use crate::ipc::descriptor::{Execution, TensorPlace, read_execution, write_tensors};
+use crate::ipc::lane::{Completion, ExecutionTimes, Submission, monotonic_ns};
+
+/// What all executors of a worker share.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The worker's side of the region.
+    pub arena: Arc<WorkerArena>,
+    /// Wakes the front.
+    pub doorbell: Arc<OwnedFd>,
+}
+
+/// A running executor. Dropping it ends the thread after the execution under way and drops the
+/// instance.
+pub struct Executor {
+    surroundings: Surroundings,
+    lane: u32,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Executor {
+    /// Starts a thread for `instance` on lane number `lane`.
+    ///
+    /// # Errors
+    /// The system's error when it refuses a thread.
+    pub fn start(
+        surroundings: Surroundings,
+        lane: u32,
+        instance: Box<dyn Instance>,
+    ) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::Builder::new()
+            .name(format!("instance-{lane}"))
+            .spawn({
+                let surroundings = surroundings.clone();
+                let stop = stop.clone();
+                move || run(&surroundings, lane, instance, &stop)
+            })?;
+        Ok(Self { surroundings, lane, stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let thread = self.thread.take().expect("joined once");
+        let lane = self.surroundings.arena.region().lane(self.lane);
+        while !thread.is_finished() {
+            // The thread may be between its look at `stop` and its sleep, so one wake may miss.
+            lane.wake();
+            std::thread::park_timeout(std::time::Duration::from_micros(200));
+        }
+        thread.join().ok();
+    }
+}
+
+fn run(surroundings: &Surroundings, number: u32, mut instance: Box<dyn Instance>, stop: &AtomicBool) {
+    let region = surroundings.arena.region();
+    let lane = region.lane(number);
+    let mut scratch = Scratch::default();
+    loop {
+        let Some(submission) = lane.take() else {
+            if stop.load(Ordering::SeqCst) {
+                return;
+            }
+            lane.wait();
+            continue;
+        };
+        let completion = execute(&surroundings.arena, instance.as_mut(), submission, &mut scratch);
+        lane.complete(completion);
+        if region.ring(number) {
+            // The counter cannot overflow: the front needs no more than one ring a look.
+            rustix::io::write(&surroundings.doorbell, &1u64.to_ne_bytes()).ok();
+        }
+    }
+}
+
+/// Buffers that are used again from one execution to the next.
+#[derive(Default)]
+struct Scratch {
+    execution: Execution,
+    words: Vec<u64>,
+}
+
+fn execute(
+    arena: &WorkerArena,
+    instance: &mut dyn Instance,
+    submission: Submission,
+    scratch: &mut Scratch,
+) -> Completion {
+    let mut times = ExecutionTimes { start: monotonic_ns(), ..ExecutionTimes::default() };
+    let result = outputs_of(arena, instance, submission, scratch, &mut times).and_then(|places| {
+        scratch.words.clear();
+        write_tensors(&places, &mut scratch.words);
+        match put(arena, bytemuck::cast_slice(&scratch.words)) {
+            Some(offset) => Ok((offset, scratch.words.len())),
+            None => {
+                places.iter().for_each(|place| arena.free(place.offset));
+                Err(ExecutionError("no shared memory left for the answer".into()))
+            }
+        }
+    });
+    let (failed, offset, length) = match result {
+        Ok((offset, words)) => (false, offset, words),
+        Err(ExecutionError(text)) => {
+            let text = &text.as_bytes()[..text.len().min(64 * 1024)];
+            match put(arena, text) {
+                Some(offset) => (true, offset, text.len()),
+                None => (true, 0, 0),
+            }
+        }
+    };
+    times.end = monotonic_ns();
+    Completion { failed, offset, length: length as u32, times }
+}
+
+/// Copies `bytes` into a new block and returns its offset.
+fn put(arena: &WorkerArena, bytes: &[u8]) -> Option<u64> {
+    let (offset, address) = arena.allocate(bytes.len())?;
+    // SAFETY: the block is new, holds that many bytes and overlaps nothing.
+    unsafe { address.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    Some(offset)
+}
+
+fn outputs_of(
+    arena: &WorkerArena,
+    instance: &mut dyn Instance,
+    submission: Submission,
+    scratch: &mut Scratch,
+    times: &mut ExecutionTimes,
+) -> Result<SmallVec<[TensorPlace; 4]>, ExecutionError> {
+    let words = submission.words as usize;
+    let address = arena.region().front_heap(submission.offset, words * 8);
+    // SAFETY: the front wrote this many words there before it submitted, blocks are 64-byte
+    // aligned, and it keeps the block until the completion.
+    let words = unsafe { std::slice::from_raw_parts(address.as_ptr().cast::<u64>(), words) };
+    read_execution(words, &mut scratch.execution)
+        .map_err(|damaged| ExecutionError(damaged.to_string()))?;
+    let Execution { outputs, requests } = &scratch.execution;
+
+    let gathered;
+    let inputs: SmallVec<[InputTensor<'_>; 4]> = match requests.as_slice() {
+        [] => return Err(ExecutionError("the execution holds no request".into())),
+        [tensors] => tensors.iter().map(|place| in_place(arena, place)).collect(),
+        batch => {
+            gathered = Gathered::new(arena, batch)?;
+            gathered.inputs()
+        }
+    };
+    times.inputs_ready = monotonic_ns();
+
+    let mut sink = Outputs::new(arena);
+    let outcome = catch_unwind(AssertUnwindSafe(|| instance.execute(&inputs, outputs, &mut sink)));
+    times.computed = monotonic_ns();
+    match outcome {
+        Ok(result) => result.map(|()| sink.into_places()),
+        Err(_) => Err(ExecutionError("the backend panicked; see the server's log".into())),
+    }
+}
+
+fn in_place<'a>(arena: &'a WorkerArena, place: &'a TensorPlace) -> InputTensor<'a> {
+    let address = arena.region().front_heap(place.offset, place.bytes as usize);
+    InputTensor {
+        input: place.number,
+        data_type: place.data_type,
+        dims: &place.shape,
+        // SAFETY: the front wrote the tensor there and leaves it alone until the completion.
+        data: unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) },
+    }
+}
+
+/// The inputs of several requests, joined along the batch dimension.
+struct Gathered<'a> {
+    arena: &'a WorkerArena,
+    places: Vec<TensorPlace>,
+}
+
+impl<'a> Gathered<'a> {
+    fn new(arena: &'a WorkerArena, batch: &[Vec<TensorPlace>]) -> Result<Self, ExecutionError> {
+        let mut gathered = Self { arena, places: Vec::with_capacity(batch[0].len()) };
+        for (position, first) in batch[0].iter().enumerate() {
+            let parts = || batch.iter().filter_map(|request| request.get(position));
+            let alike = |part: &TensorPlace| {
+                part.number == first.number
+                    && part.data_type == first.data_type
+                    && !part.shape.is_empty()
+                    && part.shape[1..] == first.shape[1..]
+            };
+            if first.shape.is_empty() || parts().count() != batch.len() || !parts().all(alike) {
+                return Err(ExecutionError("the requests of a batch do not fit together".into()));
+            }
+            let bytes: u64 = parts().map(|part| part.bytes).sum();
+            let (offset, address) = arena
+                .allocate(bytes as usize)
+                .ok_or_else(|| ExecutionError("no shared memory left to join a batch".into()))?;
+            let mut shape = first.shape.clone();
+            shape[0] = parts().map(|part| part.shape[0]).sum();
+            gathered.places.push(TensorPlace { shape, offset, bytes, ..first.clone() });
+            let mut filled = 0;
+            for part in parts() {
+                let source = in_place(arena, part).data;
+                // SAFETY: the new block holds the sum of the parts; it overlaps none of them.
+                unsafe {
+                    address.add(filled).as_ptr().copy_from_nonoverlapping(source.as_ptr(), source.len());
+                }
+                filled += source.len();
+            }
+        }
+        Ok(gathered)
+    }
+
+    fn inputs(&self) -> SmallVec<[InputTensor<'_>; 4]> {
+        self.places
+            .iter()
+            .map(|place| {
+                let address = self
+                    .arena
+                    .region()
+                    .worker_heap(place.offset, place.bytes as usize)
+                    .expect("allocated above");
+                InputTensor {
+                    input: place.number,
+                    data_type: place.data_type,
+                    dims: &place.shape,
+                    // SAFETY: the block is this value's own, filled in `new`.
+                    data: unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) },
+                }
+            })
+            .collect()
+    }
+}
+
+impl Drop for Gathered<'_> {
+    fn drop(&mut self) {
+        for place in &self.places {
+            self.arena.free(place.offset);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The worker's main loop: one control message after the other.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::backend::{Backend, LoadError, LoadedModel, ModelSpecification};
+use super::executor::{Executor, Surroundings};
+use super::onnxruntime::OnnxRuntimeBackend;
+use super::recorder::{Recorder, Step};
+use crate::ipc::arena::WorkerArena;
+use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
+use crate::ipc::region::Region;
+
+/// Runs a worker until the front closes the control socket.
+///
+/// # Errors
+/// The descriptors that a worker is started with are missing (it was started by hand), or the
+/// control socket breaks.
+pub fn run() -> anyhow::Result<()> {
+    // The front's death must not leave workers behind, whatever they are busy with.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    let control = UnixStream::from(inherited(CONTROL_FD)?);
+    let region = Region::map(inherited(REGION_FD)?).context("failed to map the shared region")?;
+    let surroundings = Surroundings {
+        arena: WorkerArena::new(region),
+        doorbell: Arc::new(inherited(DOORBELL_FD)?),
+    };
+    Worker { surroundings, backend: None, models: HashMap::new() }.serve(&control)
+}
+
+/// Takes ownership of a descriptor that the front handed over.
+fn inherited(number: RawFd) -> anyhow::Result<OwnedFd> {
+    // SAFETY: only asks whether the descriptor is open.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        anyhow::bail!(
+            "file descriptor {number} is not open: workers are started by the server, not by hand"
+        );
+    }
+    // A process that an op library starts must not hold on to it.
+    // SAFETY: the descriptor is open, and nothing else in this process owns it.
+    let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
+    rustix::io::fcntl_setfd(&descriptor, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(descriptor)
+}
+
+struct Worker {
+    surroundings: Surroundings,
+    backend: Option<Box<dyn Backend>>,
+    models: HashMap<u64, Vec<Executor>>,
+}
+
+impl Worker {
+    fn recorder(&self) -> &Recorder {
+        self.surroundings.arena.region().recorder()
+    }
+
+    fn serve(mut self, control: &UnixStream) -> anyhow::Result<()> {
+        for line in BufReader::new(control).lines() {
+            let request = serde_json::from_str(&line.context("failed to read a control message")?)
+                .context("failed to understand a control message")?;
+            let reply = self.handle(request);
+            self.recorder().idle();
+            let mut line = serde_json::to_vec(&reply).context("failed to write a reply")?;
+            line.push(b'\n');
+            (&mut &*control).write_all(&line).context("failed to send a reply")?;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, request: Request) -> Reply {
+        match request {
+            Request::Open { framework, library } => match self.open(framework, &library) {
+                Ok(()) => Reply::Opened,
+                Err(error) => Reply::OpenFailed { error },
+            },
+            Request::Load { specification, lanes } => {
+                let key = specification.key;
+                match self.load(&specification, &lanes) {
+                    Ok(reply) => reply,
+                    Err(error) => Reply::LoadFailed { key, error },
+                }
+            }
+            Request::Unload { key } => {
+                // Ends the threads and drops the instances before the backend lets go.
+                self.models.remove(&key);
+                let still_mapped =
+                    self.backend.as_mut().map(|backend| backend.unload_model(key)).unwrap_or_default();
+                Reply::Unloaded { key, still_mapped }
+            }
+        }
+    }
+
+    fn open(&mut self, framework: runtimes::Framework, library: &Path) -> Result<(), LoadError> {
+        let arena = self.surroundings.arena.clone();
+        arena.region().recorder().enter(Step::MapRuntime, library);
+        self.backend = Some(match framework {
+            runtimes::Framework::OnnxRuntime => {
+                Box::new(OnnxRuntimeBackend::open(library, arena)?)
+            }
+            other => {
+                return Err(LoadError {
+                    message: format!(
+                        "this server has no backend for {other}; it serves onnxruntime models"
+                    ),
+                    missing_ops: Vec::new(),
+                });
+            }
+        });
+        Ok(())
+    }
+
+    fn load(&mut self, specification: &ModelSpecification, lanes: &[u32]) -> Result<Reply, LoadError> {
+        let failure = |message: String| LoadError { message, missing_ops: Vec::new() };
+        let backend = self
+            .backend
+            .as_mut()
+            .ok_or_else(|| failure("the worker has no runtime mapped yet".into()))?;
+        let LoadedModel { inputs, outputs, instances, libraries } = backend.load_model(specification)?;
+        let mut executors = Vec::with_capacity(instances.len());
+        for (&lane, instance) in lanes.iter().zip(instances) {
+            match Executor::start(self.surroundings.clone(), lane, instance) {
+                Ok(executor) => executors.push(executor),
+                Err(error) => {
+                    drop(executors);
+                    backend.unload_model(specification.key);
+                    return Err(failure(format!(
+                        "failed to start a thread for an instance of model '{}': {error}; lower \
+                         the number of instances or raise the process limit",
+                        specification.name
+                    )));
+                }
+            }
+        }
+        self.models.insert(specification.key, executors);
+        Ok(Reply::Loaded { key: specification.key, inputs, outputs, libraries })
+    }
+}
