@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
-use crate::onnxruntime::{Graph, Recipe};
+use runtimes::RuntimeName;
+use test_ops::{Library, Model};
 
 /// Everything that a case arranges.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Arrangement {
     /// Op libraries and what takes their place.
     pub libraries: Vec<LibraryFile>,
@@ -27,20 +26,20 @@ pub struct Arrangement {
 }
 
 /// One file that is, or stands for, an op library.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct LibraryFile {
-    /// How models and steps refer to it.
+    /// How models and steps refer to it; the file is named `lib<name>.so`.
     pub name: &'static str,
-    /// What is in the file.
-    pub recipe: Recipe,
+    /// What is in the file; `None`: there is no such file.
+    pub content: Option<Library>,
     /// Where it lies.
     pub place: Place,
 }
 
 /// Where a library lies. The folders of a case are `models` (the model repository), `libraries`
-/// (allowed with `--op-library-root`) and `elsewhere` (not allowed).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// (allowed with `--op-library-root`) and `elsewhere` (not allowed). The server is started in the
+/// folder that holds the three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// In `libraries`.
     Root,
@@ -55,49 +54,46 @@ pub enum Place {
 }
 
 /// How a model's configuration spells the path of a library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
     /// The absolute path of the file; of the link, where the library is linked.
     Absolute,
     /// The bare file name.
     FileName,
-    /// Relative to the case's folder, which the server is started in.
+    /// Relative to the folder that the server is started in.
     FromWorkingDirectory,
-    /// An absolute path that begins in an allowed root and leaves it through `..`.
+    /// An absolute path that begins in `libraries` and leaves it through `..`.
     ThroughParent,
 }
 
 /// One model in the model repository, with one version.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct ModelFolder {
-    /// Its name; models that are numbered by `copies` get the number appended.
-    pub name: &'static str,
-    /// How many such models there are; 1 for a single one, which is not numbered.
+    /// What it computes, and its name.
+    pub model: Model,
+    /// How many such models there are. Where there are several, they are numbered: `name-00`, ….
     pub copies: usize,
-    /// What it computes.
-    pub graph: Graph,
-    /// The op libraries its configuration names, in order.
+    /// The op libraries that its configuration names, in order.
     pub libraries: Vec<(&'static str, Spelling)>,
-    /// `parameters` of its configuration.
+    /// `parameters` of its configuration: key and string value.
     pub parameters: Vec<(&'static str, String)>,
 }
 
 impl ModelFolder {
     /// The names of all its copies.
     pub fn names(&self) -> Vec<String> {
+        let name = &self.model.name;
         match self.copies {
-            1 => vec![self.name.to_owned()],
+            1 => vec![name.clone()],
             copies => (0..copies)
-                .map(|number| format!("{}-{number:02}", self.name))
+                .map(|number| format!("{name}-{number:02}"))
                 .collect(),
         }
     }
 }
 
 /// The server's model control mode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ControlMode {
     /// All models are loaded at start.
     None,
@@ -120,17 +116,15 @@ impl ControlMode {
 }
 
 /// How the server is launched.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Launch {
     /// `--model-control-mode`.
     pub control_mode: ControlMode,
     /// `--load-model`, for each.
     pub load_models: Vec<&'static str>,
-    /// Further runtimes, beside the one that the run is made with.
-    pub more_runtimes: Vec<String>,
-    /// The runtime that takes the place of the run's own as the default.
-    pub default_runtime: Option<String>,
-    /// `--runtime-select strict`.
+    /// The default runtime, in place of the one that the run is made with.
+    pub default_runtime: Option<RuntimeName>,
+    /// `--runtime-select strict`, otherwise `auto`.
     pub strict_runtime: bool,
     /// `--exit-on-error`.
     pub exit_on_error: bool,
@@ -147,7 +141,6 @@ impl Default for Launch {
         Self {
             control_mode: ControlMode::Explicit,
             load_models: Vec::new(),
-            more_runtimes: Vec::new(),
             default_runtime: None,
             strict_runtime: false,
             exit_on_error: true,
@@ -158,17 +151,17 @@ impl Default for Launch {
     }
 }
 
-/// One thing that is done to the server, or looked at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// One thing that is done to the server, or looked at. Models and libraries go by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Loads a model by request (all copies at once, where it has several).
+    /// Loads a model by request; all copies at once, where it has several.
     Load(&'static str),
-    /// Unloads a model by request and waits until the index no longer has it ready.
+    /// Unloads a model by request and waits until the index no longer lists it as ready.
     Unload(&'static str),
     /// Waits until the index tells that the model is ready, or why it is not.
     AwaitLoaded(&'static str),
-    /// Runs the model and compares all outputs with the reference maths.
+    /// Runs the model and compares all outputs with the reference maths, each element of a
+    /// library's result shifted by its signature. Tensors travel in binary form, then as JSON.
     Compute(&'static str),
     /// Runs the model until it answers with right values: a worker may be restarting.
     AwaitAnswer(&'static str),
@@ -178,39 +171,34 @@ pub enum Step {
     /// Waits until the traffic has had this many further answers.
     AwaitTraffic(u64),
     /// Puts another file in the place of a library: written beside it and renamed, as linkers do.
-    Replace {
-        /// The library.
-        library: &'static str,
-        /// What the new file is.
-        recipe: Recipe,
-    },
-    /// Makes the model compute something else: its model file is written anew.
-    ChangeGraph {
-        /// The model.
-        model: &'static str,
-        /// What it computes from now on.
-        graph: Graph,
-    },
+    Replace(&'static str, Library),
+    /// Tells the server's poll that a model has changed: its model file is written anew.
+    TouchModel(&'static str),
+    /// Removes a model's folder.
+    RemoveModel(&'static str),
+    /// Waits until the model computes what the library's newest content says.
+    AwaitRebuilt(&'static str),
+    /// Waits until the model is no longer ready.
+    AwaitGone(&'static str),
     /// Some process of the server has the library mapped.
     IsMapped(&'static str),
     /// No process of the server has the library mapped, within a short time.
     IsUnmapped(&'static str),
-    /// The client is told, and the log says, that the library is still loaded.
-    LogSays(&'static str),
+    /// A line of the log, within a short time, contains all these texts; `{library}` and `{file}`
+    /// as in [`Expectation::message`](crate::Expectation::message).
+    LogSays(&'static [&'static str]),
     /// The index lists the model with this state.
     HasState(&'static str, &'static str),
-    /// The front process is alive and answers `/v2/health/live`.
+    /// `/v2/health/live` answers with 200.
     IsLive,
-    /// `/v2/health/ready` answers positively.
+    /// `/v2/health/ready` answers with 200.
     IsReady,
-    /// `/v2/health/ready` answers negatively.
+    /// `/v2/health/ready` answers with 400.
     IsNotReady,
-    /// These models are served by the same worker process.
-    ShareWorker(&'static str, &'static str),
+    /// The two models share a worker process, or do not, as the isolation policy says.
+    AreIsolated(&'static str, &'static str),
     /// The model's configuration tells that this runtime serves it.
-    RunsOn(&'static str, String),
+    RunsOn(&'static str, RuntimeName),
     /// Inference on the model is refused with status 404.
     IsUnknownToInference(&'static str),
-    /// The server ends with status 0 on SIGTERM, within a short time.
-    Terminate,
 }

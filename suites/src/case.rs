@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use regex::Regex;
+use runtimes::{Framework, RuntimeName};
 use serde::{Deserialize, Serialize};
 
 use crate::arrangement::Arrangement;
@@ -23,6 +24,7 @@ pub struct Case {
     /// One sentence: what is arranged and what should come of it.
     pub description: String,
     /// Files, launch and steps.
+    #[serde(skip)]
     pub arrangement: Arrangement,
     /// What is expected where; the first whose condition holds counts.
     pub expectations: Vec<Expectation>,
@@ -113,14 +115,6 @@ named! {
 }
 
 named! {
-    /// A framework that hosts custom ops.
-    Framework {
-        /// ONNX Runtime.
-        OnnxRuntime = "onnxruntime",
-    }
-}
-
-named! {
     /// How an op library reaches a server.
     LoadingPath {
         /// `model_operations { op_library_filename }` in the model's configuration.
@@ -133,7 +127,7 @@ named! {
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
     /// This runtime is installed, beside the default one.
-    Runtime(String),
+    Runtime(RuntimeName),
 }
 
 impl fmt::Display for Need {

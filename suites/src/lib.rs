@@ -10,14 +10,17 @@
 
 pub mod arrangement;
 mod case;
+pub mod client;
 mod event;
 mod expectation;
 mod observation;
-pub mod onnxruntime;
+mod onnxruntime;
 mod options;
+pub mod server;
 
-pub use case::{Case, Framework, LoadingPath, Need, Selection, Suite, UnknownName};
+pub use case::{Case, LoadingPath, Need, Selection, Suite, UnknownName};
 pub use event::Event;
 pub use expectation::{Condition, Expectation, Isolation, Profile};
 pub use observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
 pub use options::{Cancellation, RunOptions};
+pub use runtimes::{Framework, RuntimeName};

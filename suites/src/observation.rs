@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Framework, LoadingPath, Suite, named};
+use crate::case::{LoadingPath, Suite, named};
 use crate::expectation::{Expectation, Isolation};
 
 named! {
@@ -104,6 +105,29 @@ pub struct Traffic {
     /// The first failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_failure: Option<String>,
+}
+
+impl Traffic {
+    /// What speaks against the model having been left alone, one sentence each.
+    pub fn disturbances(&self) -> Vec<String> {
+        let mut disturbances = Vec::new();
+        if self.failures > 0 {
+            disturbances.push(format!(
+                "{} of {} requests to model '{}' failed, the first with: {}",
+                self.failures,
+                self.requests_before + self.requests_after,
+                self.model,
+                self.first_failure.as_deref().unwrap_or("no text"),
+            ));
+        }
+        if self.requests_before == 0 || self.requests_after == 0 {
+            disturbances.push(format!(
+                "model '{}' was asked {} times before and {} times after, which proves nothing",
+                self.model, self.requests_before, self.requests_after
+            ));
+        }
+        disturbances
+    }
 }
 
 /// What supports an observation.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use runtimes::RuntimeName;
+
 use crate::expectation::{Isolation, Profile};
 
 /// How cases are run.
@@ -19,8 +21,8 @@ pub struct RunOptions {
     pub server_bin: PathBuf,
     /// Where runtimes are installed.
     pub runtime_cache: PathBuf,
-    /// The runtime to run with, such as `onnxruntime-1.32.0`; `None`: the catalogue's default.
-    pub runtime: Option<String>,
+    /// The runtime to run with; `None`: the catalogue's default.
+    pub runtime: Option<RuntimeName>,
     /// Longest time that one case may take, from its first file to the end of its server.
     pub case_time_limit: Duration,
     /// Ends the run early.

@@ -1,0 +1,7 @@
+//! KServe v2 over HTTP, as a client sees it.
+
+mod body;
+mod connection;
+
+pub use body::{Answer, Encoding, InferenceRequest, MalformedAnswer, NamedTensor};
+pub use connection::{Client, ClientError, IndexEntry};
