@@ -5,7 +5,10 @@
 //! entry when the worker is gone.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::ipc::arena::WorkerArena;
 
 /// Longest subject (a path) that is recorded, in bytes; longer ones keep their end.
 const SUBJECT_CAPACITY: usize = 1024;
@@ -52,6 +55,21 @@ pub struct Recorder {
     offered_api: AtomicU32,
     subject_length: AtomicU32,
     subject: [AtomicU32; SUBJECT_CAPACITY / 4],
+}
+
+/// A recorder with whatever keeps its page mapped.
+pub type SharedRecorder = Arc<dyn AsRef<Recorder> + Send + Sync>;
+
+impl AsRef<Recorder> for Recorder {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl AsRef<Recorder> for WorkerArena {
+    fn as_ref(&self) -> &Recorder {
+        self.region().recorder()
+    }
 }
 
 /// What the recorder held when it was read.

@@ -1,0 +1,228 @@
+//! A library that the dynamic loader has opened for us.
+
+use std::ffi::c_void;
+use std::path::{Path, PathBuf};
+
+use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use ort::sys::{OrtApiBase, OrtSessionOptions, OrtStatusPtr};
+use procfs::process::MMapPath;
+
+use super::file_identity::FileIdentity;
+
+/// The signature of `RegisterCustomOps`, from ONNX Runtime's C interface.
+pub(super) type RegisterCustomOps =
+    unsafe extern "C" fn(*mut OrtSessionOptions, *const OrtApiBase) -> OrtStatusPtr;
+
+/// An open library.
+pub(super) struct Handle {
+    library: Library,
+    mapping: Mapping,
+}
+
+/// Where the loader has put a library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mapping {
+    /// Address of the library's dynamic section, which lies inside its mapping.
+    dynamic_section: usize,
+    /// The file's path as the kernel shows it.
+    path: PathBuf,
+}
+
+/// The start of glibc's and musl's `struct link_map`, the part that is documented in `<link.h>`.
+#[repr(C)]
+struct LinkMap {
+    load_address: usize,
+    name: *const libc::c_char,
+    dynamic_section: *const c_void,
+}
+
+impl Handle {
+    /// Opens the library; its static initializers run.
+    ///
+    /// # Errors
+    /// The dynamic loader's own words.
+    pub(super) fn open(path: &Path) -> Result<Self, String> {
+        // SAFETY: initializers of an op library may do anything; a worker process is there to
+        // contain it.
+        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
+            .map_err(|error| loader_message(&error))?;
+        let handle = library.into_raw();
+        let mut link_map: *const LinkMap = std::ptr::null();
+        // SAFETY: the handle is open; the request writes one pointer.
+        let answer =
+            unsafe { libc::dlinfo(handle, libc::RTLD_DI_LINKMAP, (&raw mut link_map).cast()) };
+        let dynamic_section = if answer == 0 && !link_map.is_null() {
+            // SAFETY: the loader's record of the library lives while the library is open.
+            unsafe { (*link_map).dynamic_section as usize }
+        } else {
+            0
+        };
+        // SAFETY: `handle` came from `into_raw` and is given back once.
+        let library = unsafe { Library::from_raw(handle) };
+        Ok(Self {
+            library,
+            mapping: Mapping {
+                dynamic_section,
+                path: path_at(dynamic_section).unwrap_or_default(),
+            },
+        })
+    }
+
+    /// Where the library is.
+    pub(super) fn mapping(&self) -> Mapping {
+        self.mapping.clone()
+    }
+
+    /// The library's entry point, if it has one.
+    pub(super) fn register_custom_ops(&self) -> Option<RegisterCustomOps> {
+        // SAFETY: the name belongs to this signature by ONNX Runtime's convention.
+        let symbol = unsafe { self.library.get::<RegisterCustomOps>(c"RegisterCustomOps") };
+        symbol.ok().map(|entry| *entry)
+    }
+
+    /// Closes the library; its static destructors run if it goes.
+    ///
+    /// # Errors
+    /// The dynamic loader's own words.
+    pub(super) fn close(self) -> Result<(), String> {
+        self.library.close().map_err(|error| loader_message(&error))
+    }
+}
+
+impl Mapping {
+    /// Whether the library is still there.
+    pub(super) fn is_present(&self) -> bool {
+        let without_mark = |path: &Path| {
+            let text = path.as_os_str().to_string_lossy();
+            text.strip_suffix(" (deleted)").unwrap_or(&text).to_owned()
+        };
+        path_at(self.dynamic_section)
+            .is_some_and(|path| without_mark(&path) == without_mark(&self.path))
+    }
+}
+
+/// The file that is mapped at `address`.
+fn path_at(address: usize) -> Option<PathBuf> {
+    let address = address as u64;
+    let maps = procfs::process::Process::myself().ok()?.maps().ok()?;
+    maps.into_iter()
+        .find(|map| map.address.0 <= address && address < map.address.1)
+        .and_then(|map| match map.pathname {
+            MMapPath::Path(path) => Some(path),
+            _ => None,
+        })
+}
+
+fn loader_message(error: &libloading::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = cause_text;
+        }
+        source = cause.source();
+    }
+    text.strip_prefix("dlopen failed: ")
+        .unwrap_or(&text)
+        .to_owned()
+}
+
+/// `path` with `repetitions` times a `./` before the file's name: the same file to the kernel and
+/// to `$ORIGIN`, another name to the loader.
+pub(super) fn spelling(path: &Path, repetitions: usize) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) if repetitions > 0 => {
+            let mut spelled = folder.as_os_str().to_owned();
+            for _ in 0..repetitions {
+                spelled.push("/.");
+            }
+            spelled.push("/");
+            spelled.push(name);
+            PathBuf::from(spelled)
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// What to do about a message of the dynamic loader.
+pub(super) fn remedy(message: &str) -> &'static str {
+    if message.contains("undefined symbol") {
+        "link the library that defines the symbol, or build against the version of the framework \
+         that this worker runs"
+    } else if message.contains("version `") {
+        "build the library on a system that is not newer than this one"
+    } else if message.contains("cannot open shared object file") {
+        "install the missing library beside it or where the dynamic loader looks, and set its \
+         run path"
+    } else if message.contains("invalid ELF header") || message.contains("file too short") {
+        "the file is no complete shared object; build or copy it again"
+    } else if message.contains("wrong ELF class") {
+        "build it for this machine's architecture"
+    } else {
+        "build it again for this system"
+    }
+}
+
+/// Whether the file contains `text`; false where it cannot be read.
+pub(super) fn mentions(path: &Path, text: &[u8]) -> bool {
+    std::fs::read(path)
+        .is_ok_and(|content| content.windows(text.len()).any(|window| window == text))
+}
+
+/// Why a library that was closed is still mapped, as far as it can be told.
+pub(super) fn why_it_remains(path: &Path, identity: &FileIdentity) -> String {
+    if FileIdentity::of(path).ok().as_ref() != Some(identity) {
+        return "the dynamic loader kept it after dlclose; the file has been replaced since, so \
+                the reason can no longer be read from it"
+            .to_owned();
+    }
+    "the dynamic loader kept it after dlclose: it has a symbol of binding STB_GNU_UNIQUE (build \
+     with -fno-gnu-unique), is marked NODELETE, or another library or a thread still uses it; it \
+     goes when the worker ends"
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_spelling_names_the_same_file() {
+        let path = Path::new("/a/b/lib.so");
+        assert_eq!(spelling(path, 0).as_os_str(), "/a/b/lib.so");
+        assert_eq!(spelling(path, 2).as_os_str(), "/a/b/././lib.so");
+        // Compared as text, as the loader does: `Path` itself considers them equal.
+        assert_ne!(spelling(path, 1).as_os_str(), path.as_os_str());
+    }
+
+    #[test]
+    fn a_file_that_is_no_library_is_refused_in_the_loaders_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("text.so");
+        std::fs::write(&path, "no library").unwrap();
+        let Err(message) = Handle::open(&path) else {
+            panic!("text was opened as a library");
+        };
+        assert!(message.contains("text.so"), "{message}");
+        assert!(
+            remedy(&message).contains("no complete shared object"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_mapping_is_present_while_its_file_is_mapped() {
+        let here = path_at(spelling as fn(&Path, usize) -> PathBuf as usize).unwrap();
+        let present = Mapping {
+            dynamic_section: spelling as fn(&Path, usize) -> PathBuf as usize,
+            path: here,
+        };
+        assert!(present.is_present());
+        let gone = Mapping {
+            dynamic_section: 8,
+            ..present
+        };
+        assert!(!gone.is_present());
+    }
+}
