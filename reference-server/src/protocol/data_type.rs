@@ -213,7 +213,10 @@ mod tests {
         for data_type in DataType::ALL {
             assert_eq!(data_type.name().parse(), Ok(data_type));
             assert_eq!(data_type.config_name().parse(), Ok(data_type));
-            assert_eq!(DataType::from_config(data_type.config_number()), Some(data_type));
+            assert_eq!(
+                DataType::from_config(data_type.config_number()),
+                Some(data_type)
+            );
             let json = serde_json::to_string(&data_type).unwrap();
             assert_eq!(json, format!("\"{data_type}\""));
         }
@@ -239,7 +242,11 @@ mod tests {
             ("STRING", "BYTES"),
             ("int64", "INT64"),
         ] {
-            assert_eq!(given.parse::<DataType>().unwrap_err().nearest, nearest, "{given}");
+            assert_eq!(
+                given.parse::<DataType>().unwrap_err().nearest,
+                nearest,
+                "{given}"
+            );
         }
     }
 }

@@ -1,7 +1,28 @@
 //! KServe v2 over HTTP as Triton speaks it: codecs on bytes, no I/O.
+//!
+//! The way of an inference request: [`body::split`] finds where the JSON part ends,
+//! [`InferenceRequest::parse`] reads it, [`plan::plan`] holds it against the model's [`Signature`]
+//! and says where each tensor's bytes are, [`plan::PlannedInput::write`] puts them where the
+//! framework reads them; [`response::write_header`] writes the JSON part of the answer.
 
+pub mod body;
+pub mod byte_strings;
 mod data_type;
+mod diagnosis;
+pub mod encoding;
+mod error;
+pub mod json_tensor;
+pub mod metadata;
+pub mod plan;
+pub mod repository;
+pub mod request;
+pub mod response;
 pub mod shape;
+mod signature;
+pub mod statistics;
 
 pub use data_type::{DataType, UnknownDataType};
+pub use error::RequestError;
+pub use request::InferenceRequest;
 pub use shape::Shape;
+pub use signature::{Signature, TensorSpecification};

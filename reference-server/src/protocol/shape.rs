@@ -87,10 +87,16 @@ mod tests {
     fn overflow_and_negative_dimensions_are_refused() {
         assert_eq!(element_count(&[i64::MAX, 2]), Err(ShapeError::Overflow));
         assert_eq!(element_count(&[i64::MAX, 2, 0]), Err(ShapeError::Overflow));
-        assert_eq!(byte_size(DataType::Fp64, &[1 << 61]), Err(ShapeError::Overflow));
+        assert_eq!(
+            byte_size(DataType::Fp64, &[1 << 61]),
+            Err(ShapeError::Overflow)
+        );
         assert_eq!(
             element_count(&[2, -1]),
-            Err(ShapeError::Negative { index: 1, value: -1 })
+            Err(ShapeError::Negative {
+                index: 1,
+                value: -1
+            })
         );
     }
 

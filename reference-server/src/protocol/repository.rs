@@ -1,0 +1,241 @@
+//! Bodies of the model repository extension.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::RequestError;
+
+/// One entry of the answer to `POST /v2/repository/index`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IndexEntry {
+    /// Model name.
+    pub name: String,
+    /// Version; absent for a model that was never loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// `READY`, `LOADING`, `UNLOADING` or `UNAVAILABLE`; absent for a model that was never loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<ModelState>,
+    /// Why the model is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// State of one version of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ModelState {
+    /// Not known yet.
+    Unknown,
+    /// It answers.
+    Ready,
+    /// It is not served, for the reason that stands beside.
+    Unavailable,
+    /// It is on its way to ready.
+    Loading,
+    /// It finishes what is in flight.
+    Unloading,
+}
+
+/// Body of `POST /v2/repository/index`; an empty body lists everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct IndexRequest {
+    /// Whether only models that are ready are listed.
+    pub ready: bool,
+}
+
+/// Body of `POST /v2/repository/models/X/load`, understood.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadRequest {
+    /// Model configuration in JSON that takes the place of the one in the repository.
+    pub config: Option<String>,
+    /// Files that take the place of the model's folder, by path relative to it: `1/model.onnx`.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// Body of `POST /v2/repository/models/X/unload`, understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnloadRequest {
+    /// Whether models that only this one uses are unloaded too.
+    pub unload_dependents: bool,
+}
+
+impl IndexRequest {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 400 where it is no such JSON.
+    pub fn parse(body: &[u8]) -> Result<Self, RequestError> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_slice(body).map_err(|error| unreadable("repository index", &error))
+    }
+}
+
+impl LoadRequest {
+    /// Reads a body. Parameters that the protocol does not know are refused, as they would be
+    /// ignored without a word otherwise.
+    ///
+    /// # Errors
+    /// 400 where it is no such JSON, a file is not in base64, or files come without a
+    /// configuration.
+    pub fn parse(body: &[u8]) -> Result<Self, RequestError> {
+        const FILE: &str = "file:";
+        let mut request = Self::default();
+        for (key, value) in parameters(body, "model load")? {
+            let text = |value: Value| match value {
+                Value::String(text) => Ok(text),
+                other => Err(RequestError::invalid(format!(
+                    "Unable to parse parameter '{key}' of the model load request: a string is \
+                     expected, got {other}"
+                ))),
+            };
+            if key == "config" {
+                request.config = Some(text(value)?);
+            } else if let Some(path) = key.strip_prefix(FILE) {
+                let content = STANDARD.decode(text(value)?).map_err(|error| {
+                    RequestError::invalid(format!(
+                        "Unable to parse parameter '{key}' of the model load request: not valid \
+                         base64: {error}"
+                    ))
+                })?;
+                request.files.insert(path.to_owned(), content);
+            } else {
+                return Err(RequestError::invalid(format!(
+                    "unrecognized config override: '{key}'; a model load request may have the \
+                     parameters 'config' and 'file:<path in the model folder>'"
+                )));
+            }
+        }
+        if !request.files.is_empty() && request.config.is_none() {
+            return Err(RequestError::invalid(
+                "override model file requires parameter 'config' to be specified",
+            ));
+        }
+        Ok(request)
+    }
+}
+
+impl UnloadRequest {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// 400 where it is no such JSON.
+    pub fn parse(body: &[u8]) -> Result<Self, RequestError> {
+        let mut request = Self::default();
+        for (key, value) in parameters(body, "model unload")? {
+            if key == "unload_dependents" {
+                request.unload_dependents = value.as_bool().ok_or_else(|| {
+                    RequestError::invalid(format!(
+                        "Unable to parse 'unload_dependents': true or false is expected, got \
+                         {value}"
+                    ))
+                })?;
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// The `parameters` object of a body; empty where the body or the object is absent.
+fn parameters(body: &[u8], what: &str) -> Result<BTreeMap<String, Value>, RequestError> {
+    #[derive(Deserialize, Default)]
+    struct Body {
+        #[serde(default)]
+        parameters: BTreeMap<String, Value>,
+    }
+
+    if body.trim_ascii().is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    serde_json::from_slice::<Body>(body)
+        .map(|body| body.parameters)
+        .map_err(|error| unreadable(what, &error))
+}
+
+fn unreadable(what: &str, error: &serde_json::Error) -> RequestError {
+    RequestError::invalid(format!(
+        "failed to parse the {what} request JSON buffer: {error}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_leaves_out_what_is_not_known() {
+        let never_loaded = IndexEntry {
+            name: "m".into(),
+            version: None,
+            state: None,
+            reason: None,
+        };
+        assert_eq!(
+            serde_json::to_string(&never_loaded).unwrap(),
+            r#"{"name":"m"}"#
+        );
+        let ready = IndexEntry {
+            version: Some("1".into()),
+            state: Some(ModelState::Ready),
+            reason: Some(String::new()),
+            ..never_loaded
+        };
+        assert_eq!(
+            serde_json::to_string(&ready).unwrap(),
+            r#"{"name":"m","version":"1","state":"READY","reason":""}"#
+        );
+    }
+
+    #[test]
+    fn bodies_are_optional() {
+        assert_eq!(IndexRequest::parse(b""), Ok(IndexRequest { ready: false }));
+        assert_eq!(
+            IndexRequest::parse(br#"{"ready":true}"#),
+            Ok(IndexRequest { ready: true })
+        );
+        assert_eq!(LoadRequest::parse(b"{}"), Ok(LoadRequest::default()));
+        let unload = UnloadRequest::parse(br#"{"parameters":{"unload_dependents":true}}"#);
+        assert!(unload.unwrap().unload_dependents);
+    }
+
+    #[test]
+    fn a_load_carries_configuration_and_files() {
+        let body = br#"{"parameters":{"config":"{}","file:1/model.onnx":"AAEC"}}"#;
+        let request = LoadRequest::parse(body).unwrap();
+        assert_eq!(request.config.as_deref(), Some("{}"));
+        assert_eq!(request.files["1/model.onnx"], [0, 1, 2]);
+        for (body, expected) in [
+            (r#"{"parameters":{"confg":"{}"}}"#, "'confg'"),
+            (r#"{"parameters":{"config":{}}}"#, "a string is expected"),
+            (r#"{"parameters":{"config":"{}","file:a":"*"}}"#, "'file:a'"),
+            (
+                r#"{"parameters":{"file:a":"AA=="}}"#,
+                "requires parameter 'config'",
+            ),
+            (
+                r#"{"parameters":[]}"#,
+                "failed to parse the model load request",
+            ),
+        ] {
+            let message = LoadRequest::parse(body.as_bytes()).unwrap_err().message;
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in any::<Vec<u8>>()) {
+            let _ = IndexRequest::parse(&bytes);
+            let _ = LoadRequest::parse(&bytes);
+            let _ = UnloadRequest::parse(&bytes);
+        }
+    }
+}
