@@ -1,3 +1,3 @@
-//! The `harness` command line.
+//! The `harness` command.
 
 fn main() {}

@@ -1,0 +1,19 @@
+//! The harness: runs the suites, measures, and writes what came of it where people and CI read it.
+//!
+//! - [`measurement`] takes samples and says how far they can be trusted, on top of [`statistics`].
+//! - [`results`] is the record of a run and the folder it is kept in; [`report`] renders it.
+
+pub mod measurement;
+pub mod report;
+pub mod results;
+pub mod statistics;
+
+mod command_text;
+mod quantity;
+
+// The made-up run is shared with the tests under `tests/`, which see this package from outside.
+#[cfg(test)]
+extern crate self as harness;
+#[cfg(test)]
+#[path = "../tests/sample/mod.rs"]
+mod sample;

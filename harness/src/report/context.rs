@@ -1,0 +1,111 @@
+//! What the template of the page gets: strings that are ready to be shown.
+
+use serde::Serialize;
+
+use super::cases::{CaseDetail, Matrix};
+use super::measurements::MeasurementRow;
+
+/// The whole page.
+#[derive(Debug, Serialize)]
+pub struct Page {
+    /// The run's result.
+    pub verdict: Badge,
+    /// Counts by verdict.
+    pub counts: Vec<Count>,
+    /// One sentence on the setting: isolation, runtime, machine.
+    pub setting: String,
+    /// Names and values on the run.
+    pub run: Vec<Fact>,
+    /// The command that makes such a run again.
+    pub command: String,
+    /// What went wrong beside the cases.
+    pub problems: Vec<String>,
+    /// Failed and broken cases.
+    pub troubled: Vec<CaseDetail>,
+    /// Case by framework and path.
+    pub matrix: Matrix,
+    /// The numbers that matter most.
+    pub highlights: Vec<Fact>,
+    /// Plots by section.
+    pub plots: Plots,
+    /// Every measurement.
+    pub measurements: Vec<MeasurementRow>,
+    /// Names and values on the machine.
+    pub machine: Vec<Fact>,
+    /// Names, versions and places of the runtimes.
+    pub runtimes: Vec<RuntimeRow>,
+    /// Every case with what was done and how to do it again.
+    pub cases: Vec<CaseDetail>,
+}
+
+/// A verdict as symbol, word and colour.
+#[derive(Debug, Clone, Serialize)]
+pub struct Badge {
+    /// The CSS class: `pass`, `fail`, `skip` or `error`.
+    pub class: &'static str,
+    /// A sign that says the same without colour.
+    pub symbol: &'static str,
+    /// The word.
+    pub text: String,
+}
+
+/// How many cases got a verdict.
+#[derive(Debug, Serialize)]
+pub struct Count {
+    /// How many.
+    pub number: usize,
+    /// The verdict.
+    pub verdict: Badge,
+}
+
+/// A name and a value.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fact {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: String,
+}
+
+impl Fact {
+    /// A fact.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            value: value.into(),
+        }
+    }
+}
+
+/// A runtime's row.
+#[derive(Debug, Serialize)]
+pub struct RuntimeRow {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Where it lies.
+    pub path: String,
+}
+
+/// The plots of each section.
+#[derive(Debug, Default, Serialize)]
+pub struct Plots {
+    /// Latency distributions.
+    pub latency: Vec<Figure>,
+    /// Throughput against concurrency.
+    pub throughput: Vec<Figure>,
+    /// Op time inside the worker.
+    pub op_time: Vec<Figure>,
+    /// Start-up and load times.
+    pub startup: Vec<Figure>,
+}
+
+/// A plot in the page.
+#[derive(Debug, Serialize)]
+pub struct Figure {
+    /// Its title.
+    pub title: String,
+    /// The drawing, as SVG that needs no escaping.
+    pub svg: String,
+}

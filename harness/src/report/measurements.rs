@@ -1,0 +1,83 @@
+//! Measurements as the page shows them.
+
+use serde::Serialize;
+
+use super::context::Fact;
+use crate::measurement::{Kind, Measurement};
+use crate::quantity::{quantity, rate};
+
+/// A line of the table of measurements.
+#[derive(Debug, Serialize)]
+pub struct MeasurementRow {
+    /// The id.
+    pub id: String,
+    /// The median.
+    pub median: String,
+    /// Its 95 % confidence interval.
+    pub interval: String,
+    /// The 90th percentile.
+    pub p90: String,
+    /// The 99th percentile.
+    pub p99: String,
+    /// Requests a second.
+    pub throughput: String,
+    /// The number of samples.
+    pub samples: usize,
+    /// Advice.
+    pub warnings: Vec<String>,
+}
+
+impl MeasurementRow {
+    /// The line of `measurement`.
+    pub fn new(measurement: &Measurement) -> Self {
+        let time = |value: f64| quantity(value, &measurement.unit);
+        let or_none = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+        Self {
+            id: measurement.id.clone(),
+            median: time(measurement.median),
+            interval: or_none(
+                measurement
+                    .ci95
+                    .map(|[low, high]| format!("{} … {}", time(low), time(high))),
+            ),
+            p90: or_none(measurement.p90.map(time)),
+            p99: or_none(measurement.p99.map(time)),
+            throughput: or_none(measurement.throughput.map(rate)),
+            samples: measurement.samples,
+            warnings: measurement
+                .warnings
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        }
+    }
+}
+
+/// The numbers that matter most: the quickest start and the best and smallest of serving.
+pub fn highlights(measurements: &[Measurement]) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if let Some(startup) = measurements.iter().find(|m| m.kind == Kind::Startup) {
+        facts.push(Fact::new(
+            "spawn to ready",
+            quantity(startup.median, &startup.unit),
+        ));
+    }
+    let serving = || {
+        measurements
+            .iter()
+            .filter(|m| m.kind == Kind::Serving && m.framework != "none")
+    };
+    if let Some(least) = serving().min_by(|a, b| a.median.total_cmp(&b.median)) {
+        let name = format!("median latency, {}", least.shape_text().unwrap_or_default());
+        facts.push(Fact::new(name, quantity(least.median, &least.unit)));
+    }
+    let fastest = serving().filter_map(|m| Some((m.throughput?, m)));
+    if let Some((throughput, most)) = fastest.max_by(|(a, _), (b, _)| a.total_cmp(b)) {
+        let name = format!(
+            "throughput at concurrency {}",
+            most.concurrency.unwrap_or(1)
+        );
+        facts.push(Fact::new(name, rate(throughput)));
+    }
+    facts
+}

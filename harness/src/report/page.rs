@@ -1,0 +1,212 @@
+//! The page: contexts in, one self-contained HTML file out.
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, Value};
+use suites::Verdict;
+
+use super::cases::{CaseDetail, badge, matrix};
+use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
+use super::machine::{machine_facts, run_facts};
+use super::measurements::{MeasurementRow, highlights};
+use super::plots::{Plot, Section};
+use crate::command_text::command_text;
+use crate::results::{Overall, Results};
+
+/// Why a page was not rendered: a defect of its template.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to render the template: {0:#}")]
+pub struct RenderError(#[from] minijinja::Error);
+
+/// Renders the report of `results` with its `plots`.
+///
+/// # Errors
+/// [`RenderError`].
+pub fn html(results: &Results, plots: &[Plot]) -> Result<String, RenderError> {
+    let mut environment = Environment::new();
+    // A block's line leaves nothing behind.
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
+    // Auto-escaping follows the ending: everything in a `.html` template is escaped.
+    environment.add_template("page.html", include_str!("templates/page.html"))?;
+    environment.add_template("case.html", include_str!("templates/case.html"))?;
+    environment.add_template("figures.html", include_str!("templates/figures.html"))?;
+    environment.add_global(
+        "style",
+        Value::from_safe_string(include_str!("templates/page.css").to_owned()),
+    );
+    Ok(environment
+        .get_template("page.html")?
+        .render(Serde(page(results, plots)))?)
+}
+
+fn page(results: &Results, plots: &[Plot]) -> Page {
+    let counts = results.summary;
+    let numbers = [
+        (counts.passed, Verdict::Pass, "passed"),
+        (counts.failed, Verdict::Fail, "failed"),
+        (counts.skipped, Verdict::Skip, "skipped"),
+        (counts.errors, Verdict::Error, "errors"),
+    ];
+    Page {
+        verdict: overall(results.verdict()),
+        counts: numbers
+            .into_iter()
+            .map(|(number, verdict, text)| Count {
+                number,
+                verdict: Badge {
+                    text: text.to_owned(),
+                    ..badge(verdict)
+                },
+            })
+            .collect(),
+        setting: setting(results),
+        run: run_facts(&results.run),
+        command: command_text(&results.run.command_line),
+        problems: results.run.problems.clone(),
+        troubled: results
+            .troubled()
+            .map(|case| CaseDetail::new(case, "trouble"))
+            .collect(),
+        matrix: matrix(&results.cases),
+        highlights: highlights(&results.measurements),
+        plots: by_section(plots),
+        measurements: results
+            .measurements
+            .iter()
+            .map(MeasurementRow::new)
+            .collect(),
+        machine: machine_facts(&results.machine),
+        runtimes: results
+            .runtimes
+            .iter()
+            .map(|runtime| RuntimeRow {
+                name: runtime.name.clone(),
+                version: runtime.version.clone(),
+                path: runtime.path.clone(),
+            })
+            .collect(),
+        cases: results
+            .cases
+            .iter()
+            .map(|case| CaseDetail::new(case, "case"))
+            .collect(),
+    }
+}
+
+fn overall(overall: Overall) -> Badge {
+    let verdict = match overall {
+        Overall::Passed => Verdict::Pass,
+        Overall::Failed => Verdict::Fail,
+        Overall::Error => Verdict::Error,
+        Overall::Interrupted => Verdict::Skip,
+    };
+    let mut text = overall.text().to_owned();
+    text[..1].make_ascii_uppercase();
+    Badge {
+        text,
+        ..badge(verdict)
+    }
+}
+
+fn setting(results: &Results) -> String {
+    let runtimes: Vec<&str> = results
+        .runtimes
+        .iter()
+        .map(|runtime| runtime.name.as_str())
+        .collect();
+    let mut parts = vec![
+        format!("{} cases", results.summary.total()),
+        format!("isolation {}", results.run.isolation),
+        runtimes.join(", "),
+        results.machine.cpu.clone().unwrap_or_default(),
+    ];
+    parts.retain(|part| !part.is_empty());
+    parts.join(" · ")
+}
+
+fn by_section(plots: &[Plot]) -> Plots {
+    let mut sections = Plots::default();
+    for plot in plots {
+        let figure = Figure {
+            title: plot.title.clone(),
+            svg: plot.inline_svg(),
+        };
+        match plot.section {
+            Section::Latency => sections.latency.push(figure),
+            Section::Throughput => sections.throughput.push(figure),
+            Section::OpTime => sections.op_time.push(figure),
+            Section::Startup => sections.startup.push(figure),
+        }
+    }
+    sections
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::plots;
+    use crate::sample::sample_results;
+
+    fn rendered(results: &Results) -> String {
+        html(results, &plots(results).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn it_needs_nothing_from_outside() {
+        let page = rendered(&sample_results());
+        for word in ["http://", "https://", "<link", "src=", "@import", "url("] {
+            let found: Vec<&str> = page
+                .lines()
+                .filter(|line| line.contains(word) && !line.contains("http://www.w3.org/2000/svg"))
+                .collect();
+            assert!(found.is_empty(), "{word}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn text_from_a_server_stays_text() {
+        let mut results = sample_results();
+        for case in &mut results.cases {
+            case.message = "<script>alert(1)</script>".to_owned();
+            case.evidence.log_tail = vec!["</pre><img onerror=x>".to_owned()];
+        }
+        let page = rendered(&results);
+        assert!(!page.contains("<script>"));
+        assert!(!page.contains("<img"));
+        assert!(page.contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn every_case_has_its_evidence_and_its_command() {
+        let results = sample_results();
+        let page = rendered(&results);
+        for case in &results.cases {
+            assert!(
+                page.contains(&case.id.replace('/', "&#x2f;")) || page.contains(&case.id),
+                "{}",
+                case.id
+            );
+        }
+        assert!(
+            page.contains("cargo harness run --filter"),
+            "no command to reproduce a case"
+        );
+    }
+
+    #[test]
+    fn a_run_without_anything_is_still_a_page() {
+        let mut results = sample_results();
+        results.cases.clear();
+        results.measurements.clear();
+        results.runtimes.clear();
+        results.summary = crate::results::Counts::default();
+        let page = rendered(&results);
+        assert!(page.contains("No case was run"));
+        assert!(page.contains("Nothing was measured"));
+    }
+}

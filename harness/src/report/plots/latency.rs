@@ -1,0 +1,166 @@
+//! Latency distributions: the share of requests answered within a time, one plot for each tensor.
+
+use plotters::prelude::*;
+
+use super::palette;
+use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT};
+use crate::measurement::{Kind, Measurement};
+use crate::quantity::quantity;
+
+/// One plot for each (framework, op, shape, element type) that was served, one curve for each
+/// concurrency.
+pub fn draw(measurements: &[Measurement]) -> Result<Vec<Plot>, PlotError> {
+    let served = measurements
+        .iter()
+        .filter(|m| m.kind == Kind::Serving && m.framework != "none");
+    let mut groups: Vec<Vec<&Measurement>> = Vec::new();
+    for measurement in served {
+        match groups
+            .iter_mut()
+            .find(|group| same_tensor(group[0], measurement))
+        {
+            Some(group) => group.push(measurement),
+            None => groups.push(vec![measurement]),
+        }
+    }
+    groups.iter().map(|group| draw_group(group)).collect()
+}
+
+/// Whether two measurements differ in nothing but their concurrency.
+pub fn same_tensor(a: &Measurement, b: &Measurement) -> bool {
+    (&a.framework, &a.op, &a.shape, &a.dtype) == (&b.framework, &b.op, &b.shape, &b.dtype)
+}
+
+/// `BiasGelu 1×64 fp32`.
+pub fn subject(measurement: &Measurement) -> String {
+    [
+        measurement.op.clone(),
+        measurement.shape_text(),
+        measurement.dtype.clone(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>()
+    .join(" ")
+}
+
+/// The part of a plot's file name that tells the measurement from others.
+pub fn file_part(measurement: &Measurement) -> String {
+    let text = format!("{}-{}", measurement.framework, subject(measurement)).to_lowercase();
+    text.chars()
+        .map(|c| match c {
+            '×' => 'x',
+            c if c.is_ascii_alphanumeric() || c == '-' => c,
+            _ => '-',
+        })
+        .collect()
+}
+
+fn draw_group(group: &[&Measurement]) -> Result<Plot, PlotError> {
+    let first = group[0];
+    let medians: Vec<String> = group
+        .iter()
+        .map(|m| {
+            let median = quantity(m.median, &m.unit);
+            format!(
+                "median {median} at concurrency {}",
+                m.concurrency.unwrap_or(1)
+            )
+        })
+        .collect();
+    Plot::draw(
+        format!("latency-{}", file_part(first)),
+        Section::Latency,
+        (
+            subject(first),
+            format!(
+                "Share of requests answered within a time: {}.",
+                medians.join(", ")
+            ),
+        ),
+        290,
+        |area| curves(area, group),
+    )
+}
+
+fn curves(area: &Area, group: &[&Measurement]) -> DrawingResult {
+    // The slowest percent would squeeze everything else; the table tells the p99.
+    let at = |m: &Measurement, share: f64| {
+        m.observed[((m.observed.len() - 1) as f64 * share).round() as usize]
+    };
+    let drawn: Vec<&&Measurement> = group.iter().filter(|m| !m.observed.is_empty()).collect();
+    let low = drawn
+        .iter()
+        .map(|m| at(m, 0.0))
+        .fold(f64::INFINITY, f64::min);
+    let high = drawn.iter().map(|m| at(m, 0.995)).fold(0.0, f64::max);
+    if !(low > 0.0 && high.is_finite()) {
+        return Ok(());
+    }
+    let unit = group[0].unit.as_str();
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(34)
+        .margin_right(22)
+        .margin_bottom(4)
+        .x_label_area_size(34)
+        .y_label_area_size(48)
+        .build_cartesian_2d((low * 0.92..high * 1.1).log_scale(), 0.0..100.0)?;
+    chart
+        .configure_mesh()
+        .bold_line_style(palette::GRID)
+        .light_line_style(TRANSPARENT)
+        .axis_style(palette::GRID)
+        .label_style(("sans-serif", TEXT, &palette::MUTED))
+        .x_labels(5)
+        .y_labels(5)
+        .x_label_formatter(&|x| quantity(*x, unit))
+        .y_label_formatter(&|y| format!("{y:.0} %"))
+        .draw()?;
+    let mut legend_x = 48;
+    for (index, measurement) in drawn.iter().enumerate() {
+        let colour = palette::SERIES[index % palette::SERIES.len()];
+        let steps = (measurement.observed.len() - 1).max(1) as f64;
+        let points = measurement
+            .observed
+            .iter()
+            .enumerate()
+            .map(|(rank, value)| (*value, 100.0 * rank as f64 / steps))
+            .filter(|(value, _)| *value <= high * 1.1);
+        let style = colour.stroke_width(2);
+        if index % 2 == 0 {
+            chart.draw_series(LineSeries::new(points, style))?;
+        } else {
+            chart.draw_series(DashedLineSeries::new(points, 6, 4, style))?;
+        }
+        legend_x = legend(area, legend_x, index, measurement.concurrency.unwrap_or(1))?;
+    }
+    Ok(())
+}
+
+/// A piece of line and its meaning, at the top; returns where the next one begins.
+fn legend(
+    area: &Area,
+    x: i32,
+    index: usize,
+    concurrency: u32,
+) -> Result<i32, Box<dyn std::error::Error>> {
+    let colour = palette::SERIES[index % palette::SERIES.len()];
+    let pieces: &[(i32, i32)] = if index.is_multiple_of(2) {
+        &[(0, 22)]
+    } else {
+        &[(0, 6), (8, 14), (16, 22)]
+    };
+    for (from, to) in pieces {
+        area.draw(&PathElement::new(
+            vec![(x + from, 16), (x + to, 16)],
+            colour.stroke_width(2),
+        ))?;
+    }
+    let text = format!("concurrency {concurrency}");
+    area.draw(&Text::new(
+        text,
+        (x + 28, 9),
+        ("sans-serif", TEXT).into_font().color(&palette::INK),
+    ))?;
+    Ok(x + 150)
+}

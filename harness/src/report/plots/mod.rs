@@ -1,0 +1,26 @@
+//! The plots of a run, one module each.
+
+mod latency;
+mod op_time;
+mod palette;
+mod plot;
+mod startup;
+mod strip;
+mod throughput;
+
+pub use plot::{Plot, PlotError, Section};
+
+use crate::results::Results;
+
+/// Draws every plot that the measurements of `results` give material for.
+///
+/// # Errors
+/// [`PlotError`] where a plot cannot be drawn: a defect.
+pub fn plots(results: &Results) -> Result<Vec<Plot>, PlotError> {
+    let measurements = &results.measurements;
+    let mut plots = latency::draw(measurements)?;
+    plots.extend(throughput::draw(measurements)?);
+    plots.extend(op_time::draw(measurements)?);
+    plots.extend(startup::draw(measurements)?);
+    Ok(plots)
+}

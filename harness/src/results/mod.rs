@@ -1,0 +1,16 @@
+//! The files that a run leaves behind, one folder a run.
+//!
+//! `results.json` is the record; everything else (CSV, JUnit, summary, plots, report) is made from
+//! it and can be made again. The folder's layout is something that other tools rely on.
+
+mod folder;
+mod junit;
+mod machine;
+mod record;
+mod summary;
+mod tables;
+
+pub use folder::{FolderError, ResultsFolder};
+pub use machine::Machine;
+pub use record::{Counts, Overall, Results, Run, RuntimeRecord, SCHEMA_VERSION};
+pub use summary::{summary_markdown, verdict_table};

@@ -1,0 +1,240 @@
+//! `summary.md`, for the page that a CI job shows, and the table that the terminal shows.
+
+use std::fmt::Write;
+
+use suites::{CaseResult, Verdict};
+
+use super::record::{Overall, Results};
+use crate::measurement::Kind;
+use crate::quantity::{count, quantity, rate};
+
+impl Overall {
+    /// The run's result in a few words.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Passed => "all as expected",
+            Self::Failed => "not as expected",
+            Self::Error => "the harness itself failed",
+            Self::Interrupted => "ended early, as expected so far",
+        }
+    }
+}
+
+impl Results {
+    /// The counts in one line: `41 passed, 1 failed, 0 skipped, 0 errors`.
+    #[must_use]
+    pub fn counts_text(&self) -> String {
+        let counts = self.summary;
+        format!(
+            "{} passed, {} failed, {} skipped, {}",
+            counts.passed,
+            counts.failed,
+            counts.skipped,
+            count(counts.errors, "error")
+        )
+    }
+
+    /// Cases that ask for attention: failures, then errors.
+    pub fn troubled(&self) -> impl Iterator<Item = &CaseResult> {
+        let with = |verdict| {
+            self.cases
+                .iter()
+                .filter(move |case| case.verdict == verdict)
+        };
+        with(Verdict::Fail).chain(with(Verdict::Error))
+    }
+}
+
+/// The summary as Markdown: result, failures with their evidence, cases, measurements.
+#[must_use]
+pub fn summary_markdown(results: &Results) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let mut line = |content: String| {
+        let _ = writeln!(text, "{content}");
+    };
+    line(format!("# Custom ops: {}", results.verdict().text()));
+    line(String::new());
+    line(format!("{}. {}", results.counts_text(), setting(results)));
+    for problem in &results.run.problems {
+        line(format!("\n> {}", cell(problem)));
+    }
+    let troubled: Vec<&CaseResult> = results.troubled().collect();
+    if !troubled.is_empty() {
+        line("\n## Not as expected\n".to_owned());
+        for case in troubled {
+            line(format!("- `{}`: {}", case.id, cell(&case.message)));
+            for departure in &case.evidence.departures {
+                line(format!("  - {}", cell(departure)));
+            }
+            if !case.evidence.reproduce.is_empty() {
+                line(format!("  - again: `{}`", case.evidence.reproduce));
+            }
+        }
+    }
+    if !results.cases.is_empty() {
+        line("\n## Cases\n".to_owned());
+        line("| verdict | case | expected | outcome | phase |".to_owned());
+        line("|---|---|---|---|---|".to_owned());
+        for case in &results.cases {
+            line(format!(
+                "| {} | `{}` | {} | {} | {} |",
+                case.verdict,
+                case.id,
+                case.expected.map_or("–", suites::Outcome::name),
+                case.outcome.map_or("–", suites::Outcome::name),
+                case.phase
+            ));
+        }
+    }
+    if !results.measurements.is_empty() {
+        line("\n## Measurements\n".to_owned());
+        line(
+            "| measurement | median | 95 % interval | p90 | p99 | throughput | samples |"
+                .to_owned(),
+        );
+        line("|---|--:|--:|--:|--:|--:|--:|".to_owned());
+        for measurement in &results.measurements {
+            let value = |value| quantity(value, &measurement.unit);
+            let or_none =
+                |value: Option<f64>| value.map_or("–".to_owned(), value_in(&measurement.unit));
+            line(format!(
+                "| `{}`{} | {} | {} | {} | {} | {} | {} |",
+                measurement.id,
+                if measurement.warnings.is_empty() {
+                    ""
+                } else {
+                    " ⚠"
+                },
+                value(measurement.median),
+                measurement
+                    .ci95
+                    .map_or("–".to_owned(), |[low, high]| format!(
+                        "{} … {}",
+                        value(low),
+                        value(high)
+                    )),
+                or_none(measurement.p90),
+                or_none(measurement.p99),
+                measurement.throughput.map_or("–".to_owned(), rate),
+                measurement.samples
+            ));
+        }
+        let warned = results
+            .measurements
+            .iter()
+            .filter(|m| !m.warnings.is_empty());
+        for (index, measurement) in warned.enumerate() {
+            if index == 0 {
+                line(String::new());
+            }
+            for warning in &measurement.warnings {
+                line(format!(
+                    "- ⚠ `{}`: {}",
+                    measurement.id,
+                    cell(&warning.to_string())
+                ));
+            }
+        }
+    }
+    text
+}
+
+fn value_in(unit: &str) -> impl Fn(f64) -> String {
+    move |value| quantity(value, unit)
+}
+
+fn setting(results: &Results) -> String {
+    let machine = &results.machine;
+    let runtimes: Vec<&str> = results
+        .runtimes
+        .iter()
+        .map(|runtime| runtime.name.as_str())
+        .collect();
+    let startups = results
+        .measurements
+        .iter()
+        .filter(|m| m.kind == Kind::Startup)
+        .count();
+    let measured = if startups == 0 && results.measurements.is_empty() {
+        ", nothing measured"
+    } else {
+        ""
+    };
+    format!(
+        "Isolation `{}`, {}, {} logical processors, {}{measured}.",
+        results.run.isolation,
+        if runtimes.is_empty() {
+            "no runtime".to_owned()
+        } else {
+            runtimes.join(", ")
+        },
+        machine.logical_processors,
+        machine.cpu.as_deref().unwrap_or("unknown processor"),
+    )
+}
+
+/// Text that does not break out of a Markdown list item or table cell.
+fn cell(text: &str) -> String {
+    text.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace('|', "\\|")
+        .replace('<', "&lt;")
+}
+
+/// The table of verdicts as the terminal shows it: one line a case, troubled ones with a reason.
+#[must_use]
+pub fn verdict_table(cases: &[CaseResult]) -> String {
+    let width = cases
+        .iter()
+        .map(|case| case.id.chars().count())
+        .max()
+        .unwrap_or(4)
+        .max(4);
+    let mut text = format!(
+        "{:7}  {:width$}  {:14}  {:14}  {:>8}\n",
+        "verdict", "case", "expected", "outcome", "time"
+    );
+    for case in cases {
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{:7}  {:width$}  {:14}  {:14}  {:>8}",
+            case.verdict,
+            case.id,
+            case.expected.map_or("–", suites::Outcome::name),
+            case.outcome.map_or("–", suites::Outcome::name),
+            quantity(case.duration_ms, "ms"),
+        );
+        if case.verdict != Verdict::Pass {
+            let reasons = case.evidence.departures.iter().chain([&case.message]);
+            for reason in reasons.filter(|reason| !reason.trim().is_empty()) {
+                let _ = writeln!(text, "{:7}  {}", "", reason.trim().replace('\n', " "));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::sample_results;
+
+    #[test]
+    fn summary_of_a_mixed_run() {
+        insta::assert_snapshot!(summary_markdown(&sample_results()));
+    }
+
+    #[test]
+    fn table_of_a_mixed_run() {
+        insta::assert_snapshot!(verdict_table(&sample_results().cases));
+    }
+
+    #[test]
+    fn a_message_cannot_break_the_table() {
+        assert_eq!(cell("a|b\n<script>"), "a\\|b &lt;script>");
+    }
+}

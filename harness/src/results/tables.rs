@@ -1,0 +1,151 @@
+//! `cases.csv` and `measurements.csv`.
+
+use suites::CaseResult;
+
+use crate::measurement::Measurement;
+
+/// The cases, one a line, under the field names of `results.json`.
+///
+/// # Errors
+/// None in practice: the writer writes to memory.
+pub fn cases_csv(cases: &[CaseResult]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "id",
+        "suite",
+        "framework",
+        "path",
+        "isolation",
+        "runtime",
+        "expected",
+        "outcome",
+        "verdict",
+        "phase",
+        "message",
+        "time_to_ready_ms",
+        "load_ms",
+        "duration_ms",
+    ])?;
+    for case in cases {
+        writer.write_record([
+            case.id.clone(),
+            case.suite.to_string(),
+            case.framework.to_string(),
+            case.path.to_string(),
+            case.isolation.to_string(),
+            case.runtime.clone(),
+            text(case.expected),
+            text(case.outcome),
+            case.verdict.to_string(),
+            case.phase.to_string(),
+            case.message.clone(),
+            text(case.time_to_ready_ms),
+            text(case.load_ms),
+            case.duration_ms.to_string(),
+        ])?;
+    }
+    writer
+        .into_inner()
+        .map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// The measurements, one a line, under the field names of `results.json`; warnings as text,
+/// separated by `; `, a shape as `1x64`.
+///
+/// # Errors
+/// None in practice: the writer writes to memory.
+pub fn measurements_csv(measurements: &[Measurement]) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "id",
+        "kind",
+        "framework",
+        "op",
+        "shape",
+        "dtype",
+        "device",
+        "concurrency",
+        "unit",
+        "samples",
+        "median",
+        "p90",
+        "p99",
+        "ci95_low",
+        "ci95_high",
+        "throughput",
+        "bandwidth_fraction",
+        "warnings",
+    ])?;
+    for measurement in measurements {
+        let warnings: Vec<String> = measurement
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        writer.write_record([
+            measurement.id.clone(),
+            measurement.kind.name().to_owned(),
+            measurement.framework.clone(),
+            text(measurement.op.as_ref()),
+            text(
+                measurement
+                    .shape_text()
+                    .map(|shape| shape.replace('×', "x")),
+            ),
+            text(measurement.dtype.as_ref()),
+            measurement.device.clone(),
+            text(measurement.concurrency),
+            measurement.unit.clone(),
+            measurement.samples.to_string(),
+            measurement.median.to_string(),
+            text(measurement.p90),
+            text(measurement.p99),
+            text(measurement.ci95.map(|[low, _]| low)),
+            text(measurement.ci95.map(|[_, high]| high)),
+            text(measurement.throughput),
+            text(measurement.bandwidth_fraction),
+            warnings.join("; "),
+        ])?;
+    }
+    writer
+        .into_inner()
+        .map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// A value or nothing.
+fn text(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::{sample_cases, sample_measurements};
+
+    fn columns(csv: &[u8]) -> Vec<csv::StringRecord> {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(csv);
+        reader.records().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn every_case_is_one_record_whatever_its_message_holds() {
+        let mut cases = sample_cases();
+        cases[0].message = "two\nlines, a comma and a \"quote\"".to_owned();
+        let records = columns(&cases_csv(&cases).unwrap());
+        assert_eq!(records.len(), cases.len() + 1);
+        assert_eq!(&records[1][10], cases[0].message);
+        assert_eq!(&records[0][0], "id");
+    }
+
+    #[test]
+    fn unknown_values_are_empty() {
+        let mut measurements = sample_measurements();
+        measurements.truncate(1);
+        measurements[0].p99 = None;
+        let records = columns(&measurements_csv(&measurements).unwrap());
+        let column = records[0].iter().position(|name| name == "p99").unwrap();
+        assert_eq!(&records[1][column], "");
+    }
+}

@@ -1,0 +1,268 @@
+//! A made-up run with every verdict and every kind of measurement, for tests of what is written
+//! about a run.
+
+use harness::measurement::{About, Kind, Measurement, Samples, Warning};
+use harness::results::{Counts, Machine, Results, Run, RuntimeRecord, SCHEMA_VERSION};
+use std::time::Duration;
+use suites::{
+    CaseResult, Evidence, Exit, Framework, Isolation, LoadingPath, Outcome, Phase, Profile, Suite,
+    Traffic, Verdict,
+};
+
+/// A case of the load-time suite that was served as expected.
+fn served(name: &str, description: &str) -> CaseResult {
+    let id = format!("load-time/onnxruntime/model-config/{name}");
+    CaseResult {
+        suite: Suite::LoadTime,
+        framework: Framework::OnnxRuntime,
+        path: LoadingPath::ModelConfig,
+        description: description.to_owned(),
+        isolation: Isolation::OpSet,
+        runtime: "onnxruntime-1.32.0".to_owned(),
+        expected: Some(Outcome::Served),
+        outcome: Some(Outcome::Served),
+        verdict: Verdict::Pass,
+        phase: Phase::FirstRun,
+        message: String::new(),
+        time_to_ready_ms: Some(61.5),
+        load_ms: Some(24.25),
+        duration_ms: 812.0,
+        evidence: Evidence {
+            steps: vec![
+                "load 'subject': 200".to_owned(),
+                "infer 'subject': right values".to_owned(),
+            ],
+            server_command: vec![
+                "reference-server".to_owned(),
+                "--http-port".to_owned(),
+                "0".to_owned(),
+            ],
+            reproduce: format!("cargo harness run --filter '^{id}$' --isolation op-set"),
+            ..Evidence::default()
+        },
+        id,
+    }
+}
+
+/// One case of every verdict, and one of every kind of long text.
+pub fn sample_cases() -> Vec<CaseResult> {
+    let absolute = served(
+        "absolute-path",
+        "The op library is given by an absolute path.",
+    );
+    let mut refused = served(
+        "missing-file",
+        "The configuration names a file that does not exist.",
+    );
+    refused.expected = Some(Outcome::Rejected);
+    refused.outcome = Some(Outcome::Rejected);
+    refused.phase = Phase::Dlopen;
+    refused.message =
+        "load failed for model 'subject': version 1 is at UNAVAILABLE state: Internal: \
+        op library '/repository/subject/libmissing.so' does not exist; build it, or correct \
+        op_library_filename;"
+            .to_owned();
+    let mut contained = served(
+        "initializer-crashes",
+        "A static initializer of the op library crashes; a healthy model keeps answering.",
+    );
+    contained.expected = Some(Outcome::WorkerCrashed);
+    contained.outcome = Some(Outcome::WorkerCrashed);
+    contained.phase = Phase::Dlopen;
+    contained.message =
+        "the worker was killed by signal 11 while it opened the op library".to_owned();
+    contained.evidence.traffic = Some(Traffic {
+        model: "healthy".to_owned(),
+        requests_before: 120,
+        requests_after: 940,
+        failures: 0,
+        first_failure: None,
+    });
+    let mut unloaded = served(
+        "unload",
+        "After the unload the op library is gone from the worker's maps.",
+    );
+    unloaded.verdict = Verdict::Fail;
+    unloaded.outcome = Some(Outcome::StillLoaded);
+    unloaded.phase = Phase::Unload;
+    unloaded.message = "the op library is still mapped".to_owned();
+    unloaded.evidence.departures = vec!["outcome is still-loaded, expected served".to_owned()];
+    unloaded.evidence.exit = Some(Exit::Status(0));
+    unloaded.evidence.log_tail = vec![
+        "2026-01-02T03:04:05Z INFO model 'subject' version 1 is unloading".to_owned(),
+        format!(
+            "2026-01-02T03:04:06Z WARN still mapped: /tmp/{}/libsubject.so",
+            "deep/".repeat(40)
+        ),
+    ];
+    unloaded.evidence.mapped_before_unload = vec!["/tmp/case/libsubject.so".into()];
+    unloaded.evidence.mapped_after_unload = Some(vec!["/tmp/case/libsubject.so".into()]);
+    let mut skipped = served(
+        "older-api",
+        "The op library is built for an older API level.",
+    );
+    skipped.verdict = Verdict::Skip;
+    skipped.outcome = None;
+    skipped.message = "needs runtime onnxruntime-1.20.1, which is not installed".to_owned();
+    let mut broken = served("many-models", "64 models are loaded at once.");
+    broken.verdict = Verdict::Error;
+    broken.outcome = None;
+    broken.message = "failed to start the server: no free port on 127.0.0.1".to_owned();
+    vec![absolute, broken, contained, refused, skipped, unloaded]
+}
+
+/// Samples around `median` with a long tail; the same every time.
+fn spread(median: f64, count: usize) -> Samples {
+    let ascending = (0..count)
+        .map(|rank| {
+            let share = (rank as f64 + 0.5) / count as f64;
+            median * (0.85 + 0.3 * share + 0.02 / (1.02 - share))
+        })
+        .collect();
+    Samples {
+        ascending,
+        elapsed: Duration::from_secs(2),
+        warnings: Vec::new(),
+    }
+}
+
+fn measured(
+    id: &str,
+    kind: Kind,
+    (op, shape, dtype): (&str, &[u64], &str),
+    concurrency: Option<u32>,
+    median: f64,
+    count: usize,
+) -> Measurement {
+    let about = About {
+        id: id.to_owned(),
+        kind,
+        framework: id.split('/').nth(1).unwrap_or("none").to_owned(),
+        op: Some(op.to_owned()).filter(|op| !op.is_empty()),
+        shape: Some(shape.to_vec()).filter(|shape| !shape.is_empty()),
+        dtype: Some(dtype.to_owned()).filter(|dtype| !dtype.is_empty()),
+        concurrency,
+        unit: if kind == Kind::Startup { "ms" } else { "us" },
+    };
+    Measurement::new(about, spread(median, count)).expect("there are samples")
+}
+
+/// Start-up, load, op time and serving.
+pub fn sample_measurements() -> Vec<Measurement> {
+    let nothing: (&str, &[u64], &str) = ("", &[], "");
+    let mut measurements = vec![
+        measured(
+            "startup/onnxruntime/spawn-to-ready",
+            Kind::Startup,
+            nothing,
+            None,
+            62.0,
+            12,
+        ),
+        measured(
+            "startup/onnxruntime/model-load",
+            Kind::Startup,
+            nothing,
+            None,
+            9.3,
+            20,
+        ),
+    ];
+    let ops = [
+        ("BiasGelu", 3.1),
+        ("RmsNorm", 4.4),
+        ("Modulo", 2.9),
+        ("SelectAbove", 5.0),
+    ];
+    for (op, median) in ops {
+        let id = format!("kernel/onnxruntime/{op}/1x64/fp32");
+        measured_into(
+            &mut measurements,
+            &id,
+            Kind::Kernel,
+            (op, &[1, 64], "fp32"),
+            None,
+            median,
+            900,
+        );
+    }
+    for (shape, text, median) in [([1, 64], "1x64", 70.0), ([1, 262_144], "1x262144", 880.0)] {
+        for concurrency in [1, 4] {
+            let id = format!("serving/onnxruntime/BiasGelu/{text}/fp32/http/c{concurrency}");
+            let median = median * (1.0 + f64::from(concurrency) / 4.0);
+            measured_into(
+                &mut measurements,
+                &id,
+                Kind::Serving,
+                ("BiasGelu", &shape, "fp32"),
+                Some(concurrency),
+                median,
+                20_000,
+            );
+        }
+    }
+    measurements[0].warnings.push(Warning::TooFewSamples {
+        samples: 12,
+        wanted: 20,
+        budget_s: 2.0,
+    });
+    measurements
+}
+
+fn measured_into(
+    all: &mut Vec<Measurement>,
+    id: &str,
+    kind: Kind,
+    tensor: (&str, &[u64], &str),
+    concurrency: Option<u32>,
+    median: f64,
+    count: usize,
+) {
+    all.push(measured(id, kind, tensor, concurrency, median, count));
+}
+
+/// A whole run.
+pub fn sample_results() -> Results {
+    let cases = sample_cases();
+    Results {
+        schema_version: SCHEMA_VERSION,
+        run: Run {
+            command_line: ["cargo", "harness", "run", "--quick"]
+                .map(str::to_owned)
+                .to_vec(),
+            commit: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
+            harness_version: "0.1.0".to_owned(),
+            isolation: Isolation::OpSet,
+            profile: Profile::Reference,
+            quick: true,
+            start: "2026-01-02T03:04:05Z".parse().expect("a valid time"),
+            duration_s: 184.5,
+            interrupted: false,
+            problems: Vec::new(),
+        },
+        machine: Machine {
+            cpu: Some("Example CPU @ 2.80GHz".to_owned()),
+            cores: Some(2),
+            logical_processors: 4,
+            memory_bytes: Some(16 << 30),
+            kernel: "Linux 6.1.0".to_owned(),
+            distribution: Some("Example Linux 12".to_owned()),
+            glibc: "2.36".to_owned(),
+            governor: None,
+            clock_mhz: Some(2800.0),
+            hypervisor: Some("KVM".to_owned()),
+            gpus: Vec::new(),
+            gpu_driver: None,
+            load_average: Some(0.25),
+        },
+        runtimes: vec![RuntimeRecord {
+            name: "onnxruntime-1.32.0".to_owned(),
+            framework: "onnxruntime".to_owned(),
+            version: "1.32.0".to_owned(),
+            path: "/home/user/.cache/custom-op-harness/onnxruntime-1.32.0".to_owned(),
+        }],
+        summary: Counts::of(&cases),
+        cases,
+        measurements: sample_measurements(),
+    }
+}
