@@ -1,1 +1,33 @@
 //! Static facts about one op library, and what they mean for a runtime.
+//!
+//! [`inspect`] reads a file and says what it is; [`OpLibrary::verdict`] says whether a worker of a
+//! runtime can use it, and what to change where it cannot. Nothing is loaded, and no file is
+//! mapped: whatever is in it, the inspecting process lives on.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let runtime = runtimes::Runtime::in_place(runtimes::Framework::OnnxRuntime, Path::new("x"))?;
+//! let library = op_library::inspect(Path::new("/models/gelu/libgelu.so"))?;
+//! if let op_library::Verdict::Fails { reason, remedy } = library.verdict(&runtime) {
+//!     eprintln!("{reason}; {remedy}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod check;
+mod content;
+mod elf;
+mod error;
+mod finding;
+mod framework;
+mod library;
+mod loader;
+mod symbol_name;
+mod verdict;
+
+pub use error::InspectError;
+pub use finding::{Finding, FindingId, Severity};
+pub use library::{OpLibrary, inspect};
+pub use verdict::Verdict;

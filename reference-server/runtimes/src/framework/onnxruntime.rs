@@ -261,6 +261,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case scans a megabyte.
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         #[test]
         fn evidence_is_found_wherever_blocks_end(padding in 1_048_500_usize..1_048_600) {
             let mut content = vec![b'x'; padding];

@@ -1,0 +1,443 @@
+//! One 64-bit little-endian ELF file as the dynamic loader sees it.
+
+use object::elf::{self, gnu_hash};
+
+use super::header::Table;
+use super::symbols::{Definition, RawReference};
+use super::{Bytes, Header, Symbols};
+
+/// What the dynamic loader would read of a shared library.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Image {
+    pub soname: Option<String>,
+    /// `DT_NEEDED`, in order.
+    pub needed: Vec<String>,
+    /// `DT_RPATH`, unexpanded, with `:` between folders.
+    pub rpath: Option<String>,
+    /// `DT_RUNPATH`, likewise.
+    pub runpath: Option<String>,
+    /// `DT_FLAGS_1`.
+    pub flags_1: u64,
+    pub symbols: Symbols,
+    /// Versions that this file needs of others.
+    pub version_needs: Vec<VersionNeed>,
+    /// Versions that this file defines.
+    pub version_definitions: Vec<String>,
+    /// The build id as hexadecimal digits.
+    pub build_id: Option<String>,
+    /// The parts of the file that are mapped, as (offset, size).
+    pub mapped: Vec<(u64, u64)>,
+    /// Where the dynamic string table lies in the file, as (offset, size).
+    pub string_table: (u64, u64),
+}
+
+/// A version that a file needs of another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct VersionNeed {
+    /// The other file's name.
+    pub file: String,
+    /// The version's name, such as `GLIBC_2.38`.
+    pub version: String,
+    /// Whether it may be missing.
+    pub weak: bool,
+}
+
+/// Why a file cannot be read as a shared library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImageError {
+    /// The file is shorter than `needs`, the end of `part`.
+    Truncated { part: &'static str, needs: u64 },
+    /// A table contradicts itself.
+    Corrupt { part: &'static str },
+}
+
+/// A program header.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    kind: u32,
+    offset: u64,
+    address: u64,
+    file_size: u64,
+}
+
+/// The entries of the dynamic table that matter here. Addresses are virtual.
+#[derive(Clone, Copy, Debug, Default)]
+struct Dynamic {
+    strings: u64,
+    strings_size: u64,
+    symbols: u64,
+    gnu_hash: Option<u64>,
+    hash: Option<u64>,
+    version_indexes: Option<u64>,
+    version_needs: Option<(u64, u64)>,
+    version_definitions: Option<(u64, u64)>,
+}
+
+const PROGRAM_HEADER_SIZE: usize = 56;
+const SECTION_HEADER_SIZE: usize = 64;
+const DYNAMIC_ENTRY_SIZE: usize = 16;
+const SYMBOL_SIZE: u64 = 24;
+
+const CORRUPT_DYNAMIC: ImageError = ImageError::Corrupt {
+    part: "dynamic table",
+};
+const CORRUPT_SYMBOLS: ImageError = ImageError::Corrupt {
+    part: "dynamic symbol table",
+};
+const CORRUPT_VERSIONS: ImageError = ImageError::Corrupt {
+    part: "symbol version table",
+};
+
+impl Image {
+    /// Reads `bytes`, whose header is `header` and native.
+    pub(crate) fn read(header: &Header, bytes: &dyn Bytes) -> Result<Self, ImageError> {
+        let segments = read_segments(header, bytes)?;
+        let mut image = Self {
+            mapped: segments
+                .iter()
+                .filter(|segment| segment.kind == elf::PT_LOAD.0)
+                .map(|segment| (segment.offset, segment.file_size))
+                .collect(),
+            build_id: read_build_id(&segments, bytes),
+            ..Self::default()
+        };
+        if image.mapped.is_empty() {
+            return Err(ImageError::Corrupt {
+                part: "program header table",
+            });
+        }
+        let Some(table) = segments
+            .iter()
+            .find(|segment| segment.kind == elf::PT_DYNAMIC.0)
+        else {
+            return Err(CORRUPT_DYNAMIC);
+        };
+        let entries = bytes
+            .read(table.offset, table.file_size)
+            .ok_or(CORRUPT_DYNAMIC)?;
+        image.read_dynamic(&entries, &segments, header, bytes)?;
+        Ok(image)
+    }
+
+    fn read_dynamic(
+        &mut self,
+        entries: &[u8],
+        segments: &[Segment],
+        header: &Header,
+        bytes: &dyn Bytes,
+    ) -> Result<(), ImageError> {
+        let entries: Vec<(i64, u64)> = entries
+            .chunks_exact(DYNAMIC_ENTRY_SIZE)
+            .map(|entry| (long(entry, 0).cast_signed(), long(entry, 8)))
+            .take_while(|(tag, _)| *tag != elf::DT_NULL.0)
+            .collect();
+        let value = |tag: elf::DynamicTag| {
+            entries
+                .iter()
+                .find(|(other, _)| *other == tag.0)
+                .map(|(_, value)| *value)
+        };
+        let dynamic = Dynamic {
+            strings: value(elf::DT_STRTAB).ok_or(CORRUPT_DYNAMIC)?,
+            strings_size: value(elf::DT_STRSZ).ok_or(CORRUPT_DYNAMIC)?,
+            symbols: value(elf::DT_SYMTAB).ok_or(CORRUPT_DYNAMIC)?,
+            gnu_hash: value(elf::DT_GNU_HASH),
+            hash: value(elf::DT_HASH),
+            version_indexes: value(elf::DT_VERSYM),
+            version_needs: value(elf::DT_VERNEED).zip(value(elf::DT_VERNEEDNUM)),
+            version_definitions: value(elf::DT_VERDEF).zip(value(elf::DT_VERDEFNUM)),
+        };
+        let memory = Memory { segments, bytes };
+        let strings_offset = memory.offset(dynamic.strings).ok_or(CORRUPT_DYNAMIC)?;
+        self.string_table = (strings_offset, dynamic.strings_size);
+        self.symbols.strings =
+            memory
+                .read(dynamic.strings, dynamic.strings_size)
+                .ok_or(ImageError::Corrupt {
+                    part: "dynamic string table",
+                })?;
+        let text = |offset: u64| {
+            let offset = u32::try_from(offset).ok()?;
+            self.symbols.text(offset).map(str::to_owned)
+        };
+        let text_of = |tag| {
+            value(tag)
+                .map(|offset| text(offset).ok_or(CORRUPT_DYNAMIC))
+                .transpose()
+        };
+        self.soname = text_of(elf::DT_SONAME)?;
+        self.rpath = text_of(elf::DT_RPATH)?;
+        self.runpath = text_of(elf::DT_RUNPATH)?;
+        self.flags_1 = value(elf::DT_FLAGS_1).unwrap_or(0);
+        self.needed = entries
+            .iter()
+            .filter(|(tag, _)| *tag == elf::DT_NEEDED.0)
+            .map(|(_, offset)| text(*offset).ok_or(CORRUPT_DYNAMIC))
+            .collect::<Result<_, _>>()?;
+        self.read_versions(&dynamic, &memory)?;
+        self.read_symbols(&dynamic, &memory, header)
+    }
+
+    /// Reads which versions are defined and needed, and under which index symbols refer to them.
+    ///
+    /// Source: Linux Standard Base, "Symbol Versioning".
+    fn read_versions(&mut self, dynamic: &Dynamic, memory: &Memory<'_>) -> Result<(), ImageError> {
+        let mut names: Vec<(u16, u32)> = Vec::new();
+        if let Some((address, count)) = dynamic.version_definitions {
+            let mut at = address;
+            for _ in 0..count.min(MAX_VERSIONS) {
+                let entry = memory.read(at, 20).ok_or(CORRUPT_VERSIONS)?;
+                let auxiliary = at.wrapping_add(word(&entry, 12).into());
+                let auxiliary = memory.read(auxiliary, 8).ok_or(CORRUPT_VERSIONS)?;
+                let name = word(&auxiliary, 0);
+                names.push((half(&entry, 4), name));
+                let name = self.symbols.text(name).ok_or(CORRUPT_VERSIONS)?.to_owned();
+                self.version_definitions.push(name);
+                match word(&entry, 16) {
+                    0 => break,
+                    next => at = at.wrapping_add(next.into()),
+                }
+            }
+        }
+        if let Some((address, count)) = dynamic.version_needs {
+            let mut at = address;
+            for _ in 0..count.min(MAX_VERSIONS) {
+                let entry = memory.read(at, 16).ok_or(CORRUPT_VERSIONS)?;
+                let file = self
+                    .symbols
+                    .text(word(&entry, 4))
+                    .ok_or(CORRUPT_VERSIONS)?
+                    .to_owned();
+                let mut auxiliary = at.wrapping_add(word(&entry, 8).into());
+                for _ in 0..half(&entry, 2) {
+                    let need = memory.read(auxiliary, 16).ok_or(CORRUPT_VERSIONS)?;
+                    let name = word(&need, 8);
+                    names.push((half(&need, 6), name));
+                    self.version_needs.push(VersionNeed {
+                        file: file.clone(),
+                        version: self.symbols.text(name).ok_or(CORRUPT_VERSIONS)?.to_owned(),
+                        weak: half(&need, 4) & elf::VER_FLG_WEAK.0 != 0,
+                    });
+                    match word(&need, 12) {
+                        0 => break,
+                        next => auxiliary = auxiliary.wrapping_add(next.into()),
+                    }
+                }
+                match word(&entry, 12) {
+                    0 => break,
+                    next => at = at.wrapping_add(next.into()),
+                }
+            }
+        }
+        // Indexes 0 and 1 mean local and unversioned, whatever the tables call them.
+        for (index, name) in names {
+            let index = usize::from(index & !elf::VERSYM_HIDDEN.0);
+            if index >= 2 {
+                if self.symbols.version_names.len() <= index {
+                    self.symbols.version_names.resize(index + 1, None);
+                }
+                self.symbols.version_names[index] = Some(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_symbols(
+        &mut self,
+        dynamic: &Dynamic,
+        memory: &Memory<'_>,
+        header: &Header,
+    ) -> Result<(), ImageError> {
+        let count = symbol_count(dynamic, memory, header).ok_or(CORRUPT_SYMBOLS)?;
+        let size = count.checked_mul(SYMBOL_SIZE).ok_or(CORRUPT_SYMBOLS)?;
+        let table = memory.read(dynamic.symbols, size).ok_or(CORRUPT_SYMBOLS)?;
+        let versions = match dynamic.version_indexes {
+            Some(address) => Some(memory.read(address, count * 2).ok_or(CORRUPT_VERSIONS)?),
+            None => None,
+        };
+        self.symbols.versioned = versions.is_some() && !self.version_definitions.is_empty();
+        // The symbol with index 0 is the null symbol.
+        for (index, symbol) in table.chunks_exact(SYMBOL_SIZE as usize).enumerate().skip(1) {
+            let name = word(symbol, 0);
+            let (binding, kind) = (symbol[4] >> 4, symbol[4] & 0xf);
+            let visibility = symbol[5] & 0x3;
+            let section = half(symbol, 6);
+            let version = versions
+                .as_ref()
+                .map_or(0, |versions| half(versions, index * 2));
+            let global = binding == elf::STB_GLOBAL.0
+                || binding == elf::STB_WEAK.0
+                || binding == elf::STB_GNU_UNIQUE.0;
+            if !global || name == 0 {
+                continue;
+            }
+            if section == elf::SHN_UNDEF.0 {
+                self.symbols.references.push(RawReference {
+                    name,
+                    version: version & !elf::VERSYM_HIDDEN.0,
+                    weak: binding == elf::STB_WEAK.0,
+                });
+            } else if visibility == elf::STV_DEFAULT.0 || visibility == elf::STV_PROTECTED.0 {
+                let text = self.symbols.text(name).ok_or(CORRUPT_SYMBOLS)?;
+                self.symbols.definitions.push(Definition {
+                    hash: gnu_hash(text.as_bytes()),
+                    name,
+                    version: version & !elf::VERSYM_HIDDEN.0,
+                    hidden: version & elf::VERSYM_HIDDEN.0 != 0,
+                    unique: binding == elf::STB_GNU_UNIQUE.0,
+                    function: kind == elf::STT_FUNC.0 || kind == elf::STT_GNU_IFUNC.0,
+                });
+            }
+        }
+        self.symbols.definitions.sort_unstable();
+        Ok(())
+    }
+}
+
+/// More versions than any library has; keeps a table that links to itself from being read for ever.
+const MAX_VERSIONS: u64 = 4096;
+
+/// The file by virtual address.
+struct Memory<'a> {
+    segments: &'a [Segment],
+    bytes: &'a dyn Bytes,
+}
+
+impl Memory<'_> {
+    fn offset(&self, address: u64) -> Option<u64> {
+        self.segments
+            .iter()
+            .filter(|segment| segment.kind == elf::PT_LOAD.0)
+            .find_map(|segment| {
+                let within = address.checked_sub(segment.address)?;
+                (within < segment.file_size).then(|| segment.offset.checked_add(within))?
+            })
+    }
+
+    fn read(&self, address: u64, size: u64) -> Option<Vec<u8>> {
+        if size == 0 {
+            return Some(Vec::new());
+        }
+        self.bytes.read(self.offset(address)?, size)
+    }
+}
+
+fn read_segments(header: &Header, bytes: &dyn Bytes) -> Result<Vec<Segment>, ImageError> {
+    let table = header.program_headers;
+    if table.count > 0 && usize::from(table.entry_size) != PROGRAM_HEADER_SIZE {
+        return Err(ImageError::Corrupt {
+            part: "program header table",
+        });
+    }
+    let content = read_table(&table, bytes).ok_or(ImageError::Truncated {
+        part: "program header table",
+        needs: table.end(),
+    })?;
+    let segments: Vec<Segment> = content
+        .chunks_exact(PROGRAM_HEADER_SIZE)
+        .map(|entry| Segment {
+            kind: word(entry, 0),
+            offset: long(entry, 8),
+            address: long(entry, 16),
+            file_size: long(entry, 32),
+        })
+        .collect();
+    let furthest = segments
+        .iter()
+        .filter(|segment| segment.kind == elf::PT_LOAD.0)
+        .map(|segment| segment.offset.saturating_add(segment.file_size))
+        .max();
+    match furthest {
+        Some(end) if end > bytes.len() => Err(ImageError::Truncated {
+            part: "last segment",
+            needs: end,
+        }),
+        _ => Ok(segments),
+    }
+}
+
+pub(super) fn read_table(table: &Table, bytes: &dyn Bytes) -> Option<Vec<u8>> {
+    bytes.read(table.offset, table.end().checked_sub(table.offset)?)
+}
+
+/// Number of dynamic symbols. The dynamic table does not tell it; the section table does where
+/// there is one, and the hash table that the loader uses tells it otherwise.
+fn symbol_count(dynamic: &Dynamic, memory: &Memory<'_>, header: &Header) -> Option<u64> {
+    section_symbol_count(dynamic, memory, header)
+        .or_else(|| {
+            let header = memory.read(dynamic.hash?, 8)?;
+            Some(word(&header, 4).into())
+        })
+        .or_else(|| gnu_hash_symbol_count(dynamic.gnu_hash?, memory))
+}
+
+fn section_symbol_count(dynamic: &Dynamic, memory: &Memory<'_>, header: &Header) -> Option<u64> {
+    if usize::from(header.section_headers.entry_size) != SECTION_HEADER_SIZE {
+        return None;
+    }
+    read_table(&header.section_headers, memory.bytes)?
+        .chunks_exact(SECTION_HEADER_SIZE)
+        .find(|section| {
+            word(section, 4) == elf::SHT_DYNSYM.0 && long(section, 16) == dynamic.symbols
+        })
+        .map(|section| long(section, 32) / SYMBOL_SIZE)
+}
+
+/// The last symbol is the end of the chain that starts furthest.
+fn gnu_hash_symbol_count(address: u64, memory: &Memory<'_>) -> Option<u64> {
+    let header = memory.read(address, 16)?;
+    let (buckets, first, bloom) = (word(&header, 0), word(&header, 4), word(&header, 8));
+    let buckets_at = address.checked_add(16 + u64::from(bloom) * 8)?;
+    let table = memory.read(buckets_at, u64::from(buckets) * 4)?;
+    let furthest = table.chunks_exact(4).map(|bucket| word(bucket, 0)).max()?;
+    if furthest < first {
+        return Some(first.into());
+    }
+    let chains_at = buckets_at.checked_add(u64::from(buckets) * 4)?;
+    let mut index = u64::from(furthest - first);
+    loop {
+        let value = memory.read(chains_at.checked_add(index * 4)?, 4)?;
+        index += 1;
+        if word(&value, 0) & 1 != 0 {
+            return Some(u64::from(first) + index);
+        }
+    }
+}
+
+fn read_build_id(segments: &[Segment], bytes: &dyn Bytes) -> Option<String> {
+    segments
+        .iter()
+        .filter(|segment| segment.kind == elf::PT_NOTE.0)
+        .find_map(|segment| {
+            let notes = bytes.read(segment.offset, segment.file_size)?;
+            let mut rest = notes.as_slice();
+            loop {
+                let name_size = usize::try_from(word(rest.get(..12)?, 0)).ok()?;
+                let content_size = usize::try_from(word(rest, 4)).ok()?;
+                let kind = word(rest, 8);
+                let content_at = 12_usize.checked_add(name_size.checked_next_multiple_of(4)?)?;
+                let end = content_at.checked_add(content_size)?;
+                let name = rest.get(12..12_usize.checked_add(name_size)?)?;
+                let content = rest.get(content_at..end)?;
+                if name == b"GNU\0" && kind == elf::NT_GNU_BUILD_ID.0 {
+                    return Some(content.iter().map(|byte| format!("{byte:02x}")).collect());
+                }
+                rest = rest.get(end.checked_next_multiple_of(4)?..)?;
+            }
+        })
+}
+
+/// The little-endian 16-bit number at `at`; callers have checked the length.
+pub(super) fn half(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+/// The little-endian 32-bit number at `at`.
+pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// The little-endian 64-bit number at `at`.
+pub(super) fn long(bytes: &[u8], at: usize) -> u64 {
+    u64::from(word(bytes, at)) | u64::from(word(bytes, at + 4)) << 32
+}

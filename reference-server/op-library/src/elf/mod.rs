@@ -1,0 +1,19 @@
+//! Reading ELF files the way the dynamic loader sees them: by program headers and the dynamic
+//! table, not by sections, which a stripped library need not have.
+//!
+//! Files are read with positioned reads and never mapped: a mapped file that someone truncates (a
+//! linker that rebuilds it) ends the reading process with SIGBUS.
+
+mod bytes;
+mod header;
+mod image;
+mod kind;
+mod local_symbols;
+mod symbols;
+
+pub(crate) use bytes::{Bytes, FileBytes};
+pub(crate) use header::{Header, HeaderError, ObjectType};
+pub(crate) use image::{Image, ImageError, VersionNeed};
+pub(crate) use kind::describe;
+pub(crate) use local_symbols::has_local_definition;
+pub(crate) use symbols::{Reference, Symbols};

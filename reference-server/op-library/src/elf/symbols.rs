@@ -1,0 +1,126 @@
+//! The dynamic symbols of one file: what it defines, and what it wants from others.
+
+use object::elf::gnu_hash;
+
+/// A compact table of dynamic symbols. Names stay in the file's own string table, so that a
+/// framework's library with 100,000 symbols costs a few megabytes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Symbols {
+    pub(super) strings: Vec<u8>,
+    /// Sorted by hash.
+    pub(super) definitions: Vec<Definition>,
+    pub(super) references: Vec<RawReference>,
+    /// Names of versions that this file defines or needs, by version index; offsets of strings.
+    pub(super) version_names: Vec<Option<u32>>,
+    /// Whether symbols carry versions at all.
+    pub(super) versioned: bool,
+}
+
+/// A symbol that this file exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Definition {
+    pub hash: u32,
+    pub name: u32,
+    /// Version index: 0 and 1 are unversioned.
+    pub version: u16,
+    /// Not the default version: found only by a reference that names it.
+    pub hidden: bool,
+    pub unique: bool,
+    pub function: bool,
+}
+
+/// A symbol that this file wants from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RawReference {
+    pub name: u32,
+    pub version: u16,
+    pub weak: bool,
+}
+
+/// A symbol that a file wants from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reference<'a> {
+    /// The symbol's name as it stands in the file.
+    pub name: &'a str,
+    /// The version that has to come with it.
+    pub version: Option<&'a str>,
+    /// Whether the file can live without it.
+    pub weak: bool,
+}
+
+impl Symbols {
+    /// The text at an offset of the string table; `None` where it does not end or is not UTF-8.
+    pub(crate) fn text(&self, offset: u32) -> Option<&str> {
+        let rest = self.strings.get(usize::try_from(offset).ok()?..)?;
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        std::str::from_utf8(&rest[..end]).ok()
+    }
+
+    /// Whether a reference to `name` with `version` is satisfied by this file.
+    ///
+    /// The rule is the dynamic loader's: a file without versions satisfies any; a reference with a
+    /// version takes that version or an unversioned definition; a reference without one takes the
+    /// default version.
+    pub(crate) fn satisfies(&self, name: &str, version: Option<&str>) -> bool {
+        self.named(name).any(|definition| match version {
+            _ if !self.versioned => true,
+            None => !definition.hidden || definition.version <= 2,
+            Some(version) if definition.version >= 2 => {
+                self.version_name(definition.version) == Some(version)
+            }
+            Some(_) => !definition.hidden,
+        })
+    }
+
+    /// Whether this file exports `name` in any version.
+    pub(crate) fn exports(&self, name: &str) -> bool {
+        self.named(name).next().is_some()
+    }
+
+    /// Whether this file exports `name` as a function.
+    pub(crate) fn exports_function(&self, name: &str) -> bool {
+        self.named(name).any(|definition| definition.function)
+    }
+
+    /// The names of all exports, in no useful order.
+    pub(crate) fn export_names(&self) -> impl Iterator<Item = &str> {
+        self.definitions
+            .iter()
+            .filter_map(|definition| self.text(definition.name))
+    }
+
+    /// The exports that exist once in a process (`STB_GNU_UNIQUE`).
+    pub(crate) fn unique_names(&self) -> impl Iterator<Item = &str> {
+        self.definitions
+            .iter()
+            .filter(|definition| definition.unique)
+            .filter_map(|definition| self.text(definition.name))
+    }
+
+    /// Everything that this file wants from others, in the file's order.
+    pub(crate) fn references(&self) -> impl Iterator<Item = Reference<'_>> {
+        self.references.iter().filter_map(|reference| {
+            Some(Reference {
+                name: self.text(reference.name)?,
+                version: self.version_name(reference.version),
+                weak: reference.weak,
+            })
+        })
+    }
+
+    fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Definition> {
+        let hash = gnu_hash(name.as_bytes());
+        let start = self
+            .definitions
+            .partition_point(|definition| definition.hash < hash);
+        self.definitions[start..]
+            .iter()
+            .take_while(move |definition| definition.hash == hash)
+            .filter(move |definition| self.text(definition.name) == Some(name))
+    }
+
+    fn version_name(&self, index: u16) -> Option<&str> {
+        let name = (*self.version_names.get(usize::from(index))?)?;
+        self.text(name)
+    }
+}

@@ -1,0 +1,80 @@
+//! What an inspection finds.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that an inspection found, with its remedy.
+///
+/// Findings are ordered by severity, the worst first, then by check.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it means for the library.
+    pub severity: Severity,
+    /// Which check found it; stable across versions of this project.
+    pub id: FindingId,
+    /// What was found, in one sentence that names the file.
+    pub message: String,
+    /// What to do about it, in one sentence.
+    pub remedy: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.message, self.remedy)
+    }
+}
+
+/// What a finding means for the library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// The library cannot be used.
+    Error,
+    /// The library can be used, and something about it will not be as expected.
+    Warning,
+}
+
+/// The checks, each by the name that results carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingId {
+    /// There is no such file.
+    FileMissing,
+    /// The path is a folder, a device or something else that is no regular file.
+    NotRegularFile,
+    /// The file cannot be read.
+    Unreadable,
+    /// The file is something else than an ELF file.
+    NotElf,
+    /// The file ends before its own headers say.
+    TruncatedElf,
+    /// The file's tables contradict themselves.
+    CorruptElf,
+    /// The file is for another processor, word size or byte order.
+    OtherArchitecture,
+    /// The file is an executable, an object file or a core dump.
+    NotSharedObject,
+    /// A library that it needs is not found.
+    MissingDependency,
+    /// A needed library lacks a version that is asked of it.
+    SymbolVersionMissing,
+    /// A symbol is defined nowhere.
+    UndefinedSymbol,
+    /// There is no entry point.
+    NoEntryPoint,
+    /// The entry point has a C++ name.
+    MangledEntryPoint,
+    /// The entry point is not exported.
+    HiddenEntryPoint,
+    /// A unique symbol keeps the library mapped for the life of the process.
+    PinnedByUniqueSymbol,
+    /// A linker flag keeps the library mapped for the life of the process.
+    PinnedByFlag,
+}
+
+impl fmt::Display for FindingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}

@@ -1,0 +1,240 @@
+//! One op library: its facts, its findings and its verdicts.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use runtimes::{Framework, Runtime};
+use serde::Serialize;
+
+use crate::content::contains;
+use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image};
+use crate::framework::recognise;
+use crate::loader::Scope;
+use crate::{Finding, FindingId, InspectError, Severity, Verdict, check};
+
+/// How many bytes of a file that is no ELF file are looked at to say what it is.
+const START_SIZE: u64 = 512;
+
+/// What one file tells about itself. Nothing of it was loaded.
+#[derive(Clone, Debug, Serialize)]
+pub struct OpLibrary {
+    /// The file, as it was given.
+    pub path: PathBuf,
+    /// BLAKE3 of the content, 64 hexadecimal digits: two libraries are the same if and only if
+    /// these are.
+    pub content_hash: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// The linker's build id, where there is one, as hexadecimal digits.
+    pub build_id: Option<String>,
+    /// The name that others need it under.
+    pub soname: Option<String>,
+    /// The names of the libraries that it needs, in the loader's order.
+    pub needed: Vec<String>,
+    /// The frameworks that it belongs to, as far as its symbols tell.
+    pub frameworks: Vec<Framework>,
+    /// What holds whatever the runtime is, the worst first.
+    pub findings: Vec<Finding>,
+    /// `None` where a finding says that it cannot be loaded at all.
+    #[serde(skip)]
+    parts: Option<Parts>,
+}
+
+/// What the checks against a runtime need.
+#[derive(Clone, Debug)]
+struct Parts {
+    image: Arc<Image>,
+    /// What ONNX Runtime's entry point lacks.
+    onnxruntime_entry: Vec<Finding>,
+}
+
+/// Reads the library at `path` and checks what can be checked without a runtime.
+///
+/// A file that is no usable library gives an [`OpLibrary`] with findings that say so; its verdict
+/// is then `Fails` for every runtime.
+///
+/// # Errors
+/// There is no regular file that can be read at `path`.
+pub fn inspect(path: &Path) -> Result<OpLibrary, InspectError> {
+    // Not blocking: a FIFO without a writer must not hold the server up.
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NONBLOCK)
+        .open(path)
+        .map_err(|source| InspectError::open(path, source))?;
+    let unreadable = |source| InspectError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let data = file.metadata().map_err(unreadable)?;
+    if !data.is_file() {
+        return Err(InspectError::NotRegular {
+            path: path.to_owned(),
+            kind: kind(&data.file_type()),
+        });
+    }
+    let content_hash = hash(&file).map_err(unreadable)?;
+    let bytes = FileBytes::new(file, data.len());
+    Ok(OpLibrary::read(path, content_hash, &bytes))
+}
+
+impl OpLibrary {
+    pub(crate) fn read(path: &Path, content_hash: String, bytes: &dyn Bytes) -> Self {
+        let mut library = Self {
+            path: path.to_owned(),
+            content_hash,
+            size: bytes.len(),
+            build_id: None,
+            soname: None,
+            needed: Vec::new(),
+            frameworks: Vec::new(),
+            findings: Vec::new(),
+            parts: None,
+        };
+        library.read_parts(bytes);
+        library.findings.sort();
+        library
+    }
+
+    fn read_parts(&mut self, bytes: &dyn Bytes) {
+        let path = self.path.clone();
+        let start = bytes
+            .read(0, bytes.len().min(START_SIZE))
+            .unwrap_or_default();
+        let header = match Header::parse(&start) {
+            Ok(header) => header,
+            Err(HeaderError::NotElf) => {
+                self.findings.push(check::format::not_elf(&path, &start));
+                return;
+            }
+            Err(HeaderError::Truncated) => {
+                let error = crate::elf::ImageError::Truncated {
+                    part: "header",
+                    needs: Header::MAX_SIZE,
+                };
+                self.findings
+                    .push(check::format::unreadable(&path, bytes.len(), error));
+                return;
+            }
+        };
+        self.findings
+            .extend(check::architecture::check(&path, &header));
+        self.findings
+            .extend(check::object_type::check(&path, &header));
+        if !self.findings.is_empty() {
+            return;
+        }
+        let image = match Image::read(&header, bytes) {
+            Ok(image) => Arc::new(image),
+            Err(error) => {
+                self.findings
+                    .push(check::format::unreadable(&path, bytes.len(), error));
+                return;
+            }
+        };
+        self.build_id = image.build_id.clone();
+        self.soname = image.soname.clone();
+        self.needed = image.needed.clone();
+        self.frameworks = recognise(&image);
+        self.findings
+            .extend(check::truncation::check(&path, &header, bytes.len()));
+        self.findings
+            .extend(check::object_type::check_image(&path, &image));
+        self.findings.extend(check::unloading::check(&path, &image));
+        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &header, &image, bytes);
+        self.parts = Some(Parts {
+            image,
+            onnxruntime_entry,
+        });
+    }
+
+    /// Everything that was found, with what holds for `runtime` alone; the worst first.
+    pub fn findings_for(&self, runtime: &Runtime) -> Vec<Finding> {
+        let mut findings = self.findings.clone();
+        if let Some(parts) = &self.parts {
+            if runtime.name.framework == Framework::OnnxRuntime {
+                findings.extend(parts.onnxruntime_entry.iter().cloned());
+            }
+            match Scope::resolve(&self.path, &parts.image, runtime) {
+                Err(link) => findings.push(check::dependencies::missing(&self.path, &link)),
+                Ok(scope) => {
+                    findings.extend(check::symbol_versions::check(&self.path, &scope));
+                    findings.extend(check::undefined_symbols::check(&self.path, &scope));
+                }
+            }
+        }
+        findings.sort();
+        findings.dedup();
+        findings
+    }
+
+    /// Does a worker of `runtime` that gets this library end up with its ops registered, on this
+    /// machine? Of several reasons against it, the one that would show first is given.
+    pub fn verdict(&self, runtime: &Runtime) -> Verdict {
+        let findings = self.findings_for(runtime);
+        match findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error)
+        {
+            Some(finding) => Verdict::failure(finding),
+            None => Verdict::NeedsTrial {
+                reason: format!(
+                    "everything that '{}' needs is there; which API level it asks {} for, and what \
+                     its initializers do, shows only when it runs",
+                    self.path.display(),
+                    runtime.name
+                ),
+            },
+        }
+    }
+
+    /// Whether closing the library will leave it mapped, as far as the file tells.
+    pub fn stays_mapped(&self) -> Option<&Finding> {
+        self.findings.iter().find(|finding| {
+            matches!(
+                finding.id,
+                FindingId::PinnedByUniqueSymbol | FindingId::PinnedByFlag
+            )
+        })
+    }
+
+    /// Whether the file's loaded data holds `text`, such as the name or the domain of an op that
+    /// it may provide. A file that has changed or gone since the inspection is read as it is now.
+    pub fn mentions(&self, text: &str) -> bool {
+        let Some(parts) = &self.parts else {
+            return false;
+        };
+        File::open(&self.path).is_ok_and(|file| {
+            let len = file.metadata().map_or(0, |data| data.len());
+            contains(&FileBytes::new(file, len), &parts.image, text.as_bytes())
+        })
+    }
+}
+
+const O_NONBLOCK: i32 = 0o4000;
+
+fn hash(mut file: &File) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut block = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(hasher.finalize().to_hex().to_string()),
+            read => hasher.update(&block[..read]),
+        };
+    }
+}
+
+fn kind(file_type: &fs::FileType) -> &'static str {
+    if file_type.is_dir() {
+        "a folder"
+    } else if file_type.is_fifo() {
+        "a FIFO"
+    } else if file_type.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}

@@ -1,0 +1,10 @@
+//! What the dynamic loader would do with a library: which files it finds, and what they export.
+//!
+//! Nothing is loaded. The rules are those of `ld.so(8)` and `dlopen(3)` of the GNU C library.
+
+mod ld_so_cache;
+mod scope;
+mod search;
+mod store;
+
+pub(crate) use scope::{MissingLink, Object, Scope, system_library};

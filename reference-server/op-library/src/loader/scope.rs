@@ -1,0 +1,232 @@
+//! The objects that a library's symbols are looked up in.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use runtimes::Runtime;
+
+use crate::elf::{Header, Image};
+
+use super::search::{self, NotFound, Requester};
+use super::store::{Candidate, image_of};
+
+/// What a worker of one runtime would look a library's symbols up in.
+///
+/// The runtime and the op library are both opened with `RTLD_LOCAL`, as every framework does: the
+/// library sees the worker's own dependencies and its own closure, and of the runtime only what it
+/// names as a dependency.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    /// The library first, then everything that it needs, breadth first.
+    closure: Vec<Object>,
+    /// What the worker's executable needs.
+    global: Vec<Object>,
+}
+
+/// One object of a scope.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub path: PathBuf,
+    pub image: Arc<Image>,
+    /// In the process before the library is opened, or part of the system.
+    pub settled: bool,
+}
+
+/// A needed library that is not found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MissingLink {
+    /// The name that is needed.
+    pub name: String,
+    /// Who needs it: the op library itself, or something that it needs.
+    pub needed_by: PathBuf,
+    /// Files of that name that the loader would pass over, with their architecture, or stop at.
+    pub passed_over: Vec<(PathBuf, Option<String>)>,
+}
+
+impl Scope {
+    /// The scope of `image`, the library at `path`, in a worker of `runtime`.
+    ///
+    /// # Errors
+    /// The first needed library that is not found, in the order in which the loader asks.
+    pub(crate) fn resolve(
+        path: &Path,
+        image: &Arc<Image>,
+        runtime: &Runtime,
+    ) -> Result<Self, MissingLink> {
+        let library_path = library_path(runtime);
+        let global = executable_scope();
+        let mut mapped = Mapped::default();
+        global.iter().for_each(|object| mapped.add(object));
+        // What the runtime lacks itself shows when it is opened, not here.
+        for object in runtime_scope(runtime, &library_path, &mapped) {
+            mapped.add(&object);
+        }
+        let root = Object {
+            path: path.to_owned(),
+            image: Arc::clone(image),
+            settled: false,
+        };
+        let closure = closure(root, &library_path, &mapped)?;
+        Ok(Self { closure, global })
+    }
+
+    /// All objects in the order of look-up.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.global.iter().chain(&self.closure)
+    }
+
+    /// The library and those of its dependencies that would be mapped for its sake and are not part
+    /// of the system.
+    pub(crate) fn newcomers(&self) -> impl Iterator<Item = &Object> {
+        self.closure.iter().filter(|object| !object.settled)
+    }
+
+    /// The object that answers to `name` as a dependency.
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Object> {
+        self.objects().find(|object| object.answers_to(name))
+    }
+}
+
+impl Object {
+    fn answers_to(&self, name: &str) -> bool {
+        self.image.soname.as_deref() == Some(name)
+            || self.path.file_name().is_some_and(|file| file == name)
+            || self.path.as_os_str() == name
+    }
+}
+
+/// Objects that are in the process already, by the names that they answer to.
+#[derive(Clone, Debug, Default)]
+struct Mapped {
+    by_name: HashMap<String, Object>,
+}
+
+impl Mapped {
+    fn add(&mut self, object: &Object) {
+        let file_name = object
+            .path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        for name in object.image.soname.iter().cloned().chain(file_name) {
+            self.by_name.entry(name).or_insert_with(|| Object {
+                settled: true,
+                ..object.clone()
+            });
+        }
+    }
+}
+
+/// `root` and everything that it needs, breadth first, as the loader maps it.
+fn closure(
+    root: Object,
+    library_path: &[PathBuf],
+    mapped: &Mapped,
+) -> Result<Vec<Object>, MissingLink> {
+    let mut objects = vec![root];
+    // For each object, the index of the one that needed it first.
+    let mut needed_by = vec![None];
+    let mut seen: HashSet<PathBuf> = objects.iter().map(|object| object.path.clone()).collect();
+    let mut queue = VecDeque::from([0]);
+    while let Some(index) = queue.pop_front() {
+        for name in objects[index].image.needed.clone() {
+            if objects.iter().any(|object| object.answers_to(&name)) {
+                continue;
+            }
+            let object = match mapped.by_name.get(&name) {
+                Some(object) => object.clone(),
+                None => {
+                    let chain = requesters(&objects, &needed_by, index);
+                    let found = search::find(&name, &chain, library_path)
+                        .map_err(|missing| missing_link(&name, &objects[index], missing))?;
+                    Object {
+                        path: found.path,
+                        image: found.image,
+                        settled: found.system,
+                    }
+                }
+            };
+            if seen.insert(object.path.clone()) {
+                queue.push_back(objects.len());
+                objects.push(object);
+                needed_by.push(Some(index));
+            }
+        }
+    }
+    Ok(objects)
+}
+
+fn requesters<'a>(
+    objects: &'a [Object],
+    needed_by: &[Option<usize>],
+    index: usize,
+) -> Vec<Requester<'a>> {
+    std::iter::successors(Some(index), |index| needed_by[*index])
+        .map(|index| Requester {
+            path: &objects[index].path,
+            image: &objects[index].image,
+        })
+        .collect()
+}
+
+fn missing_link(name: &str, needed_by: &Object, missing: NotFound) -> MissingLink {
+    MissingLink {
+        name: name.to_owned(),
+        needed_by: needed_by.path.clone(),
+        passed_over: missing
+            .passed_over
+            .into_iter()
+            .map(|(path, header)| (path, header.as_ref().map(Header::to_string)))
+            .collect(),
+    }
+}
+
+/// `LD_LIBRARY_PATH` of a worker: the runtime's folders, then what the server inherited.
+fn library_path(runtime: &Runtime) -> Vec<PathBuf> {
+    let inherited = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let inherited = std::env::split_paths(&inherited).filter(|path| !path.as_os_str().is_empty());
+    runtime
+        .library_dirs
+        .iter()
+        .cloned()
+        .chain(inherited)
+        .collect()
+}
+
+/// What this executable needs; a worker is the same executable.
+fn executable_scope() -> Vec<Object> {
+    let path = std::env::current_exe().unwrap_or_default();
+    match image_of(&path) {
+        Some(Candidate::Library(image)) => {
+            let root = Object {
+                path,
+                image,
+                settled: true,
+            };
+            closure(root, &[], &Mapped::default()).unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn runtime_scope(runtime: &Runtime, library_path: &[PathBuf], mapped: &Mapped) -> Vec<Object> {
+    match image_of(&runtime.main_library) {
+        Some(Candidate::Library(image)) => {
+            let root = Object {
+                path: runtime.main_library.clone(),
+                image,
+                settled: true,
+            };
+            match closure(root.clone(), library_path, mapped) {
+                Ok(objects) => objects,
+                Err(_) => vec![root],
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The system's library of that name.
+pub(crate) fn system_library(name: &str) -> Option<Arc<Image>> {
+    search::find_in_system(name).map(|found| found.image)
+}
