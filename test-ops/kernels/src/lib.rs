@@ -1,1 +1,27 @@
-//! CPU kernels of the sample ops: one source of the maths for every framework.
+//! CPU kernels of the sample operators: one source of the maths for every framework.
+//!
+//! Slices in, slices out; no allocation, no threads, no state. Arithmetic is `f32`, also where
+//! the elements are [`half::f16`], which are rounded once. What each operator computes is defined
+//! by the `f64` reference of the package `test-ops`; `tests/` compares the two.
+//!
+//! The loops are plain Rust over inlined scalar functions without branches, which the compiler
+//! turns into vector code, once for each level of instruction sets that [`pulp`] can choose from
+//! when the program runs: AVX-512, AVX2 with FMA, or the baseline.
+//!
+//! Libraries in C++ use these kernels through a C interface: its place is a package beside this
+//! one with the crate type `staticlib`, so that the maths stays here.
+
+mod bias_gelu;
+mod element;
+mod exponential;
+mod half_precision;
+mod modulo;
+mod normal_distribution;
+mod rms_norm;
+mod select_above;
+
+pub use bias_gelu::{Approximation, bias_gelu};
+pub use element::Element;
+pub use modulo::{Modulo, modulo};
+pub use rms_norm::rms_norm;
+pub use select_above::{count_above, select_above};
