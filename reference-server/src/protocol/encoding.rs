@@ -204,7 +204,7 @@ mod tests {
         let zeros = vec![0; 1 << 20];
         for encoding in [Encoding::Gzip, Encoding::Deflate] {
             let bomb = encoding.encode([&zeros[..]]);
-            assert!(bomb.len() < 10_000);
+            assert!(bomb.len() < zeros.len() / 50);
             let error = encoding.decode(&bomb, 1000).unwrap_err();
             assert_eq!(error.status, 400);
             assert!(

@@ -85,6 +85,21 @@ pub enum OutputForm<'a> {
 }
 
 impl PlannedInput<'_> {
+    /// Checks what only the bytes of the tensor can tell: that byte strings are as many as the
+    /// shape says. `input` is the tensor's name, for messages.
+    ///
+    /// # Errors
+    /// 400 naming the tensor and what does not fit.
+    pub fn check(&self, bytes: &[u8], input: &str) -> Result<(), RequestError> {
+        if self.data_type != DataType::Bytes {
+            return Ok(());
+        }
+        // The shape passed `plan`, so its elements can be counted.
+        let elements = shape::element_count(&self.shape)
+            .map_err(|error| RequestError::invalid(format!("input '{input}': {error}")))?;
+        byte_strings::validate(bytes, elements, input)
+    }
+
     /// Writes the tensor into `target`, which has exactly [`byte_size`](Self::byte_size) bytes.
     ///
     /// `section` is the binary section of the body that was planned; `input` is the tensor's name,
@@ -100,7 +115,10 @@ impl PlannedInput<'_> {
         input: &str,
     ) -> Result<(), RequestError> {
         match &self.source {
-            Source::Section(range) => target.copy_from_slice(&section[range.clone()]),
+            Source::Section(range) => {
+                target.copy_from_slice(&section[range.clone()]);
+                return self.check(target, input);
+            }
             Source::Decoded(bytes) => target.copy_from_slice(bytes),
             Source::Json(data) => return json_tensor::decode(data, self.data_type, target, input),
             Source::SharedMemory(memory) => {
@@ -114,7 +132,8 @@ impl PlannedInput<'_> {
     }
 }
 
-/// Holds `request` against `signature`. `section` is the binary section that follows the JSON part.
+/// Holds `request` against `signature`. `section_length` is the size of the binary section that
+/// follows the JSON part; it need not have arrived.
 ///
 /// The checks and their wording are Triton's: every tensor that the model needs is there, no
 /// other, of the right type and shape, with as many bytes as the shape says; the batch is not
@@ -125,17 +144,17 @@ impl PlannedInput<'_> {
 pub fn plan<'a>(
     request: &InferenceRequest<'a>,
     signature: &Signature,
-    section: &[u8],
+    section_length: usize,
 ) -> Result<Plan<'a>, RequestError> {
     let labelled = |error: RequestError| error.about_request(request.id());
-    let sections = sections(request, signature, section.len())?;
+    let sections = sections(request, signature, section_length)?;
     check_names(request, signature).map_err(labelled)?;
     let batch_size = batch_size(request, signature).map_err(labelled)?;
     let inputs = request
         .inputs
         .iter()
         .zip(sections)
-        .map(|(input, range)| plan_input(input, range, signature, section).map_err(labelled))
+        .map(|(input, range)| plan_input(input, range, signature).map_err(labelled))
         .collect::<Result<_, _>>()?;
     let outputs = plan_outputs(request, signature).map_err(labelled)?;
     Ok(Plan {
@@ -357,7 +376,6 @@ fn plan_input<'a>(
     input: &RequestInput<'a>,
     range: Range<usize>,
     signature: &Signature,
-    section: &[u8],
 ) -> Result<PlannedInput<'a>, RequestError> {
     // The names were checked before.
     let Some((index, tensor)) = signature.input(&input.name) else {
@@ -397,9 +415,7 @@ fn plan_input<'a>(
     } else if let Some(memory) = shared_memory(&input.parameters) {
         (size_of(memory.byte_size)?, Source::SharedMemory(memory))
     } else {
-        if strings {
-            byte_strings::validate(&section[range.clone()], elements()?, &tensor.name)?;
-        }
+        elements()?;
         (size_of(range.len() as u64)?, Source::Section(range))
     };
     Ok(PlannedInput {
