@@ -1,7 +1,7 @@
 //! Suites of cases for op libraries: arrangements, expectations, how a case is run and judged.
 //!
 //! A [`Case`] is data: what is put where, what is done to the server, and what is expected of it
-//! by profile, isolation and runtime version. `cases` selects them, `run` executes them, each
+//! by profile, isolation and runtime version. [`cases`] selects them, [`run`] executes them, each
 //! against a server process of its own, and tells what happens as a stream of [`Event`]s. What
 //! was seen of one case is a [`CaseResult`].
 //!
@@ -9,18 +9,32 @@
 //! line, HTTP, signals, and what `/proc` tells about it.
 
 pub mod arrangement;
+mod binary;
 mod case;
 pub mod client;
 mod event;
 mod expectation;
+mod experiment;
 mod observation;
 mod onnxruntime;
 mod options;
+mod runner;
 pub mod server;
 
+pub use binary::{BinaryError, server_binary};
 pub use case::{Case, LoadingPath, Need, Selection, Suite, UnknownName};
 pub use event::Event;
 pub use expectation::{Condition, Expectation, Isolation, Profile};
 pub use observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
 pub use options::{Cancellation, RunOptions};
+pub use runner::{RunError, run};
 pub use runtimes::{Framework, RuntimeName};
+
+/// All cases that `selection` selects, in the order in which they are shown and started. Their ids
+/// are unique.
+pub fn cases(selection: &Selection) -> Vec<Case> {
+    onnxruntime::cases()
+        .into_iter()
+        .filter(|case| selection.selects(case))
+        .collect()
+}

@@ -10,4 +10,4 @@ mod process;
 
 pub use family::{Member, MemoryUse};
 pub use port::free_port;
-pub use process::{Killer, ServerCommand, ServerError, ServerProcess, WaitError};
+pub use process::{Killer, ServerCommand, ServerError, ServerProcess, Termination, WaitError};

@@ -1,0 +1,422 @@
+//! Conducts one case from its files to its verdict.
+
+use std::time::{Duration, Instant};
+
+use runtimes::RuntimeName;
+use test_ops::Builder;
+
+use super::finding::{Finding, phase_of_refusal};
+use super::folder::{ArrangeError, CaseFolder};
+use super::steps::{Stage, StepError};
+use super::watchdog::{Bite, Watchdog};
+use crate::arrangement::ControlMode;
+use crate::case::Case;
+use crate::client::Client;
+use crate::expectation::{Expectation, Placeholders, Profile};
+use crate::observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
+use crate::options::RunOptions;
+use crate::server::{ServerCommand, ServerError, ServerProcess, Termination, WaitError};
+
+/// Longest wait for a server to become ready, or live.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// Longest wait for a server to end that was asked to.
+const END_LIMIT: Duration = Duration::from_secs(15);
+/// What a client waits beyond the server's own time limits.
+const CLIENT_MARGIN: Duration = Duration::from_secs(30);
+/// Lines of the log that are kept as evidence.
+const LOG_LINES: usize = 40;
+
+/// What all cases of a run have in common.
+pub struct Setting<'a> {
+    /// How the run is made.
+    pub options: &'a RunOptions,
+    /// The runtime that serves models which name none.
+    pub runtime: RuntimeName,
+    /// All installed runtimes.
+    pub installed: &'a [RuntimeName],
+    /// Builds op libraries.
+    pub builder: &'a Builder,
+}
+
+impl Setting<'_> {
+    /// The default runtime of one case.
+    fn runtime_of(&self, case: &Case) -> RuntimeName {
+        case.arrangement
+            .launch
+            .default_runtime
+            .unwrap_or(self.runtime)
+    }
+}
+
+/// Why a case has no observation.
+#[derive(Debug, thiserror::Error)]
+enum ConductError {
+    #[error("failed to arrange the case: {0}")]
+    Arrange(#[from] ArrangeError),
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    #[error(transparent)]
+    Client(#[from] crate::client::ClientError),
+}
+
+/// What a case yielded.
+struct Observation {
+    finding: Finding,
+    unmet: Vec<String>,
+    time_to_ready: Option<Duration>,
+    load_time: Option<Duration>,
+    traffic: Option<Traffic>,
+    names: Placeholders,
+    evidence: Evidence,
+}
+
+/// Conducts one case; `None` where the run was cancelled meanwhile.
+pub fn conduct(case: &Case, setting: &Setting<'_>) -> Option<CaseResult> {
+    let begin = Instant::now();
+    let result = match reason_to_skip(case, setting) {
+        Some(reason) => unrun(case, setting, Verdict::Skip, reason),
+        None => match observe(case, setting, begin) {
+            Ok(observation) => judge(case, setting, observation?),
+            Err(error) => unrun(case, setting, Verdict::Error, error.to_string()),
+        },
+    };
+    Some(CaseResult {
+        duration_ms: milliseconds(begin.elapsed()),
+        ..result
+    })
+}
+
+/// The result of a case that has no observation.
+pub fn unrun(case: &Case, setting: &Setting<'_>, verdict: Verdict, message: String) -> CaseResult {
+    CaseResult {
+        id: case.id.clone(),
+        suite: case.suite,
+        framework: case.framework,
+        path: case.path,
+        description: case.description.clone(),
+        isolation: setting.options.isolation,
+        runtime: setting.runtime_of(case).to_string(),
+        expected: expectation(case, setting).map(|expectation| expectation.outcome),
+        outcome: None,
+        verdict,
+        phase: Phase::Spawn,
+        message,
+        time_to_ready_ms: None,
+        load_ms: None,
+        duration_ms: 0.0,
+        evidence: Evidence {
+            reproduce: reproduce(case, setting),
+            ..Evidence::default()
+        },
+    }
+}
+
+fn expectation<'a>(case: &'a Case, setting: &Setting<'_>) -> Option<&'a Expectation> {
+    let RunOptions {
+        profile, isolation, ..
+    } = *setting.options;
+    case.expectation(
+        profile,
+        isolation,
+        &setting.runtime_of(case).version.to_semver(),
+    )
+}
+
+fn reason_to_skip(case: &Case, setting: &Setting<'_>) -> Option<String> {
+    let unmet = case
+        .needs
+        .iter()
+        .find(|need| !need.is_met(setting.installed));
+    match unmet {
+        Some(need) => Some(format!(
+            "needs {need}; install it with `cargo harness setup`"
+        )),
+        None if expectation(case, setting).is_none() => Some(format!(
+            "nothing is expected of it under profile {} and isolation {}",
+            setting.options.profile, setting.options.isolation
+        )),
+        None => None,
+    }
+}
+
+/// A command line that runs this case again.
+fn reproduce(case: &Case, setting: &Setting<'_>) -> String {
+    format!(
+        "cargo harness run --isolation {} --filter '^{}$'",
+        setting.options.isolation, case.id
+    )
+}
+
+fn judge(case: &Case, setting: &Setting<'_>, observation: Observation) -> CaseResult {
+    let Observation {
+        finding,
+        unmet,
+        names,
+        mut evidence,
+        ..
+    } = observation;
+    let traffic = observation.traffic;
+    let mut departures = Vec::new();
+    if let Some(expectation) = expectation(case, setting) {
+        departures = expectation.departures(
+            finding.outcome,
+            finding.phase,
+            &finding.message,
+            traffic.as_ref(),
+            &names,
+        );
+        evidence.expectation = Some(expectation.clone());
+    }
+    departures.extend(unmet);
+    let verdict = if departures.is_empty() {
+        Verdict::Pass
+    } else {
+        Verdict::Fail
+    };
+    evidence.departures = departures;
+    evidence.traffic = traffic;
+    evidence.reproduce = reproduce(case, setting);
+    CaseResult {
+        outcome: Some(finding.outcome),
+        phase: finding.phase,
+        time_to_ready_ms: observation.time_to_ready.map(milliseconds),
+        load_ms: observation.load_time.map(milliseconds),
+        evidence,
+        ..unrun(case, setting, verdict, finding.message)
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// Arranges, launches, takes the steps and ends the server.
+fn observe(
+    case: &Case,
+    setting: &Setting<'_>,
+    begin: Instant,
+) -> Result<Option<Observation>, ConductError> {
+    let arrangement = &case.arrangement;
+    let launch = &arrangement.launch;
+    let folder = CaseFolder::arrange(arrangement, setting.builder)?;
+    let server = command(case, setting, &folder).launch(&folder.log())?;
+    let deadline = begin + setting.options.case_time_limit;
+    let watchdog = Watchdog::new(
+        server.killer(),
+        deadline,
+        setting.options.cancellation.clone(),
+    );
+    let limit = launch.load_timeout.max(launch.execution_timeout) + CLIENT_MARGIN;
+    let mut stage = Stage {
+        arrangement,
+        isolation: setting.options.isolation,
+        builder: setting.builder,
+        names: placeholders(case, setting, &folder)?,
+        client: Client::new(server.http_address(), limit)?,
+        folder,
+        server,
+        traffic: None,
+        reached: Phase::Spawn,
+        notes: Vec::new(),
+        load_time: None,
+        mapped_before: Vec::new(),
+        mapped_after: None,
+        signatures: Default::default(),
+    };
+    let mut unmet = Vec::new();
+    let mut time_to_ready = None;
+    let started = if launch.becomes_ready {
+        stage
+            .server
+            .wait_ready(START_LIMIT)
+            .inspect(|&time| time_to_ready = Some(time))
+    } else {
+        stage.server.wait_live(START_LIMIT)
+    };
+    let mut finding = match started {
+        Ok(_) => {
+            note_models_of_launch(&mut stage)?;
+            take_steps(&mut stage, &mut unmet)?
+        }
+        Err(error) => failed_start(error, &stage.server),
+    };
+    let traffic = stage.traffic.take().map(|traffic| traffic.finish());
+    match watchdog.bite() {
+        Some(Bite::Cancelled) => return Ok(None),
+        Some(Bite::TimeLimit) => {
+            let limit = setting.options.case_time_limit;
+            let message = format!("the case took longer than {limit:?}; {}", finding.message);
+            finding = Finding::new(Outcome::Hung, stage.reached, message);
+        }
+        None => unmet.extend(end(&mut stage.server, &finding, setting.options.profile)),
+    }
+    let exit = stage.server.kill();
+    drop(watchdog);
+    Ok(Some(Observation {
+        finding,
+        unmet,
+        time_to_ready,
+        load_time: stage.load_time,
+        traffic,
+        evidence: Evidence {
+            steps: stage.notes,
+            exit: Some(exit),
+            log_tail: stage.server.log_tail(LOG_LINES),
+            mapped_before_unload: stage.mapped_before,
+            mapped_after_unload: stage.mapped_after,
+            server_command: stage.server.command_line().to_vec(),
+            ..Evidence::default()
+        },
+        names: stage.names,
+    }))
+}
+
+/// The server's command line for one case.
+fn command(case: &Case, setting: &Setting<'_>, folder: &CaseFolder) -> ServerCommand {
+    let launch = &case.arrangement.launch;
+    let options = setting.options;
+    let seconds = |duration: Duration| duration.as_secs_f64().ceil().to_string();
+    let mut command = ServerCommand::new(&options.server_bin)
+        .working_directory(folder.root())
+        .flag("model-repository", folder.models())
+        .flag("model-control-mode", launch.control_mode.flag())
+        .flag("op-library-root", folder.libraries())
+        .flag("isolation", options.isolation.name())
+        .flag("runtime-cache", &options.runtime_cache)
+        .flag(
+            "runtime",
+            format!("{}={}", case.framework, setting.runtime_of(case)),
+        )
+        .flag(
+            "runtime-select",
+            if launch.strict_runtime {
+                "strict"
+            } else {
+                "auto"
+            },
+        )
+        .flag("exit-on-error", launch.exit_on_error.to_string())
+        .flag("load-timeout", seconds(launch.load_timeout))
+        .flag("execution-timeout", seconds(launch.execution_timeout));
+    if launch.control_mode == ControlMode::Poll {
+        command = command.flag("repository-poll-secs", "1");
+    }
+    for model in &launch.load_models {
+        command = command.flag("load-model", model);
+    }
+    command
+}
+
+fn placeholders(
+    case: &Case,
+    setting: &Setting<'_>,
+    folder: &CaseFolder,
+) -> Result<Placeholders, ArrangeError> {
+    let mut names = Placeholders {
+        runtime: setting.runtime_of(case).to_string(),
+        ..Placeholders::default()
+    };
+    if let Some(first) = case.arrangement.libraries.first() {
+        let path = folder.library(first.name)?;
+        names.library = path.to_string_lossy().into_owned();
+        names.file = format!("lib{}.so", first.name);
+    }
+    Ok(names)
+}
+
+/// Models that the server loads by itself are computed with the libraries that are there now.
+fn note_models_of_launch(stage: &mut Stage<'_>) -> Result<(), ArrangeError> {
+    for model in &stage.arrangement.models {
+        stage.note_libraries(&model.model.name)?;
+    }
+    Ok(())
+}
+
+/// Takes all steps; where all succeed, the model is served.
+fn take_steps(stage: &mut Stage<'_>, unmet: &mut Vec<String>) -> Result<Finding, ArrangeError> {
+    let arrangement = stage.arrangement;
+    let mut found = None;
+    for step in &arrangement.steps {
+        match stage.perform(step) {
+            Ok(()) => {}
+            Err(StepError::Found(finding)) => {
+                found = Some(finding);
+                break;
+            }
+            Err(StepError::Unmet(text)) => unmet.push(text),
+            Err(StepError::Arrange(error)) => return Err(error),
+        }
+    }
+    let finding = found.unwrap_or_else(|| Finding::new(Outcome::Served, stage.reached, ""));
+    for step in &arrangement.afterwards {
+        match stage.perform(step) {
+            Ok(()) => {}
+            Err(StepError::Found(later)) => {
+                unmet.push(format!(
+                    "afterwards, {step:?}: {}: {}",
+                    later.outcome, later.message
+                ));
+            }
+            Err(StepError::Unmet(text)) => unmet.push(format!("afterwards, {text}")),
+            Err(StepError::Arrange(error)) => return Err(error),
+        }
+    }
+    Ok(finding)
+}
+
+/// What it means that the server did not come up.
+fn failed_start(error: WaitError, server: &ServerProcess) -> Finding {
+    let log = server.log_tail(LOG_LINES).join("\n");
+    match error {
+        WaitError::Exited(Exit::Status(_)) => {
+            let phase = phase_of_refusal(&log);
+            Finding::new(
+                Outcome::RefusedStart,
+                phase,
+                format!("{error}; its log ends with:\n{log}"),
+            )
+        }
+        WaitError::Exited(Exit::Signal(_)) => {
+            Finding::new(Outcome::Aborted, Phase::Spawn, error.to_string())
+        }
+        WaitError::Deadline(_) => Finding::new(Outcome::Hung, Phase::Spawn, error.to_string()),
+    }
+}
+
+/// Ends the server; what was not as it should be.
+fn end(server: &mut ServerProcess, finding: &Finding, profile: Profile) -> Vec<String> {
+    let had_ended = server.poll_exit().is_some();
+    let Termination {
+        exit,
+        killed,
+        left_behind,
+    } = server.terminate(END_LIMIT);
+    let mut unmet = Vec::new();
+    if left_behind > 0 {
+        unmet.push(format!("{left_behind} processes outlived the server"));
+    }
+    let may_have_ended = matches!(finding.outcome, Outcome::RefusedStart | Outcome::Aborted);
+    // What another server does on SIGTERM is not ours to judge.
+    if profile == Profile::Reference && !may_have_ended {
+        if had_ended {
+            unmet.push(format!("the server had ended with {exit}"));
+        } else if killed {
+            unmet.push(format!(
+                "the server did not end within {END_LIMIT:?} of SIGTERM"
+            ));
+        } else if exit != Exit::Status(0) {
+            unmet.push(format!(
+                "the server ended with {exit} on SIGTERM, expected exit status 0"
+            ));
+        }
+    }
+    unmet
+}
+
+impl crate::case::Need {
+    fn is_met(&self, installed: &[RuntimeName]) -> bool {
+        match self {
+            Self::Runtime(name) => installed.contains(name),
+        }
+    }
+}

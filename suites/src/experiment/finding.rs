@@ -1,0 +1,156 @@
+//! What a client's view of a failure says about outcome and phase.
+
+use std::time::Duration;
+
+use crate::client::ClientError;
+use crate::observation::{Exit, Outcome, Phase};
+
+/// What was found: how things ended, where, and what the client was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How things ended.
+    pub outcome: Outcome,
+    /// Where.
+    pub phase: Phase,
+    /// What the client was told.
+    pub message: String,
+}
+
+impl Finding {
+    /// A finding.
+    pub fn new(outcome: Outcome, phase: Phase, message: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            phase,
+            message: message.into(),
+        }
+    }
+
+    /// A request of `phase` failed with `error` after `elapsed`; the server ends what takes longer
+    /// than `limit`. `exit` tells how the server ended, where it did.
+    pub fn of_request(
+        phase: Phase,
+        error: &ClientError,
+        elapsed: Duration,
+        limit: Duration,
+        exit: Option<Exit>,
+    ) -> Self {
+        let message = match exit {
+            Some(exit) => format!("{error}; the server ended with {exit}"),
+            None => error.text(),
+        };
+        let outcome = match error {
+            _ if exit.is_some() => Outcome::Aborted,
+            ClientError::TimedOut { .. } => Outcome::Hung,
+            ClientError::Connection { .. } => Outcome::Aborted,
+            ClientError::Malformed { .. } | ClientError::SetUp(_) => Outcome::WrongValues,
+            ClientError::Refused { .. } if elapsed >= limit => Outcome::Hung,
+            ClientError::Refused { text, .. } if tells_of_a_death(text) => Outcome::WorkerCrashed,
+            ClientError::Refused { .. } => Outcome::Rejected,
+        };
+        let phase = if phase == Phase::Load {
+            phase_of_refusal(&message)
+        } else {
+            phase
+        };
+        Self {
+            outcome,
+            phase,
+            message,
+        }
+    }
+}
+
+/// Whether a refusal says that the process which hosted the op library ended.
+fn tells_of_a_death(text: &str) -> bool {
+    text.contains("killed by signal") || text.contains("exited with status")
+}
+
+/// Where a load ended, by the words of the refusal: the client has nothing else to go by. The
+/// first clue that occurs counts, so the more specific ones come first.
+pub fn phase_of_refusal(text: &str) -> Phase {
+    const CLUES: [(&str, Phase); 6] = [
+        ("static initializer", Phase::Dlopen),
+        ("registercustomops", Phase::Register),
+        ("api level", Phase::Register),
+        ("the model file", Phase::Load),
+        ("op library", Phase::Dlopen),
+        ("op_library", Phase::Dlopen),
+    ];
+    let text = text.to_lowercase();
+    CLUES
+        .iter()
+        .find(|(clue, _)| text.contains(clue))
+        .map_or(Phase::Load, |&(_, phase)| phase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(2);
+    const SOON: Duration = Duration::from_millis(5);
+
+    fn refused(text: &str) -> ClientError {
+        ClientError::Refused {
+            request: "POST /load".into(),
+            status: 400,
+            text: text.into(),
+        }
+    }
+
+    fn outcome(error: ClientError, elapsed: Duration, exit: Option<Exit>) -> Outcome {
+        Finding::of_request(Phase::FirstRun, &error, elapsed, LIMIT, exit).outcome
+    }
+
+    #[test]
+    fn outcomes_are_told_apart() {
+        let died = "the worker was killed by signal 11 (SIGSEGV)";
+        assert_eq!(
+            outcome(refused("no such file"), SOON, None),
+            Outcome::Rejected
+        );
+        assert_eq!(outcome(refused(died), SOON, None), Outcome::WorkerCrashed);
+        assert_eq!(outcome(refused(died), LIMIT, None), Outcome::Hung);
+        assert_eq!(
+            outcome(refused(died), SOON, Some(Exit::Signal(11))),
+            Outcome::Aborted
+        );
+        let request = "POST /load".to_owned();
+        let closed = ClientError::Connection {
+            request: request.clone(),
+            reason: "closed".into(),
+        };
+        assert_eq!(outcome(closed, SOON, None), Outcome::Aborted);
+        let late = ClientError::TimedOut {
+            request,
+            limit: LIMIT,
+        };
+        assert_eq!(outcome(late, LIMIT * 9, None), Outcome::Hung);
+    }
+
+    #[test]
+    fn a_refused_load_tells_its_phase() {
+        for (text, phase) in [
+            ("op library '/a.so' is not an ELF file", Phase::Dlopen),
+            (
+                "op library '/a.so': a static initializer crashed",
+                Phase::Dlopen,
+            ),
+            (
+                "op library '/a.so' exports no RegisterCustomOps",
+                Phase::Register,
+            ),
+            ("op library '/a.so' asks for API level 99", Phase::Register),
+            (
+                "the model file '/m.onnx' needs X; name the op library that has it",
+                Phase::Load,
+            ),
+            ("out of memory", Phase::Load),
+        ] {
+            let finding = Finding::of_request(Phase::Load, &refused(text), SOON, LIMIT, None);
+            assert_eq!(finding.phase, phase, "{text}");
+            assert_eq!(finding.message, text);
+        }
+    }
+}

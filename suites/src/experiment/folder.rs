@@ -1,0 +1,328 @@
+//! The files of one case.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use tempfile::TempDir;
+use test_ops::{BuildError, Builder, Configuration, Library, Model, ModelRepository};
+
+use crate::arrangement::{Arrangement, LibraryFile, ModelFolder, Place, Spelling};
+
+/// Why the files of a case could not be written. The text completes "failed to arrange the case".
+#[derive(Debug, thiserror::Error)]
+pub enum ArrangeError {
+    /// A file or folder could not be made.
+    #[error("could not write '{}': {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An op library could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A model could not be written.
+    #[error("could not write a model: {0}")]
+    Model(String),
+    /// The arrangement speaks of something that it does not have.
+    #[error("the arrangement has no {kind} named '{name}'")]
+    Unknown {
+        /// `model` or `op library`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+}
+
+/// The folder of one case. It is removed when this is dropped.
+pub struct CaseFolder {
+    root: TempDir,
+    repository: ModelRepository,
+    libraries: BTreeMap<&'static str, PlacedLibrary>,
+}
+
+/// One op library of a case, where it lies now.
+struct PlacedLibrary {
+    file: LibraryFile,
+    /// The file itself.
+    path: PathBuf,
+    /// The path that is given to the server: that of the link, where there is one.
+    named: PathBuf,
+}
+
+impl CaseFolder {
+    /// Writes all files of an arrangement.
+    ///
+    /// # Errors
+    /// A file cannot be written, a library cannot be built.
+    pub fn arrange(arrangement: &Arrangement, builder: &Builder) -> Result<Self, ArrangeError> {
+        let scratch = std::env::temp_dir();
+        let root = tempfile::Builder::new()
+            .prefix("case-")
+            .tempdir()
+            .map_err(|source| ArrangeError::Write {
+                path: scratch,
+                source,
+            })?;
+        let models = root.path().join("models");
+        for folder in ["libraries", "elsewhere"] {
+            let path = root.path().join(folder);
+            fs::create_dir(&path).map_err(|source| ArrangeError::Write { path, source })?;
+        }
+        let repository = ModelRepository::create(models)
+            .map_err(|error| ArrangeError::Model(error.to_string()))?;
+        let mut folder = Self {
+            root,
+            repository,
+            libraries: BTreeMap::new(),
+        };
+        for file in &arrangement.libraries {
+            folder.place(file, builder)?;
+        }
+        for model in &arrangement.models {
+            folder.add_model(model)?;
+        }
+        Ok(folder)
+    }
+
+    /// The folder itself; the server is started in it.
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// The model repository.
+    pub fn models(&self) -> &Path {
+        self.repository.root()
+    }
+
+    /// The folder of op libraries that the server is allowed to load from.
+    pub fn libraries(&self) -> PathBuf {
+        self.root().join("libraries")
+    }
+
+    /// Where the server's log goes.
+    pub fn log(&self) -> PathBuf {
+        self.root().join("server.log")
+    }
+
+    /// The path of an op library as the server is told it; of the link, where it is linked.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn library(&self, name: &str) -> Result<&Path, ArrangeError> {
+        Ok(&self.placed(name)?.named)
+    }
+
+    /// What is in the file of an op library now.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn content(&self, name: &str) -> Result<Option<&Library>, ArrangeError> {
+        Ok(self.placed(name)?.file.content.as_ref())
+    }
+
+    /// Puts another file in the place of an op library.
+    ///
+    /// # Errors
+    /// There is none of that name, the new one cannot be built or written.
+    pub fn replace(
+        &mut self,
+        name: &str,
+        content: &Library,
+        builder: &Builder,
+    ) -> Result<(), ArrangeError> {
+        let placed = self
+            .libraries
+            .get_mut(name)
+            .ok_or_else(|| unknown("op library", name))?;
+        builder.build_to(content, &placed.path)?;
+        placed.file.content = Some(content.clone());
+        Ok(())
+    }
+
+    /// Writes a model with its configuration, all copies of it.
+    ///
+    /// # Errors
+    /// A file cannot be written, it names a library that there is none of.
+    pub fn add_model(&self, folder: &ModelFolder) -> Result<(), ArrangeError> {
+        let spellings = folder.libraries.iter();
+        let configuration = Configuration {
+            op_libraries: spellings
+                .map(|&(name, spelling)| self.spell(name, spelling))
+                .collect::<Result<_, _>>()?,
+            parameters: folder
+                .parameters
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), value.clone()))
+                .collect(),
+            ..Configuration::default()
+        };
+        for name in folder.names() {
+            let model = folder.model.clone().with_name(&name);
+            self.repository
+                .add(&model, &configuration)
+                .map_err(|error| ArrangeError::Model(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Writes a model's file anew.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn rewrite_model(&self, model: &Model) -> Result<(), ArrangeError> {
+        self.repository
+            .add_version(model, 1)
+            .map(drop)
+            .map_err(|error| ArrangeError::Model(error.to_string()))
+    }
+
+    /// Removes a model with all its files.
+    ///
+    /// # Errors
+    /// A file cannot be removed.
+    pub fn remove_model(&self, name: &str) -> Result<(), ArrangeError> {
+        let path = self.repository.model_folder(name);
+        fs::remove_dir_all(&path).map_err(|source| ArrangeError::Write { path, source })
+    }
+
+    fn placed(&self, name: &str) -> Result<&PlacedLibrary, ArrangeError> {
+        self.libraries
+            .get(name)
+            .ok_or_else(|| unknown("op library", name))
+    }
+
+    fn place(&mut self, file: &LibraryFile, builder: &Builder) -> Result<(), ArrangeError> {
+        let file_name = format!("lib{}.so", file.name);
+        let folder = match file.place {
+            Place::Root => self.libraries(),
+            Place::ModelFolder(model) => self.models().join(model),
+            Place::VersionFolder(model) => self.models().join(model).join("1"),
+            Place::Elsewhere | Place::LinkedFromRoot => self.root().join("elsewhere"),
+        };
+        let path = folder.join(&file_name);
+        if let Some(content) = &file.content {
+            builder.build_to(content, &path)?;
+        }
+        let mut named = path.clone();
+        if file.place == Place::LinkedFromRoot {
+            named = self.libraries().join(&file_name);
+            std::os::unix::fs::symlink(&path, &named).map_err(|source| ArrangeError::Write {
+                path: named.clone(),
+                source,
+            })?;
+        }
+        self.libraries.insert(
+            file.name,
+            PlacedLibrary {
+                file: file.clone(),
+                path,
+                named,
+            },
+        );
+        Ok(())
+    }
+
+    fn spell(&self, name: &str, spelling: Spelling) -> Result<String, ArrangeError> {
+        let named = &self.placed(name)?.named;
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        Ok(match spelling {
+            Spelling::Absolute => text(named),
+            Spelling::FileName => named
+                .file_name()
+                .map(|name| text(name.as_ref()))
+                .unwrap_or_default(),
+            Spelling::FromWorkingDirectory => {
+                text(named.strip_prefix(self.root()).unwrap_or(named))
+            }
+            Spelling::ThroughParent => {
+                let inside = named.strip_prefix(self.root()).unwrap_or(named);
+                text(&self.libraries().join("..").join(inside))
+            }
+        })
+    }
+}
+
+fn unknown(kind: &'static str, name: &str) -> ArrangeError {
+    ArrangeError::Unknown {
+        kind,
+        name: name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_ops::{DataType, Op, ParameterSource};
+
+    use super::*;
+
+    /// Nothing is built for libraries without content, so these tests need no compiler.
+    fn arranged(place: Place, spelling: Spelling) -> (CaseFolder, String) {
+        let arrangement = Arrangement {
+            libraries: vec![LibraryFile {
+                name: "ops",
+                content: None,
+                place,
+            }],
+            models: vec![ModelFolder {
+                model: Model::new(
+                    Op::BiasGelu,
+                    DataType::Fp32,
+                    &[-1, 8],
+                    ParameterSource::Input,
+                )
+                .with_name("subject"),
+                copies: 1,
+                libraries: vec![("ops", spelling)],
+                parameters: vec![],
+            }],
+            ..Arrangement::default()
+        };
+        let folder = CaseFolder::arrange(&arrangement, &Builder::new("/nonexistent")).unwrap();
+        let configuration = folder.models().join("subject/config.pbtxt");
+        let text = fs::read_to_string(configuration).unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.contains("op_library_filename"))
+            .unwrap();
+        let path = line.split('"').nth(1).unwrap().to_owned();
+        (folder, path)
+    }
+
+    #[test]
+    fn paths_are_spelled_as_the_case_says() {
+        let (folder, path) = arranged(Place::Root, Spelling::Absolute);
+        assert_eq!(Path::new(&path), folder.libraries().join("libops.so"));
+        let (_, path) = arranged(Place::ModelFolder("subject"), Spelling::FileName);
+        assert_eq!(path, "libops.so");
+        let (_, path) = arranged(Place::Root, Spelling::FromWorkingDirectory);
+        assert_eq!(path, "libraries/libops.so");
+        let (folder, path) = arranged(Place::Elsewhere, Spelling::ThroughParent);
+        assert_eq!(
+            Path::new(&path),
+            folder.libraries().join("../elsewhere/libops.so")
+        );
+    }
+
+    #[test]
+    fn a_link_is_what_the_server_is_told() {
+        let (folder, path) = arranged(Place::LinkedFromRoot, Spelling::Absolute);
+        assert_eq!(Path::new(&path), folder.libraries().join("libops.so"));
+        assert_eq!(folder.library("ops").unwrap(), Path::new(&path));
+        assert_eq!(
+            fs::read_link(&path).unwrap(),
+            folder.root().join("elsewhere/libops.so")
+        );
+    }
+
+    #[test]
+    fn the_folder_goes_with_the_case() {
+        let (folder, _) = arranged(Place::Root, Spelling::Absolute);
+        let root = folder.root().to_owned();
+        assert!(root.is_dir());
+        drop(folder);
+        assert!(!root.exists());
+    }
+}

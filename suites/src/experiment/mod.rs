@@ -1,0 +1,15 @@
+//! How one case is carried out: files, server, steps, observation.
+//!
+//! The [`folder`] turns an arrangement into files, [`steps`] turn it into requests, [`finding`]
+//! turns what a client gets back into an outcome and a phase. [`conduct()`] does all of it for one
+//! case and compares what was found with what is expected.
+
+mod conduct;
+mod finding;
+mod folder;
+mod question;
+mod steps;
+mod traffic;
+mod watchdog;
+
+pub(crate) use conduct::{Setting, conduct, unrun};
