@@ -17,12 +17,12 @@ pub(crate) fn exp(x: f32, correction: f32) -> f32 {
     let rounded = clamp(x * std::f32::consts::LOG2_E, -127.0, 127.0) + ROUND;
     let n = rounded - ROUND;
     let r = n.mul_add(-LN_2_LOW, n.mul_add(-LN_2_HIGH, x)) + correction;
-    let mut p = 1.383_674_0e-3f32;
+    let mut p = 1.383_674e-3f32;
     for coefficient in [
-        8.374_898_4e-3,
+        8.374_899e-3,
         4.166_823_2e-2,
         1.666_641_9e-1,
-        4.999_999_2e-1,
+        4.999_999e-1,
         1.000_000_04,
         1.0,
     ] {

@@ -70,11 +70,11 @@ impl Modulo for i32 {
             let b = b(index);
             let (a, divisor) = (f64::from(a), f64::from(b));
             let remainder = a - (a / divisor).floor() * divisor;
-            // SAFETY: the branch is taken for a divisor that is not zero, so the quotient is
-            // finite and the remainder is an integer smaller in magnitude than the divisor.
             *y = if b == 0 {
                 0
             } else {
+                // SAFETY: the divisor is not zero, so the quotient is finite and the remainder is
+                // an integer smaller in magnitude than the divisor.
                 unsafe { remainder.to_int_unchecked() }
             };
         }

@@ -25,11 +25,11 @@ pub(crate) fn gelu(x: f32) -> f32 {
         4.256_591_6e-4,
         -4.946_53e-4,
         -3.177_796_6e-3,
-        6.492_408_7e-3,
+        6.492_409e-3,
         1.740_691e-2,
         -1.160_529e-1,
         3.154_25e-1,
-        -5.655_617_5e-1,
+        -5.655_618e-1,
         7.444_161e-1,
     ] {
         p = p.mul_add(t, coefficient);
@@ -51,7 +51,7 @@ pub(crate) fn gelu(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn gelu_tanh(x: f32) -> f32 {
     // −2·√(2/π), and that times 0.044715
-    const LINEAR: f32 = -1.595_769_1;
+    const LINEAR: f32 = -1.595_769;
     const CUBIC: f32 = -0.071_354_814;
     // Beyond it the exponential has left the range of f32, and the cube might.
     const LIMIT: f32 = 20.0;

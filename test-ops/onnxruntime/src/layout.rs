@@ -20,7 +20,21 @@ pub const MAGIC: [u8; 16] = *b"op library conf\x01";
 /// Bytes of the block.
 pub const SIZE: usize = 88;
 
-const DOMAIN_CAPACITY: usize = 64;
+/// Longest domain in bytes.
+pub const DOMAIN_CAPACITY: usize = 64;
+
+/// Registration returns an error status.
+pub const FAULT_REGISTRATION_FAILS: u8 = 1;
+/// Registration does not check whether the runtime has the API level.
+pub const FAULT_UNCHECKED_API: u8 = 2;
+/// The first execution writes to address zero.
+pub const FAULT_KERNEL_CRASHES: u8 = 3;
+/// The first execution throws a C++ exception.
+pub const FAULT_KERNEL_THROWS: u8 = 4;
+/// The first execution never returns.
+pub const FAULT_KERNEL_HANGS: u8 = 5;
+/// The first execution panics.
+pub const FAULT_KERNEL_PANICS: u8 = 6;
 
 /// The block's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +76,11 @@ impl Domain {
             bytes,
         })
     }
+
+    /// The domain's UTF-8 text.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length).min(DOMAIN_CAPACITY)]
+    }
 }
 
 /// The bit of an operator by its place in the table above.
@@ -94,5 +113,21 @@ impl Configuration {
             index += 1;
         }
         block
+    }
+
+    /// Reads a block's bytes, whatever they are.
+    pub fn decode(block: &[u8; SIZE]) -> Configuration {
+        let mut bytes = [0; DOMAIN_CAPACITY];
+        bytes.copy_from_slice(&block[24..24 + DOMAIN_CAPACITY]);
+        Configuration {
+            signature: block[16],
+            ops: block[17],
+            fault: block[18],
+            api_level: u32::from_le_bytes([block[20], block[21], block[22], block[23]]),
+            domain: Domain {
+                length: block[19],
+                bytes,
+            },
+        }
     }
 }

@@ -17,7 +17,8 @@ mod sources;
 
 /// The configuration block of the sample library: one source for the library and the builder.
 #[path = "../../onnxruntime/src/layout.rs"]
-mod layout;
+#[allow(dead_code, reason = "the builder writes what the library reads")]
+pub(crate) mod layout;
 
 use std::{
     fs,
@@ -27,7 +28,7 @@ use std::{
 
 pub use error::BuildError;
 
-use crate::{Broken, Library, Sample};
+use crate::{Broken, Fault, Library, Op, Sample};
 use compiler::Compiler;
 use rust::RustBuild;
 use sources::Sources;
@@ -146,11 +147,8 @@ impl Builder {
         let mut bytes = read(product)?;
         let block = layout::Configuration {
             signature: sample.signature,
-            ops: sample
-                .ops
-                .iter()
-                .fold(0, |mask, &op| mask | layout::op_bit(op as u8)),
-            fault: sample.fault.map_or(0, |fault| fault as u8 + 1),
+            ops: sample.ops.iter().fold(0, |mask, &op| mask | op_bit(op)),
+            fault: sample.fault.map_or(0, fault_code),
             api_level: sample.api_level,
             domain: layout::Domain::new(&sample.domain).ok_or_else(|| BuildError::Domain {
                 domain: sample.domain.clone(),
@@ -238,6 +236,27 @@ impl Toolchain {
         hasher.update(format!("{library:?}").as_bytes());
         Ok(short(&hasher.finalize()))
     }
+}
+
+fn fault_code(fault: Fault) -> u8 {
+    match fault {
+        Fault::RegistrationFails => layout::FAULT_REGISTRATION_FAILS,
+        Fault::UncheckedApi => layout::FAULT_UNCHECKED_API,
+        Fault::KernelCrashes => layout::FAULT_KERNEL_CRASHES,
+        Fault::KernelThrows => layout::FAULT_KERNEL_THROWS,
+        Fault::KernelHangs => layout::FAULT_KERNEL_HANGS,
+        Fault::KernelPanics => layout::FAULT_KERNEL_PANICS,
+    }
+}
+
+/// The operator's bit in the configuration block.
+fn op_bit(op: Op) -> u8 {
+    layout::op_bit(match op {
+        Op::BiasGelu => 0,
+        Op::RmsNorm => 1,
+        Op::Modulo => 2,
+        Op::SelectAbove => 3,
+    })
 }
 
 /// A hash as the name of a folder: 64 bits, far more than one cache has entries.

@@ -87,7 +87,7 @@ impl Sample {
     /// Level of the C interface that every runtime of the catalogue has.
     pub const DEFAULT_API_LEVEL: u32 = 20;
     /// Longest domain that fits, in bytes.
-    pub const DOMAIN_CAPACITY: usize = 64;
+    pub const DOMAIN_CAPACITY: usize = crate::builder::layout::DOMAIN_CAPACITY;
 
     /// The same library under another operator domain.
     pub fn with_domain(mut self, domain: &str) -> Sample {

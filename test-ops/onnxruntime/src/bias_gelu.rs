@@ -1,0 +1,75 @@
+use std::{ffi::CStr, marker::PhantomData};
+
+use op_kernels::Approximation;
+
+use crate::{
+    interface::{Element, Execution, Node, Result},
+    kernel::Kernel,
+};
+
+/// `gelu(x + bias)`: `x` of the shape `[…, n]`, `bias` of the shape `[n]`.
+pub(crate) struct BiasGelu<T> {
+    approximation: Approximation,
+    element: PhantomData<T>,
+}
+
+impl<T: Element + op_kernels::Element> Kernel for BiasGelu<T> {
+    const NAME: &CStr = c"BiasGelu";
+    type Element = T;
+
+    fn new(node: &Node) -> Result<Self> {
+        let approximation = match node.string(c"approximate").as_deref() {
+            None | Some("none") => Approximation::None,
+            Some("tanh") => Approximation::Tanh,
+            Some(other) => {
+                return Err(format!(
+                    "attribute approximate is '{other}', not 'none' or 'tanh'"
+                ));
+            }
+        };
+        Ok(BiasGelu {
+            approximation,
+            element: PhantomData,
+        })
+    }
+
+    fn execute(&self, execution: &Execution) -> Result<()> {
+        let (x, bias) = (execution.input::<T>(0)?, execution.input::<T>(1)?);
+        check_row(&x.shape, &bias.shape, "bias")?;
+        execution.output(&x.shape, |y| {
+            op_kernels::bias_gelu(x.elements, bias.elements, self.approximation, y)
+        })
+    }
+}
+
+/// A parameter of rows is a vector as long as the last axis of `x`.
+pub(crate) fn check_row(x: &[i64], parameter: &[i64], name: &str) -> Result<()> {
+    match (x.last(), parameter) {
+        (Some(row), [length]) if row == length => Ok(()),
+        _ => Err(format!(
+            "{name} of shape {parameter:?} does not fit the last axis of x of shape {x:?}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_fit_their_parameter() {
+        assert_eq!(check_row(&[2, 3], &[3], "bias"), Ok(()));
+        for (x, bias) in [
+            (&[2, 3][..], &[2][..]),
+            (&[], &[1]),
+            (&[3], &[3, 1]),
+            (&[3], &[]),
+        ] {
+            assert!(
+                check_row(x, bias, "bias")
+                    .unwrap_err()
+                    .starts_with("bias of shape")
+            );
+        }
+    }
+}

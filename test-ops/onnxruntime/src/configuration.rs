@@ -1,0 +1,50 @@
+//! The configuration block in this build, and what a rewritten file says instead.
+
+use std::ffi::CString;
+
+use crate::layout::{Configuration, Domain, SIZE};
+
+const DEFAULT: Configuration = Configuration {
+    signature: 0,
+    ops: 0b1111,
+    fault: 0,
+    // The newest level that ONNX Runtime 1.20 has.
+    api_level: 20,
+    domain: match Domain::new("custom.ops") {
+        Some(domain) => domain,
+        None => panic!("the default domain fits"),
+    },
+};
+
+#[used]
+#[unsafe(link_section = ".op_library_configuration")]
+static BLOCK: [u8; SIZE] = DEFAULT.encode();
+
+/// The configuration of the library as it was loaded.
+pub(crate) fn read() -> Configuration {
+    // SAFETY: the static is valid for reads. The compiler must not assume to know its content,
+    // because the file may have been rewritten since: hence volatile.
+    let block = unsafe { std::ptr::read_volatile(&raw const BLOCK) };
+    Configuration::decode(&block)
+}
+
+/// The operator domain for the C interface.
+pub(crate) fn domain(configuration: &Configuration) -> CString {
+    let bytes = configuration.domain.as_bytes();
+    let end = bytes
+        .iter()
+        .position(|&byte| byte == 0)
+        .unwrap_or(bytes.len());
+    CString::new(&bytes[..end]).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_is_the_default() {
+        assert_eq!(read(), DEFAULT);
+        assert_eq!(domain(&read()).as_c_str(), c"custom.ops");
+    }
+}
