@@ -101,7 +101,7 @@ fn what_is_no_file_is_an_error_that_says_so() {
 fn a_file_without_read_permission_is_named() {
     let tools = Toolchain::new();
     let path = tools.c("libsecret.so", GOOD, &[]);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("own file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("own file");
     // The superuser reads everything, and then there is nothing to report.
     if let Err(error) = inspect(&path) {
         assert_contains(&error.to_string(), "Permission denied");

@@ -195,3 +195,47 @@ fn installed_names(names: &[RuntimeName]) -> String {
     let names: Vec<String> = names.iter().map(RuntimeName::to_string).collect();
     format!("installed: {}", names.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<RuntimeArgument, String> {
+        text.parse()
+            .map_err(|error: ParseRuntimeArgumentError| error.to_string())
+    }
+
+    #[test]
+    fn names_versions_and_paths_are_told_apart() {
+        let installed = RuntimeArgument::Installed("onnxruntime-1.27.0".parse().expect("a name"));
+        assert_eq!(
+            parse("onnxruntime=onnxruntime-1.27.0"),
+            Ok(installed.clone())
+        );
+        assert_eq!(parse("onnxruntime=1.27.0"), Ok(installed));
+        for path in ["/opt/ort", "./1.27.0", "onnxruntime-1.27.0/capi", "lib=odd"] {
+            let argument = RuntimeArgument::InPlace(Framework::OnnxRuntime, path.into());
+            assert_eq!(parse(&format!("onnxruntime={path}")), Ok(argument));
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let message = |text: &str| parse(text).unwrap_err();
+        assert!(message("onnxruntime").contains("FRAMEWORK=PATH"));
+        assert!(message("onnxruntime=").contains("FRAMEWORK=PATH"));
+        assert!(message("onnx=/opt").contains("valid are: onnxruntime"));
+        assert!(message("onnxruntime=pytorch-2.11.0").contains("write pytorch=pytorch-2.11.0"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_argument_is_read_or_refused(text in "(onnxruntime|pytorch)?=?\\PC{0,20}") {
+            if let Ok(argument) = text.parse::<RuntimeArgument>() {
+                prop_assert!(text.starts_with(argument.framework().name()));
+            }
+        }
+    }
+}
