@@ -1,7 +1,8 @@
 //! Where the server's executable is.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Name of the server's executable and of its package.
 const NAME: &str = "reference-server";
@@ -24,7 +25,10 @@ pub enum BinaryError {
 
 /// The server's executable: `named` where it is given, else the one beside the current executable,
 /// else the one that `cargo build --release -p reference-server` makes in this workspace.
-/// `progress` gets one line before a build begins; cargo's own lines go to standard error.
+///
+/// Under cargo (`cargo run`, `cargo test`) the one beside is brought up to date first, so that
+/// nobody measures yesterday's server. `progress` gets one line before cargo is called; cargo's own
+/// lines go to standard error.
 ///
 /// # Errors
 /// The named path is not a file; the build fails.
@@ -40,11 +44,30 @@ pub fn server_binary(
             Err(BinaryError::Missing(path))
         };
     }
-    if let Some(beside) = beside_current_executable() {
-        return Ok(beside);
+    let beside = beside_current_executable();
+    match (beside, std::env::var_os("CARGO")) {
+        (Some(beside), None) => Ok(beside),
+        (beside, cargo) => {
+            // The one beside was built with the profile of this executable.
+            let release = beside.is_none() || !cfg!(debug_assertions);
+            let arguments = arguments(release);
+            progress(&format!(
+                "building the reference server: cargo {}",
+                arguments.join(" ")
+            ));
+            build(&cargo.unwrap_or_else(|| "cargo".into()), &arguments)
+        }
     }
-    progress("building the reference server (cargo build --release -p reference-server)");
-    build()
+}
+
+/// The arguments of cargo that build the server.
+fn arguments(release: bool) -> Vec<&'static str> {
+    let mut arguments = vec!["build"];
+    if release {
+        arguments.push("--release");
+    }
+    arguments.extend(["--package", NAME]);
+    arguments
 }
 
 /// Beside the current executable; test executables lie one folder deeper.
@@ -58,24 +81,16 @@ fn beside_current_executable() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-fn build() -> Result<PathBuf, BinaryError> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = [
-        "build",
-        "--release",
-        "--package",
-        NAME,
-        "--message-format",
-        "json-render-diagnostics",
-    ];
+fn build(cargo: &OsStr, arguments: &[&str]) -> Result<PathBuf, BinaryError> {
     let failed = |reason: String| BinaryError::Build {
         command: format!("cargo {}", arguments.join(" ")),
         reason,
     };
     let output = Command::new(cargo)
         .args(arguments)
+        .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(std::process::Stdio::inherit())
+        .stderr(Stdio::inherit())
         .output()
         .map_err(|error| failed(format!("{error}; is Rust installed?")))?;
     if !output.status.success() {

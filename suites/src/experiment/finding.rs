@@ -69,13 +69,14 @@ fn tells_of_a_death(text: &str) -> bool {
 /// Where a load ended, by the words of the refusal: the client has nothing else to go by. The
 /// first clue that occurs counts, so the more specific ones come first.
 pub fn phase_of_refusal(text: &str) -> Phase {
-    const CLUES: [(&str, Phase); 6] = [
+    const CLUES: [(&str, Phase); 7] = [
         ("static initializer", Phase::Dlopen),
+        ("undefined symbol", Phase::Dlopen),
         ("registercustomops", Phase::Register),
         ("api level", Phase::Register),
         ("the model file", Phase::Load),
         ("op library", Phase::Dlopen),
-        ("op_library", Phase::Dlopen),
+        (".so", Phase::Dlopen),
     ];
     let text = text.to_lowercase();
     CLUES
@@ -132,7 +133,11 @@ mod tests {
     #[test]
     fn a_refused_load_tells_its_phase() {
         for (text, phase) in [
-            ("op library '/a.so' is not an ELF file", Phase::Dlopen),
+            ("'/a.so' is not an ELF file", Phase::Dlopen),
+            (
+                "'/a.so' uses the undefined symbol OrtGetApiBase; use RegisterCustomOps",
+                Phase::Dlopen,
+            ),
             (
                 "op library '/a.so': a static initializer crashed",
                 Phase::Dlopen,

@@ -333,11 +333,13 @@ impl ServerProcess {
             }
             killed = self.wait_exit(limit).is_none();
         }
-        let mut left_behind: Vec<Member> = members
-            .into_iter()
-            .chain(family::members(self.pid))
-            .filter(|member| member.pid != self.pid)
-            .collect();
+        let mut left_behind = members;
+        for member in family::members(self.pid) {
+            if !left_behind.contains(&member) {
+                left_behind.push(member);
+            }
+        }
+        left_behind.retain(|member| member.pid != self.pid);
         if !killed {
             // Descendants end by themselves when they notice that their parent is gone.
             let deadline = Instant::now() + Duration::from_secs(2);
@@ -467,4 +469,170 @@ fn tail_bytes(log: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::os::unix::fs::PermissionsExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// A shell script in the place of a server; it gets the flags and need not look at them.
+    fn launch(script: &str) -> (TempDir, ServerProcess) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("server");
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let log = folder.path().join("log");
+        let process = ServerCommand::new(&program)
+            .flag("name", "value")
+            .launch(&log)
+            .unwrap();
+        (folder, process)
+    }
+
+    /// Waits until the script has written `text` to its log.
+    fn await_log(server: &ServerProcess, text: &str) {
+        let deadline = Instant::now() + LIMIT;
+        while !server.log().contains(text) {
+            assert!(Instant::now() < deadline, "the log is {:?}", server.log());
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    #[test]
+    fn an_exit_before_readiness_is_told_with_the_last_lines() {
+        let (_folder, mut server) = launch("echo first; echo \"$1 $2\"; echo bad >&2; exit 3");
+        assert_eq!(
+            server.wait_ready(LIMIT),
+            Err(WaitError::Exited(Exit::Status(3)))
+        );
+        assert_eq!(server.log_tail(2), ["--name value", "bad"]);
+        assert!(server.command_line().contains(&"--http-port".to_owned()));
+    }
+
+    #[test]
+    fn a_signal_is_told_from_an_exit() {
+        let (_folder, mut server) = launch("kill -SEGV $$");
+        assert_eq!(
+            server.wait_live(LIMIT),
+            Err(WaitError::Exited(Exit::Signal(11)))
+        );
+    }
+
+    #[test]
+    fn a_server_that_never_answers_meets_the_deadline() {
+        let (_folder, mut server) = launch("exec sleep 1000");
+        let short = Duration::from_millis(20);
+        assert_eq!(server.wait_ready(short), Err(WaitError::Deadline(short)));
+    }
+
+    #[test]
+    fn readiness_is_the_first_positive_answer() {
+        let (_folder, mut server) = launch("exec sleep 1000");
+        let listener = TcpListener::bind(server.http_address()).unwrap();
+        let answers = std::thread::spawn(move || {
+            for status in ["400 Bad Request", "200 OK"] {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 1024];
+                let read = stream.read(&mut request).unwrap();
+                assert!(request[..read].starts_with(b"GET /v2/health/ready "));
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let time = server.wait_ready(LIMIT).unwrap();
+        assert!(time <= server.spawned().elapsed());
+        answers.join().unwrap();
+    }
+
+    #[test]
+    fn a_server_that_obeys_ends_by_itself() {
+        let (_folder, mut server) =
+            launch("trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done");
+        await_log(&server, "up");
+        let end = server.terminate(LIMIT);
+        assert_eq!(
+            end,
+            Termination {
+                exit: Exit::Status(0),
+                killed: false,
+                left_behind: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_server_that_does_not_obey_is_killed_with_its_descendants() {
+        let (_folder, mut server) =
+            launch("trap '' TERM; sleep 1000 & echo up; while :; do sleep 0.01; done");
+        await_log(&server, "up");
+        let members = family::members(server.pid());
+        assert!(members.len() >= 2, "{members:?}");
+        let end = server.terminate(Duration::from_millis(50));
+        assert!(end.killed && end.exit == Exit::Signal(9), "{end:?}");
+        await_death(&members);
+    }
+
+    #[test]
+    fn descendants_that_are_left_behind_are_told_and_killed() {
+        let (_folder, mut server) =
+            launch("sleep 1000 & trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done");
+        await_log(&server, "up");
+        let members = family::members(server.pid());
+        let end = server.terminate(LIMIT);
+        assert_eq!((end.exit, end.left_behind), (Exit::Status(0), 1), "{end:?}");
+        await_death(&members);
+    }
+
+    #[test]
+    fn dropping_and_killing_from_elsewhere_end_all_of_it() {
+        for by_drop in [true, false] {
+            let (_folder, mut server) = launch("sleep 1000 & echo up; sleep 1000");
+            await_log(&server, "up");
+            let members = family::members(server.pid());
+            if by_drop {
+                drop(server);
+            } else {
+                let killer = server.killer();
+                std::thread::spawn(move || killer.kill()).join().unwrap();
+                assert_eq!(server.wait_exit(LIMIT), Some(Exit::Signal(9)));
+            }
+            await_death(&members);
+        }
+    }
+
+    #[test]
+    fn mapped_files_of_descendants_are_seen() {
+        let (_folder, server) = launch("sleep 1000 & echo up; wait");
+        await_log(&server, "up");
+        let shell = fs::canonicalize("/bin/sh").unwrap();
+        let deadline = Instant::now() + LIMIT;
+        while server.mapped(Path::new("/bin/sh")).is_empty() {
+            assert!(Instant::now() < deadline);
+        }
+        assert!(
+            server
+                .mapped_under(shell.parent().unwrap())
+                .contains(&shell)
+        );
+        assert!(server.mapped(Path::new("/nonexistent/lib.so")).is_empty());
+        assert!(server.memory().iter().all(|memory| memory.resident > 0));
+    }
+
+    fn await_death(members: &[Member]) {
+        let deadline = Instant::now() + LIMIT;
+        while members.iter().any(|&member| family::is_alive(member)) {
+            assert!(Instant::now() < deadline, "{members:?} are alive");
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
 }

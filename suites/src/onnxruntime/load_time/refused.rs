@@ -63,7 +63,7 @@ fn paths() -> Vec<Case> {
         &[],
         Outcome::Rejected,
         Phase::Dlopen,
-        &["{library}", "does not exist", "op_library_filename"],
+        &["there is no file", "{library}", "check the path"],
     )
     .build();
     let outside = [
@@ -116,28 +116,42 @@ fn contents() -> Vec<Case> {
             "The file is a text file with the name of a library.",
             Broken::NotElf.into(),
             Phase::Dlopen,
-            &["{library}", "not an ELF file"],
+            &[
+                "{library}",
+                "is not an ELF file",
+                "give the path of the shared library",
+            ],
         ),
         (
             "truncated-elf",
             "The file is the first half of a library.",
             Broken::Truncated.into(),
             Phase::Dlopen,
-            &["{library}", "truncated", "again"],
+            &["{library}", "truncated ELF file", "copy or build it again"],
         ),
         (
             "other-architecture",
             "The library was built for another processor architecture.",
             Broken::OtherArchitecture.into(),
             Phase::Dlopen,
-            &["{library}", "AArch64", "x86-64"],
+            &[
+                "{library}",
+                "built for another architecture",
+                "AArch64",
+                "build it for",
+            ],
         ),
         (
             "missing-dependency",
             "The library needs another library that is nowhere to be found.",
             Broken::MissingDependency.into(),
             Phase::Dlopen,
-            &["{library}", "libmissing_dependency.so", "LD_LIBRARY_PATH"],
+            &[
+                "{library}",
+                "needs the library libmissing_dependency.so",
+                "not found",
+                "install",
+            ],
         ),
         (
             "undefined-symbol",
@@ -148,7 +162,7 @@ fn contents() -> Vec<Case> {
                 "{library}",
                 "undefined symbol",
                 "vendor::Tensor::resize(unsigned long)",
-                "link",
+                "link the",
             ],
         ),
         (
@@ -156,14 +170,18 @@ fn contents() -> Vec<Case> {
             "The library has no RegisterCustomOps.",
             Broken::NoEntryPoint.into(),
             Phase::Register,
-            &["{library}", "RegisterCustomOps", "export"],
+            &["{library}", "exports no RegisterCustomOps", "extern \"C\""],
         ),
         (
             "mangled-entry-point",
             "The library's RegisterCustomOps was compiled as a C++ function.",
             Broken::MangledEntryPoint.into(),
             Phase::Register,
-            &["{library}", "RegisterCustomOps", "C++", "extern \"C\""],
+            &[
+                "{library}",
+                "RegisterCustomOps under the C++ name",
+                "declare it extern \"C\"",
+            ],
         ),
         (
             "api-level-newer-than-runtime",
@@ -174,7 +192,7 @@ fn contents() -> Vec<Case> {
                 "{library}",
                 "API level 99",
                 "offers at most",
-                "build it for",
+                "build it for level",
             ],
         ),
     ];

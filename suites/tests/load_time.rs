@@ -1,0 +1,63 @@
+//! Runs the load-time suite of ONNX Runtime against the real server: every verdict is `pass`.
+
+use std::sync::mpsc::channel;
+
+use runtimes::{Cache, Catalog, Framework, Pip, Silent};
+use suites::{CaseResult, RunOptions, Selection, Suite, Verdict};
+
+#[test]
+fn every_case_of_the_load_time_suite_passes() {
+    let cache = Cache::locate(None).expect("a place for runtimes");
+    let catalog = Catalog::builtin();
+    for entry in catalog.of(Framework::OnnxRuntime) {
+        if cache.find(&entry.name()).is_none() {
+            let pip = Pip::find().expect("pip");
+            runtimes::install(&cache, entry, &pip, &Silent).expect("the runtime is installed");
+        }
+    }
+    let server = suites::server_binary(None, |line| eprintln!("{line}")).expect("a server");
+    let cases = suites::cases(&Selection {
+        frameworks: vec![Framework::OnnxRuntime],
+        suites: vec![Suite::LoadTime],
+        filter: None,
+    });
+    let (events, _) = channel();
+    let results = suites::run(&cases, &RunOptions::new(server, cache.root()), &events)
+        .expect("the suite can be run");
+
+    assert_eq!(results.len(), cases.len());
+    let others: Vec<&CaseResult> = results
+        .iter()
+        .filter(|result| result.verdict != Verdict::Pass)
+        .collect();
+    assert!(
+        others.is_empty(),
+        "{} of {} cases did not pass:\n{}",
+        others.len(),
+        results.len(),
+        table(&others)
+    );
+}
+
+/// What each case was expected to do, what it did, and why.
+fn table(results: &[&CaseResult]) -> String {
+    let mut text = String::new();
+    for result in results {
+        let expected = result.expected.map_or("-", suites::Outcome::name);
+        let outcome = result.outcome.map_or("-", suites::Outcome::name);
+        let phase = result.phase;
+        text += &format!(
+            "\n{:<5} {}\n      expected {expected}, was {outcome} in {phase}\n      {}\n",
+            result.verdict.name(),
+            result.id,
+            result.message
+        );
+        for departure in &result.evidence.departures {
+            text += &format!("      * {departure}\n");
+        }
+        for line in &result.evidence.log_tail {
+            text += &format!("      | {line}\n");
+        }
+    }
+    text
+}
