@@ -535,11 +535,11 @@ mod tests {
     #[test]
     fn the_completed_form_is_what_the_client_sees() {
         let (model, _) = read("").with_model(&[X], &[Y]).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&model.to_json(&[])).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&model.to_json()).unwrap();
         assert_eq!(json["input"][0]["dims"], serde_json::json!([16]));
         assert_eq!(json["instance_group"][0]["kind"], "KIND_CPU");
         assert_eq!(json["max_batch_size"], 4);
-        let text = String::from_utf8(model.to_json(&[])).unwrap();
+        let text = String::from_utf8(model.to_json()).unwrap();
         let again = ModelConfiguration::from_json(&text, Path::new("/nowhere"), "m", true).unwrap();
         assert_eq!(again, model);
     }

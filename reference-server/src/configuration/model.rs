@@ -217,16 +217,18 @@ impl ModelConfiguration {
         &self.message.platform
     }
 
-    /// The JSON form, as `GET /v2/models/X/config` prints it. `facts` are what the server adds to
-    /// the parameters: the worker, the runtime and the op libraries that it chose.
-    pub fn to_json(&self, facts: &[(&str, String)]) -> Vec<u8> {
-        if facts.is_empty() {
-            return json::print(&self.message);
-        }
+    /// The JSON form, as `GET /v2/models/X/config` prints it.
+    pub fn to_json(&self) -> Vec<u8> {
+        json::print(&self.message)
+    }
+
+    /// The JSON form with more parameters: what the server chose for the model, its worker, runtime
+    /// and op libraries.
+    pub fn to_json_with(&self, facts: &[(&str, &str)]) -> Vec<u8> {
         let mut message = self.message.clone();
         for (key, value) in facts {
             let parameter = ModelParameter {
-                string_value: value.clone(),
+                string_value: (*value).to_owned(),
             };
             message.parameters.insert((*key).to_owned(), parameter);
         }
@@ -482,11 +484,11 @@ mod tests {
     fn the_json_form_reads_back_and_carries_the_servers_facts() {
         let folder = folder(None);
         let model = read("max_batch_size: 2 dynamic_batching { }").unwrap();
-        let json = String::from_utf8(model.to_json(&[])).unwrap();
+        let json = String::from_utf8(model.to_json()).unwrap();
         let again = ModelConfiguration::from_json(&json, folder.path(), "m", true).unwrap();
         assert_eq!(again, model);
-        let facts = [("reference_server.worker_pid", "7".to_owned())];
-        let json: serde_json::Value = serde_json::from_slice(&model.to_json(&facts)).unwrap();
+        let facts = [("reference_server.worker_pid", "7")];
+        let json: serde_json::Value = serde_json::from_slice(&model.to_json_with(&facts)).unwrap();
         assert_eq!(
             json["parameters"]["reference_server.worker_pid"]["string_value"],
             "7"

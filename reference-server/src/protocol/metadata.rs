@@ -4,6 +4,15 @@ use serde::Serialize;
 
 use super::{DataType, Shape, Signature, TensorSpecification};
 
+/// The protocol extensions that the server has, by the names that Triton gives them.
+pub const EXTENSIONS: [&str; 5] = [
+    "binary_tensor_data",
+    "model_configuration",
+    "model_repository",
+    "parameters",
+    "statistics",
+];
+
 /// Body of `GET /v2`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ServerMetadata {
@@ -42,6 +51,17 @@ pub struct TensorMetadata {
     pub shape: Shape,
 }
 
+impl ServerMetadata {
+    /// The metadata of the server `name` with all [`EXTENSIONS`].
+    pub fn new(name: &str, version: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            extensions: EXTENSIONS.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
 impl ModelMetadata {
     /// The metadata of a model with this signature.
     pub fn new(signature: &Signature, versions: &[i64], platform: &str) -> Self {
@@ -72,6 +92,21 @@ fn dims<S: serde::Serializer>(shape: &Shape, serializer: S) -> Result<S::Ok, S::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_server_tells_its_extensions() {
+        let json = serde_json::to_value(ServerMetadata::new("s", "1")).unwrap();
+        assert_eq!(
+            (&json["name"], &json["version"]),
+            (&"s".into(), &"1".into())
+        );
+        assert!(
+            json["extensions"]
+                .as_array()
+                .unwrap()
+                .contains(&"binary_tensor_data".into())
+        );
+    }
 
     #[test]
     fn the_batch_dimension_is_listed() {
