@@ -100,13 +100,29 @@ impl PlannedInput<'_> {
         byte_strings::validate(bytes, elements, input)
     }
 
+    /// Checks bytes that came from the binary section: those of a tensor of byte strings have to
+    /// add up. Planning knows only how many bytes there are, so that they can be read straight to
+    /// where they belong; whoever does so calls this afterwards. [`write`](Self::write) does it
+    /// by itself.
+    ///
+    /// # Errors
+    /// 400 naming the input and where the lengths do not add up.
+    pub fn check(&self, bytes: &[u8], input: &str) -> Result<(), RequestError> {
+        if self.data_type != DataType::Bytes {
+            return Ok(());
+        }
+        // The shape was counted when the plan was made.
+        let count = shape::element_count(&self.shape).unwrap_or(usize::MAX);
+        byte_strings::validate(bytes, count, input)
+    }
+
     /// Writes the tensor into `target`, which has exactly [`byte_size`](Self::byte_size) bytes.
     ///
     /// `section` is the binary section of the body that was planned; `input` is the tensor's name,
     /// for messages.
     ///
     /// # Errors
-    /// 400 where JSON data does not fit the data type or the shape; 501 for shared memory, which
+    /// 400 where the data does not fit the data type or the shape; 501 for shared memory, which
     /// is not bytes of the request.
     pub fn write(
         &self,
