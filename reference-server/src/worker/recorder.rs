@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::ipc::arena::WorkerArena;
-
 /// Longest subject (a path) that is recorded, in bytes; longer ones keep their end.
 const SUBJECT_CAPACITY: usize = 1024;
 
@@ -63,12 +61,6 @@ pub type SharedRecorder = Arc<dyn AsRef<Recorder> + Send + Sync>;
 impl AsRef<Recorder> for Recorder {
     fn as_ref(&self) -> &Self {
         self
-    }
-}
-
-impl AsRef<Recorder> for WorkerArena {
-    fn as_ref(&self) -> &Recorder {
-        self.region().recorder()
     }
 }
 
