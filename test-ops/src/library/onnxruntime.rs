@@ -66,7 +66,8 @@ pub enum Broken {
     MissingDependency,
     /// Refers to `vendor::Tensor::resize(unsigned long)`, which no library defines.
     UndefinedSymbol,
-    /// The first half of a working library.
+    /// The first half of a working library. Its headers are whole: the dynamic loader notices
+    /// nothing and dies of SIGBUS.
     Truncated,
     /// A text file with the name of a library.
     NotElf,
