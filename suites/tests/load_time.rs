@@ -1,20 +1,14 @@
 //! Runs the load-time suite of ONNX Runtime against the real server: every verdict is `pass`.
 
+mod environment;
+
 use std::sync::mpsc::channel;
 
-use runtimes::{Cache, Catalog, Framework, Pip, Silent};
-use suites::{CaseResult, RunOptions, Selection, Suite, Verdict};
+use suites::{CaseResult, Framework, RunOptions, Selection, Suite, Verdict};
 
 #[test]
 fn every_case_of_the_load_time_suite_passes() {
-    let cache = Cache::locate(None).expect("a place for runtimes");
-    let catalog = Catalog::builtin();
-    for entry in catalog.of(Framework::OnnxRuntime) {
-        if cache.find(&entry.name()).is_none() {
-            let pip = Pip::find().expect("pip");
-            runtimes::install(&cache, entry, &pip, &Silent).expect("the runtime is installed");
-        }
-    }
+    let cache = environment::cache();
     let server = suites::server_binary(None, |line| eprintln!("{line}")).expect("a server");
     let cases = suites::cases(&Selection {
         frameworks: vec![Framework::OnnxRuntime],
