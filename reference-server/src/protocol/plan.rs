@@ -85,21 +85,6 @@ pub enum OutputForm<'a> {
 }
 
 impl PlannedInput<'_> {
-    /// Checks what only the bytes of the tensor can tell: that byte strings are as many as the
-    /// shape says. `input` is the tensor's name, for messages.
-    ///
-    /// # Errors
-    /// 400 naming the tensor and what does not fit.
-    pub fn check(&self, bytes: &[u8], input: &str) -> Result<(), RequestError> {
-        if self.data_type != DataType::Bytes {
-            return Ok(());
-        }
-        // The shape passed `plan`, so its elements can be counted.
-        let elements = shape::element_count(&self.shape)
-            .map_err(|error| RequestError::invalid(format!("input '{input}': {error}")))?;
-        byte_strings::validate(bytes, elements, input)
-    }
-
     /// Checks bytes that came from the binary section: those of a tensor of byte strings have to
     /// add up. Planning knows only how many bytes there are, so that they can be read straight to
     /// where they belong; whoever does so calls this afterwards. [`write`](Self::write) does it
