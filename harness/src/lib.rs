@@ -1,8 +1,10 @@
 //! The harness: runs the suites, measures, and writes what came of it where people and CI read it.
 //!
 //! - [`measurement`] takes samples and says how far they can be trusted, on top of [`statistics`].
+//! - [`experiments`] arranges servers and gives them to the measuring engine.
 //! - [`results`] is the record of a run and the folder it is kept in; [`report`] renders it.
 
+pub mod experiments;
 pub mod measurement;
 pub mod report;
 pub mod results;

@@ -17,7 +17,23 @@ pub fn quantity(value: f64, unit: &str) -> String {
     }
 }
 
-/// A rate: `8 120/s`, `24.9 k/s` is avoided so that rates can be compared at a glance.
+/// A time as [`quantity`] writes it, without zeros behind the point: `2 ms`, for round values.
+#[must_use]
+pub fn round_quantity(value: f64, unit: &str) -> String {
+    let text = quantity(value, unit);
+    match text.split_once(' ') {
+        Some((number, unit)) if number.contains('.') => {
+            format!(
+                "{} {unit}",
+                number.trim_end_matches('0').trim_end_matches('.')
+            )
+        }
+        _ => text,
+    }
+}
+
+/// A rate with thin spaces between thousands and no unit prefix, so that rates can be compared at
+/// a glance: `8 120/s`.
 #[must_use]
 pub fn rate(per_second: f64) -> String {
     if per_second < 100.0 {
@@ -82,6 +98,9 @@ mod tests {
         assert_eq!(quantity(83.21, "ms"), "83.2 ms");
         assert_eq!(quantity(1500.0, "ms"), "1.50 s");
         assert_eq!(quantity(0.0, "ms"), "0 µs");
+        assert_eq!(round_quantity(2000.0, "us"), "2 ms");
+        assert_eq!(round_quantity(1.5, "us"), "1.5 µs");
+        assert_eq!(round_quantity(200.0, "us"), "200 µs");
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Samples {
 pub fn measure(
     policy: &Policy,
     clock: &impl Clock,
-    subject: &mut impl Subject,
+    subject: &mut (impl Subject + ?Sized),
 ) -> anyhow::Result<Samples> {
     let warm_up_begin = clock.now();
     let mut warm_up_rounds = 0;

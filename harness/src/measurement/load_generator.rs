@@ -14,6 +14,10 @@ use tokio::runtime::Runtime;
 
 use super::null_server;
 
+/// The header that tells how long the JSON part of a body is, in requests and answers with binary
+/// tensors (KServe v2, binary tensor data extension).
+pub const JSON_LENGTH_HEADER: &str = "Inference-Header-Content-Length";
+
 /// A request that is sent again and again.
 #[derive(Debug, Clone)]
 pub struct PreparedRequest {
@@ -28,7 +32,7 @@ pub struct PreparedRequest {
 /// An answer to a prepared request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// Value of `Inference-Header-Content-Length`, where there is one.
+    /// Value of [`JSON_LENGTH_HEADER`], where there is one.
     pub json_length: Option<usize>,
     /// The body.
     pub body: Bytes,
@@ -234,7 +238,7 @@ async fn exchange(
     let status = response.status();
     let json_length = response
         .headers()
-        .get("Inference-Header-Content-Length")
+        .get(JSON_LENGTH_HEADER)
         .and_then(|value| value.to_str().ok()?.parse().ok());
     let body = response
         .into_body()

@@ -40,10 +40,8 @@ pub enum Warning {
     },
     /// Other work was going on when the measurement began.
     BusyMachine {
-        /// The load average of the last minute.
-        load: f64,
-        /// Logical processors.
-        cores: usize,
+        /// The share of the processors' time that it took.
+        share: f64,
     },
     /// The processor's clock follows the load.
     ClockScaling {
@@ -93,10 +91,11 @@ impl fmt::Display for Warning {
                  this number says",
                 share * 100.0
             ),
-            Self::BusyMachine { load, cores } => write!(
+            Self::BusyMachine { share } => write!(
                 f,
-                "the machine was busy when this began (load {load:.1} on {cores} processors): end \
-                 other programs and measure again"
+                "other programs took {:.0} % of the processors' time when the measurements began: \
+                 end them and measure again",
+                share * 100.0
             ),
             Self::ClockScaling { governor } => write!(
                 f,
@@ -126,10 +125,7 @@ mod tests {
             },
             Warning::Outliers { severe: 9, of: 100 },
             Warning::GeneratorOverhead { share: 0.41 },
-            Warning::BusyMachine {
-                load: 3.25,
-                cores: 2,
-            },
+            Warning::BusyMachine { share: 0.62 },
             Warning::ClockScaling {
                 governor: "powersave".into(),
             },

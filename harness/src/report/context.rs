@@ -28,6 +28,8 @@ pub struct Page {
     pub highlights: Vec<Fact>,
     /// Plots by section.
     pub plots: Plots,
+    /// Advice on all measurements.
+    pub warnings: Vec<String>,
     /// Every measurement.
     pub measurements: Vec<MeasurementRow>,
     /// Names and values on the machine.

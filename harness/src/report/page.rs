@@ -75,6 +75,12 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         matrix: matrix(&results.cases),
         highlights: highlights(&results.measurements),
         plots: by_section(plots),
+        warnings: results
+            .run
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         measurements: results
             .measurements
             .iter()

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use suites::{CaseResult, Verdict};
 
 use super::machine::Machine;
-use crate::measurement::Measurement;
+use crate::measurement::{Measurement, Warning};
 
 /// The version of the format of `results.json`. It grows when a reader of the old format would
 /// misread the new one; a new field alone does not change it.
@@ -52,6 +52,9 @@ pub struct Run {
     pub duration_s: f64,
     /// Whether it was ended early; the record then holds what was done until then.
     pub interrupted: bool,
+    /// What about the machine makes the measurements less trustworthy.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// What went wrong beside the cases, such as a measurement that could not be made.
     #[serde(default)]
     pub problems: Vec<String>,

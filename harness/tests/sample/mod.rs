@@ -238,6 +238,7 @@ pub fn sample_results() -> Results {
             start: "2026-01-02T03:04:05Z".parse().expect("a valid time"),
             duration_s: 184.5,
             interrupted: false,
+            warnings: vec![Warning::BusyMachine { share: 0.31 }],
             problems: Vec::new(),
         },
         machine: Machine {

@@ -1,11 +1,13 @@
 //! Latency distributions: the share of requests answered within a time, one plot for each tensor.
 
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::palette;
 use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT};
+use super::ticks;
 use crate::measurement::{Kind, Measurement};
-use crate::quantity::quantity;
+use crate::quantity::{quantity, round_quantity};
 
 /// One plot for each (framework, op, shape, element type) that was served, one curve for each
 /// concurrency.
@@ -98,24 +100,41 @@ fn curves(area: &Area, group: &[&Measurement]) -> DrawingResult {
         return Ok(());
     }
     let unit = group[0].unit.as_str();
+    // The axis is linear in the logarithm, so that its ticks can be chosen.
+    let (left, right) = (low * 0.94, high * 1.06);
     let mut chart = ChartBuilder::on(area)
         .margin_top(34)
         .margin_right(22)
         .margin_bottom(4)
         .x_label_area_size(34)
         .y_label_area_size(48)
-        .build_cartesian_2d((low * 0.92..high * 1.1).log_scale(), 0.0..100.0)?;
+        .build_cartesian_2d(left.ln()..right.ln(), 0.0..100.0)?;
     chart
         .configure_mesh()
+        .disable_x_mesh()
         .bold_line_style(palette::GRID)
         .light_line_style(TRANSPARENT)
         .axis_style(palette::GRID)
         .label_style(("sans-serif", TEXT, &palette::MUTED))
-        .x_labels(5)
+        .x_labels(0)
         .y_labels(5)
-        .x_label_formatter(&|x| quantity(*x, unit))
         .y_label_formatter(&|y| format!("{y:.0} %"))
         .draw()?;
+    let below = ("sans-serif", TEXT).into_font().color(&palette::MUTED);
+    let below = below.pos(Pos::new(HPos::Center, VPos::Top));
+    for tick in ticks::logarithmic(left, right, 5) {
+        let (x, bottom) = chart.backend_coord(&(tick.ln(), 0.0));
+        let (_, top) = chart.backend_coord(&(tick.ln(), 100.0));
+        area.draw(&PathElement::new(
+            vec![(x, top), (x, bottom)],
+            palette::GRID,
+        ))?;
+        area.draw(&Text::new(
+            round_quantity(tick, unit),
+            (x, bottom + 8),
+            below.clone(),
+        ))?;
+    }
     let mut legend_x = 48;
     for (index, measurement) in drawn.iter().enumerate() {
         let colour = palette::SERIES[index % palette::SERIES.len()];
@@ -124,8 +143,8 @@ fn curves(area: &Area, group: &[&Measurement]) -> DrawingResult {
             .observed
             .iter()
             .enumerate()
-            .map(|(rank, value)| (*value, 100.0 * rank as f64 / steps))
-            .filter(|(value, _)| *value <= high * 1.1);
+            .filter(|(_, value)| **value <= right)
+            .map(|(rank, value)| (value.ln(), 100.0 * rank as f64 / steps));
         let style = colour.stroke_width(2);
         if index % 2 == 0 {
             chart.draw_series(LineSeries::new(points, style))?;

@@ -7,6 +7,7 @@ mod plot;
 mod startup;
 mod strip;
 mod throughput;
+mod ticks;
 
 pub use plot::{Plot, PlotError, Section};
 

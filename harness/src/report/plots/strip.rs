@@ -6,8 +6,9 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::palette;
 use super::plot::{Area, DrawingResult, TEXT, WIDTH};
+use super::ticks;
 use crate::measurement::Measurement;
-use crate::quantity::quantity;
+use crate::quantity::{quantity, round_quantity};
 
 /// Height of one row.
 const ROW: u32 = 48;
@@ -35,41 +36,52 @@ pub fn draw(area: &Area, rows: &[Row]) -> DrawingResult {
     if !(low > 0.0 && high.is_finite()) {
         return Ok(());
     }
-    let unit = rows[0].1.unit.clone();
-    let mut builder = ChartBuilder::on(area);
-    builder
-        .margin_left(10)
+    // The axis is linear in `at`, so that its ticks can be chosen.
+    let wide = high / low > 8.0;
+    let at = |value: f64| if wide { value.ln() } else { value };
+    let (left, right) = if wide {
+        (low * 0.8, high * 1.15)
+    } else {
+        (0.0, high * 1.05)
+    };
+    let marks = if wide {
+        ticks::logarithmic(left, right, 5)
+    } else {
+        ticks::linear(right, 5)
+    };
+    let mut chart = ChartBuilder::on(area)
+        .margin_left(26)
         .margin_right(26)
         .margin_top(6)
         .margin_bottom(4)
-        .x_label_area_size(34);
-    let y = 0.0..rows.len() as f64;
-    // The two axes are of different types, so the drawing is written once for both.
-    macro_rules! drawn_on {
-        ($x:expr) => {{
-            let mut chart = builder.build_cartesian_2d($x, y)?;
-            chart
-                .configure_mesh()
-                .disable_y_mesh()
-                .disable_y_axis()
-                .bold_line_style(palette::GRID)
-                .light_line_style(TRANSPARENT)
-                .axis_style(palette::GRID)
-                .label_style(("sans-serif", TEXT, &palette::MUTED))
-                .x_labels(5)
-                .x_label_formatter(&|x| quantity(*x, &unit))
-                .draw()?;
-            for (index, (label, measurement)) in rows.iter().enumerate() {
-                let track = (rows.len() - index) as f64 - 0.68;
-                let place = |value: f64| chart.backend_coord(&(value, track));
-                row(area, label, measurement, high, &place)?;
-            }
-        }};
+        .x_label_area_size(34)
+        .build_cartesian_2d(at(left)..at(right), 0.0..rows.len() as f64)?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .axis_style(palette::GRID)
+        .x_labels(0)
+        .y_labels(0)
+        .draw()?;
+    let below = ("sans-serif", TEXT).into_font().color(&palette::MUTED);
+    let below = below.pos(Pos::new(HPos::Center, VPos::Top));
+    for mark in marks {
+        let (x, bottom) = chart.backend_coord(&(at(mark), 0.0));
+        let (_, top) = chart.backend_coord(&(at(mark), rows.len() as f64));
+        area.draw(&PathElement::new(
+            vec![(x, top), (x, bottom)],
+            palette::GRID,
+        ))?;
+        area.draw(&Text::new(
+            round_quantity(mark, &rows[0].1.unit),
+            (x, bottom + 8),
+            below.clone(),
+        ))?;
     }
-    if high / low > 8.0 {
-        drawn_on!((low * 0.8..high * 1.15).log_scale());
-    } else {
-        drawn_on!(0.0..high * 1.05);
+    for (index, (label, measurement)) in rows.iter().enumerate() {
+        let track = (rows.len() - index) as f64 - 0.68;
+        let place = |value: f64| chart.backend_coord(&(at(value), track));
+        row(area, label, measurement, high, &place)?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::latency::{file_part, same_tensor, subject};
 use super::palette;
-use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT};
+use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT, WIDTH};
 use crate::measurement::{Kind, Measurement};
 use crate::quantity::rate;
 
@@ -33,7 +33,10 @@ pub fn draw(measurements: &[Measurement]) -> Result<Vec<Plot>, PlotError> {
     groups.iter().map(|group| draw_group(group)).collect()
 }
 
+/// Concurrency and requests a second.
 type Point = (u32, f64);
+
+const HEIGHT: u32 = 250;
 
 fn draw_group(group: &[(&Measurement, Point)]) -> Result<Plot, PlotError> {
     let first = group[0].0;
@@ -52,7 +55,7 @@ fn draw_group(group: &[(&Measurement, Point)]) -> Result<Plot, PlotError> {
             subject(first),
             format!("Requests a second: {}.", words.join(", ")),
         ),
-        240,
+        HEIGHT,
         |area| line(area, &points),
     )
 }
@@ -71,7 +74,7 @@ fn line(area: &Area, points: &[Point]) -> DrawingResult {
         .margin_top(30)
         .margin_right(30)
         .margin_bottom(4)
-        .x_label_area_size(34)
+        .x_label_area_size(46)
         .y_label_area_size(68)
         .build_cartesian_2d(-0.25..last + 0.35, 0.0..highest * 1.15)?;
     chart
@@ -117,10 +120,11 @@ fn line(area: &Area, points: &[Point]) -> DrawingResult {
             below.clone(),
         ))?;
     }
+    let middle = (68 + WIDTH as i32 - 30) / 2;
     area.draw(&Text::new(
         "concurrency",
-        (76, 240 - 20),
-        ("sans-serif", TEXT).into_font().color(&palette::MUTED),
+        (middle, HEIGHT as i32 - 18),
+        below,
     ))?;
     Ok(())
 }

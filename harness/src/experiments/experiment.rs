@@ -1,0 +1,209 @@
+//! The list of experiments.
+
+use std::time::Duration;
+
+use regex::Regex;
+use runtimes::Framework;
+use test_ops::{DataType, Op};
+
+use crate::measurement::{About, Kind, Policy};
+
+/// Elements of a row of the small tensor.
+const SMALL: u64 = 64;
+/// Elements of a row of the large tensor: 1 MiB of fp32.
+const LARGE: u64 = 262_144;
+/// Requests under way at the same time.
+const CONCURRENCIES: [u32; 2] = [1, 4];
+
+/// The tensor that an op is given: one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tensor {
+    /// The op.
+    pub op: Op,
+    /// The element type.
+    pub data_type: DataType,
+    /// Elements of the row.
+    pub row: u64,
+}
+
+impl Tensor {
+    /// `1x64`.
+    fn shape(self) -> String {
+        format!("1x{}", self.row)
+    }
+}
+
+/// Something to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Experiment {
+    /// From the spawn of a server with two models to its readiness.
+    SpawnToReady(Framework),
+    /// Loading the first model of an op set: a worker is started for it.
+    LoadIntoNewWorker(Framework),
+    /// Loading a further model of an op set whose worker is there.
+    LoadIntoRunningWorker(Framework),
+    /// The time of an op inside the worker.
+    OpTime(Framework, Tensor),
+    /// The load generator against a null server that answers with this tensor.
+    NullServing(Tensor, u32),
+    /// Requests over HTTP with binary tensors at a concurrency.
+    Serving(Framework, Tensor, u32),
+}
+
+/// Every experiment of `frameworks` whose id matches `filter`, in the order in which they are made.
+/// What the load generator itself takes is measured where a framework is served.
+#[must_use]
+pub fn experiments(frameworks: &[Framework], filter: Option<&Regex>) -> Vec<Experiment> {
+    let mut all = Vec::new();
+    for framework in frameworks {
+        all.extend([
+            Experiment::SpawnToReady(*framework),
+            Experiment::LoadIntoNewWorker(*framework),
+            Experiment::LoadIntoRunningWorker(*framework),
+        ]);
+        for op in Op::ALL {
+            for data_type in [DataType::Fp32, DataType::Fp16] {
+                let tensors = [SMALL, LARGE].map(|row| Tensor { op, data_type, row });
+                all.extend(tensors.map(|tensor| Experiment::OpTime(*framework, tensor)));
+            }
+        }
+    }
+    let served = [SMALL, LARGE].map(|row| Tensor {
+        op: Op::BiasGelu,
+        data_type: DataType::Fp32,
+        row,
+    });
+    let each = || {
+        served
+            .into_iter()
+            .flat_map(|tensor| CONCURRENCIES.map(|slots| (tensor, slots)))
+    };
+    if !frameworks.is_empty() {
+        all.extend(each().map(|(tensor, slots)| Experiment::NullServing(tensor, slots)));
+    }
+    for framework in frameworks {
+        all.extend(each().map(|(tensor, slots)| Experiment::Serving(*framework, tensor, slots)));
+    }
+    all.retain(|experiment| filter.is_none_or(|filter| filter.is_match(&experiment.about().id)));
+    all
+}
+
+impl Experiment {
+    /// What the measurement is about, with its id.
+    #[must_use]
+    pub fn about(&self) -> About {
+        let startup = |framework: Framework, what: &str| About {
+            id: format!("startup/{framework}/{what}"),
+            kind: Kind::Startup,
+            framework: framework.to_string(),
+            op: None,
+            shape: None,
+            dtype: None,
+            concurrency: None,
+            unit: "ms",
+        };
+        let serving = |framework: String, op: &str, tensor: Tensor, concurrency: u32| About {
+            id: format!(
+                "serving/{framework}/{op}/{}/{}/http/c{concurrency}",
+                tensor.shape(),
+                dtype(tensor)
+            ),
+            kind: Kind::Serving,
+            framework,
+            op: Some(op.to_owned()),
+            shape: Some(vec![1, tensor.row]),
+            dtype: Some(dtype(tensor)),
+            concurrency: Some(concurrency),
+            unit: "us",
+        };
+        match *self {
+            Self::SpawnToReady(framework) => startup(framework, "spawn-to-ready"),
+            Self::LoadIntoNewWorker(framework) => startup(framework, "model-load/new-worker"),
+            Self::LoadIntoRunningWorker(framework) => {
+                startup(framework, "model-load/running-worker")
+            }
+            Self::OpTime(framework, tensor) => About {
+                id: format!(
+                    "kernel/{framework}/{}/{}/{}",
+                    tensor.op,
+                    tensor.shape(),
+                    dtype(tensor)
+                ),
+                kind: Kind::Kernel,
+                framework: framework.to_string(),
+                op: Some(tensor.op.to_string()),
+                shape: Some(vec![1, tensor.row]),
+                dtype: Some(dtype(tensor)),
+                concurrency: None,
+                unit: "us",
+            },
+            Self::NullServing(tensor, slots) => serving("none".to_owned(), "null", tensor, slots),
+            Self::Serving(framework, tensor, slots) => {
+                serving(framework.to_string(), tensor.op.name(), tensor, slots)
+            }
+        }
+    }
+
+    /// When it counts and ends. `quick` takes about a fifth of the time.
+    #[must_use]
+    pub fn policy(&self, quick: bool) -> Policy {
+        let seconds = |full: f64| Duration::from_secs_f64(if quick { full / 5.0 } else { full });
+        match self.about().kind {
+            Kind::Startup => Policy {
+                warm_up_rounds: 2,
+                warm_up: Duration::ZERO,
+                minimum_samples: if quick { 8 } else { 30 },
+                relative_standard_error: 0.02,
+                budget: seconds(15.0),
+            },
+            Kind::Kernel => Policy {
+                warm_up_rounds: 20,
+                warm_up: seconds(0.25),
+                minimum_samples: 700,
+                relative_standard_error: 0.01,
+                budget: seconds(4.0),
+            },
+            Kind::Serving => Policy {
+                warm_up_rounds: 2,
+                warm_up: seconds(1.0),
+                // A p99 wants its samples from more than one moment.
+                minimum_samples: 5000,
+                relative_standard_error: 0.005,
+                budget: seconds(6.0),
+            },
+        }
+    }
+}
+
+fn dtype(tensor: Tensor) -> String {
+    tensor.data_type.protocol_name().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn ids_are_unique_and_stable() {
+        let all = experiments(&[Framework::OnnxRuntime], None);
+        let ids: BTreeSet<String> = all.iter().map(|experiment| experiment.about().id).collect();
+        assert_eq!(ids.len(), all.len());
+        insta::assert_snapshot!(ids.into_iter().collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn a_filter_selects_by_id() {
+        let filter = Regex::new("^serving/.*/c4$").unwrap();
+        let some = experiments(&[Framework::OnnxRuntime], Some(&filter));
+        assert_eq!(some.len(), 4);
+        assert!(experiments(&[], None).is_empty());
+    }
+
+    #[test]
+    fn quick_is_shorter_everywhere() {
+        for experiment in experiments(&[Framework::OnnxRuntime], None) {
+            assert!(experiment.policy(true).budget < experiment.policy(false).budget);
+        }
+    }
+}

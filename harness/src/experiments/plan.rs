@@ -1,0 +1,207 @@
+//! Makes the experiments one after the other.
+
+use suites::{Cancellation, RunOptions};
+
+use super::experiment::Experiment;
+use super::testbed::Testbed;
+use super::{op_time, serving, startup};
+use crate::measurement::{Kind, Measurement, MonotonicClock, Samples, Subject, Warning, measure};
+
+/// What is to be measured, and how.
+#[derive(Debug)]
+pub struct Plan {
+    /// The experiments, in their order.
+    pub experiments: Vec<Experiment>,
+    /// Which server with which runtime.
+    pub options: RunOptions,
+    /// Whether to take about a fifth of the time.
+    pub quick: bool,
+}
+
+/// What happens while a plan is made.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An experiment begins.
+    Began {
+        /// Its id.
+        id: &'a str,
+    },
+    /// An experiment has ended.
+    Ended {
+        /// Its measurement.
+        measurement: &'a Measurement,
+    },
+    /// An experiment could not be made.
+    Failed {
+        /// Its id.
+        id: &'a str,
+        /// Why.
+        reason: &'a str,
+    },
+}
+
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub struct Measured {
+    /// The measurements.
+    pub measurements: Vec<Measurement>,
+    /// What could not be measured, and why.
+    pub problems: Vec<String>,
+}
+
+/// Makes every experiment of `plan`. One that fails becomes a problem, and the others are made all
+/// the same. Where the run is cancelled, what was measured until then counts.
+pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
+    let mut measured = Measured::default();
+    if plan.experiments.is_empty() {
+        return measured;
+    }
+    let testbed = match Testbed::prepare(&plan.options) {
+        Ok(testbed) => testbed,
+        Err(error) => {
+            measured
+                .problems
+                .push(format!("nothing was measured: {error:#}"));
+            return measured;
+        }
+    };
+    for experiment in &plan.experiments {
+        if plan.options.cancellation.is_cancelled() {
+            break;
+        }
+        let about = experiment.about();
+        let id = about.id.clone();
+        events(Event::Began { id: &id });
+        match make(experiment, &testbed, plan.quick) {
+            Ok(samples) => {
+                let Some(mut measurement) = Measurement::new(about, samples) else {
+                    continue;
+                };
+                measurement
+                    .warnings
+                    .extend(generator_overhead(&measurement, &measured.measurements));
+                events(Event::Ended {
+                    measurement: &measurement,
+                });
+                measured.measurements.push(measurement);
+            }
+            // Servers are killed when a run is cancelled, so what fails then is no problem.
+            Err(_) if plan.options.cancellation.is_cancelled() => break,
+            Err(error) => {
+                let reason = format!("{error:#}");
+                events(Event::Failed {
+                    id: &id,
+                    reason: &reason,
+                });
+                measured
+                    .problems
+                    .push(format!("{id} was not measured: {reason}"));
+            }
+        }
+    }
+    measured
+}
+
+fn make(experiment: &Experiment, testbed: &Testbed, quick: bool) -> anyhow::Result<Samples> {
+    let run = |subject: &mut dyn Subject| {
+        let cancellation = &testbed.options().cancellation;
+        let mut cancellable = Cancellable {
+            subject,
+            cancellation,
+        };
+        measure(
+            &experiment.policy(quick),
+            &MonotonicClock::new(),
+            &mut cancellable,
+        )
+    };
+    match *experiment {
+        Experiment::SpawnToReady(framework) => {
+            run(&mut startup::spawn_to_ready(testbed, framework)?)
+        }
+        Experiment::LoadIntoNewWorker(framework) => {
+            run(&mut startup::model_load(testbed, framework, false)?)
+        }
+        Experiment::LoadIntoRunningWorker(framework) => {
+            run(&mut startup::model_load(testbed, framework, true)?)
+        }
+        Experiment::OpTime(framework, tensor) => {
+            run(&mut op_time::op_time(testbed, framework, tensor)?)
+        }
+        Experiment::NullServing(tensor, slots) => run(&mut serving::null_serving(tensor, slots)?),
+        Experiment::Serving(framework, tensor, slots) => {
+            run(&mut serving::serving(testbed, framework, tensor, slots)?)
+        }
+    }
+}
+
+/// A subject that ends with the run.
+struct Cancellable<'a> {
+    subject: &'a mut dyn Subject,
+    cancellation: &'a Cancellation,
+}
+
+impl Subject for Cancellable<'_> {
+    fn round(&mut self) -> anyhow::Result<Vec<f64>> {
+        anyhow::ensure!(!self.cancellation.is_cancelled(), "the run was cancelled");
+        self.subject.round()
+    }
+}
+
+/// A warning where the generator's own time is a large part of `measurement`: its median against
+/// the null server at the same tensor and concurrency, which was measured before.
+fn generator_overhead(measurement: &Measurement, earlier: &[Measurement]) -> Option<Warning> {
+    if measurement.kind != Kind::Serving || measurement.framework == "none" {
+        return None;
+    }
+    let null = earlier.iter().find(|null| {
+        null.framework == "none"
+            && (&null.shape, &null.dtype, null.concurrency)
+                == (
+                    &measurement.shape,
+                    &measurement.dtype,
+                    measurement.concurrency,
+                )
+    })?;
+    let share = null.median / measurement.median;
+    (share > Warning::GENERATOR_SHARE).then_some(Warning::GeneratorOverhead { share })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::sample_measurements;
+
+    #[test]
+    fn the_generators_part_is_compared_at_the_same_tensor_and_concurrency() {
+        let serving = sample_measurements()
+            .into_iter()
+            .find(|m| m.kind == Kind::Serving)
+            .unwrap();
+        let null = |median: f64, concurrency: u32| Measurement {
+            framework: "none".to_owned(),
+            median,
+            concurrency: Some(concurrency),
+            ..serving.clone()
+        };
+        let warned = |nulls: &[Measurement]| generator_overhead(&serving, nulls);
+        assert_eq!(
+            warned(&[null(serving.median * 0.5, 1)]),
+            Some(Warning::GeneratorOverhead { share: 0.5 })
+        );
+        assert_eq!(warned(&[null(serving.median * 0.1, 1)]), None);
+        assert_eq!(warned(&[null(serving.median * 0.5, 2)]), None);
+    }
+
+    #[test]
+    fn a_cancelled_subject_does_nothing_more() {
+        let cancellation = Cancellation::default();
+        cancellation.cancel();
+        let mut subject = || -> anyhow::Result<Vec<f64>> { panic!("measured after the end") };
+        let mut cancellable = Cancellable {
+            subject: &mut subject,
+            cancellation: &cancellation,
+        };
+        assert!(cancellable.round().is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! The way to readiness: of a server, and of a model.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use runtimes::Framework;
+use suites::client::Client;
+use suites::server::ServerProcess;
+use test_ops::{DataType, Op};
+
+use super::experiment::Tensor;
+use super::testbed::{Control, PATIENCE, Testbed};
+use crate::measurement::Subject;
+
+/// The models whose start is measured: two small ones that share the op library.
+fn models() -> [test_ops::Model; 2] {
+    [Op::BiasGelu, Op::RmsNorm].map(|op| {
+        Testbed::model(Tensor {
+            op,
+            data_type: DataType::Fp32,
+            row: 64,
+        })
+    })
+}
+
+/// A round is a server with two models, from spawn to ready, and its end.
+pub fn spawn_to_ready(testbed: &Testbed, framework: Framework) -> anyhow::Result<impl Subject> {
+    let repository = testbed.repository("startup", &models())?;
+    let command = testbed.command(framework, &repository, Control::AllAtStart)?;
+    Ok(move || {
+        let (mut server, elapsed) = testbed.start(&command)?;
+        server.terminate(PATIENCE);
+        Ok(vec![milliseconds(elapsed)])
+    })
+}
+
+/// A round is the load of a model on request, and its unload. With `running_worker` another model
+/// of the same op set stays loaded meanwhile; otherwise every load starts a worker.
+pub fn model_load(
+    testbed: &Testbed,
+    framework: Framework,
+    running_worker: bool,
+) -> anyhow::Result<impl Subject> {
+    let [subject, neighbour] = models();
+    let repository = testbed.repository("model-load", &[subject.clone(), neighbour.clone()])?;
+    let command = testbed.command(framework, &repository, Control::OnRequest)?;
+    let (server, _) = testbed.start(&command)?;
+    let client = Client::new(server.http_address(), PATIENCE)?;
+    if running_worker {
+        client.load(&neighbour.name)?;
+    }
+    let processes = server.processes().len();
+    Ok(move || {
+        let begin = Instant::now();
+        client.load(&subject.name)?;
+        let elapsed = begin.elapsed();
+        client.unload(&subject.name)?;
+        unloaded(&client, &server, &subject.name, processes)?;
+        Ok(vec![milliseconds(elapsed)])
+    })
+}
+
+/// Waits until the model is gone and the server has its earlier number of processes again, so
+/// that the next load is not measured while the last unload is still under way.
+fn unloaded(
+    client: &Client,
+    server: &ServerProcess,
+    model: &str,
+    processes: usize,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let busy = client.index()?.iter().any(|entry| {
+            entry.name == model && matches!(entry.state.as_str(), "READY" | "UNLOADING")
+        });
+        if !busy && server.processes().len() <= processes {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "model '{model}' or its worker is still there {PATIENCE:?} after its unload; the \
+                 server's log ends with:\n{}",
+                server.log_tail(12).join("\n")
+            );
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
