@@ -191,10 +191,7 @@ impl Builder {
             Broken::InitializerAborts => compile("initializer.cpp", &["-DABORTS"]),
             Broken::InitializerThrows => compile("initializer.cpp", &["-DTHROWS"]),
             Broken::InitializerHangs => compile("initializer.cpp", &["-DHANGS"]),
-            Broken::NotElf => write(
-                product,
-                b"This is a text file with the name of a shared library.\n",
-            ),
+            Broken::NotElf => write(product, TEXT),
             Broken::Truncated => {
                 let whole = read(&self.build(&Sample::default().into())?)?;
                 write(product, &whole[..whole.len() / 2])
@@ -218,6 +215,10 @@ impl Builder {
     }
 }
 
+/// Longer than an ELF header, so that it is not refused for its size.
+const TEXT: &[u8] = b"This is a text file with the name of a shared library.\n\
+It stands for a download that brought an error page instead of the file.\n";
+
 impl Toolchain {
     /// Folder name of a library: the hash of all that it is made from.
     fn key(&self, library: &Library) -> Result<String, BuildError> {
@@ -232,6 +233,7 @@ impl Toolchain {
             hasher.update(self.rust.key().as_bytes());
         }
         hasher.update(self.sources.broken_hash()?.as_bytes());
+        hasher.update(TEXT);
         hasher.update(self.compiler.identity().as_bytes());
         hasher.update(format!("{library:?}").as_bytes());
         Ok(short(&hasher.finalize()))

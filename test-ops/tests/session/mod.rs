@@ -6,10 +6,11 @@ use std::{path::PathBuf, sync::OnceLock, thread};
 
 use half::f16;
 use ort::{
+    environment::Environment,
     session::Session,
     value::{DynTensor, DynValue, Tensor as OrtTensor},
 };
-use runtimes::{Cache, Catalog, Pip, Silent};
+use runtimes::{Cache, Catalog, Pip, RuntimeName, Silent};
 use test_ops::{
     Approximation, Builder, DataType, Library, Model, Op, ParameterSource, Sample, Tensor,
 };
@@ -31,11 +32,15 @@ pub fn library(library: impl Into<Library>) -> PathBuf {
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
+static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+/// Level of the runtime's interface: the minor number of its version.
+static LEVEL: OnceLock<u32> = OnceLock::new();
+
 /// Loads the runtime of that name, such as `onnxruntime-1.32.0`, into this process.
 pub fn start(runtime: &str) {
-    static STARTED: OnceLock<()> = OnceLock::new();
-    STARTED.get_or_init(|| {
-        let name = runtime.parse().expect("a runtime's name");
+    ENVIRONMENT.get_or_init(|| {
+        let name: RuntimeName = runtime.parse().expect("a runtime's name");
+        LEVEL.get_or_init(|| name.version().minor());
         let entry = Catalog::builtin()
             .get(&name)
             .expect("a runtime of the catalogue");
@@ -45,13 +50,15 @@ pub fn start(runtime: &str) {
             .unwrap_or_else(|error| panic!("{error}"));
         ort::init_from(&runtime.main_library)
             .expect("the runtime loads")
-            .commit();
+            .build()
+            .expect("the runtime starts")
     });
 }
 
 /// A session of the model with these libraries; the error's text where there is none.
 pub fn session(model: &Model, libraries: &[PathBuf]) -> Result<Session, String> {
-    let mut builder = Session::builder().map_err(|error| error.to_string())?;
+    let mut builder = Session::builder(ENVIRONMENT.get().expect("a started runtime"))
+        .map_err(|error| error.to_string())?;
     for library in libraries {
         builder = builder
             .with_operator_library(library)
@@ -215,6 +222,16 @@ pub fn an_older_level_works() {
     }
 }
 
+/// A library that asks for the newest level of the runtime works, and one level more is refused.
+pub fn the_own_level_is_the_limit() {
+    let own = *LEVEL.get().expect("a started runtime");
+    let model = Model::new(Op::RmsNorm, DataType::Fp32, &[2, 8], ParameterSource::Input);
+    let at = |level| library(Sample::default().with_api_level(level));
+    check(&model, &[at(own)], &model.sample_inputs(1, 1), &[]);
+    let error = session(&model, &[at(own + 1)]).map(drop).unwrap_err();
+    assert!(error.contains(&format!("needs level {}", own + 1)), "{error}");
+}
+
 /// What a library refuses it tells as an error, and what it lacks the runtime does.
 pub fn refusals_are_errors() {
     let model = Model::new(Op::Modulo, DataType::Int64, &[4], ParameterSource::Constant);
@@ -284,6 +301,7 @@ macro_rules! session_tests {
             empty_tensors_pass,
             two_domains_live_side_by_side,
             an_older_level_works,
+            the_own_level_is_the_limit,
             refusals_are_errors,
             a_failed_run_is_an_error,
             threads_share_a_library,
