@@ -1,3 +1,55 @@
-//! Starts the reference server.
+//! Starts the reference server, or one of its workers.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use reference_server::front;
+use reference_server::front::options::{LogFormat, Options, WORKER_COMMAND};
+use reference_server::worker;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Request buffers come and go at a few sizes; this allocator keeps their pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let is_worker = std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER_COMMAND);
+    let outcome = if is_worker {
+        // What a worker writes ends up in the front's log, which adds time and level.
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .without_time()
+            .with_level(false)
+            .with_target(false)
+            .with_ansi(false)
+            .init();
+        worker::process::run()
+    } else {
+        let options = Options::parse();
+        start_log(&options);
+        front::server::run(options)
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start_log(options: &Options) {
+    let level = match options.log_verbose {
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_max_level(level);
+    match options.log_format {
+        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}

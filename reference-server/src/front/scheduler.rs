@@ -5,7 +5,7 @@
 //! and go with worker processes; the queue outlives them.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,31 +15,51 @@ use tokio::sync::{Notify, oneshot};
 
 use super::statistics::Statistics;
 use super::worker_process::WorkerProcess;
+use crate::configuration::{DynamicBatching, QueuePolicy, QueueTimeoutAction};
 use crate::ipc::arena::{FrontArena, InputBlock, OutputBlock};
 use crate::ipc::descriptor::{TensorPlace, read_tensors, write_execution};
 use crate::ipc::lane::{Completion, LANE_SLOTS, Submission, monotonic_ns};
 use crate::protocol::{DataType, Shape};
 
-/// How requests are joined into batches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batching {
-    /// Largest batch, at least 1.
+/// How a model's queue behaves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Policy {
+    /// Largest batch; 0 where the model does not batch.
     pub max_batch_size: u64,
-    /// Sizes that are executed at once, ascending; empty for "as many as there are".
-    pub preferred: Vec<u64>,
-    /// How long a request may wait for others.
-    pub max_queue_delay: Duration,
+    /// Dynamic batching, where the model asks for it.
+    pub batching: Option<DynamicBatching>,
 }
 
-/// How a model's queue behaves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
-    /// Dynamic batching, where the model asks for it.
-    pub batching: Option<Batching>,
-    /// Most requests that may wait; 0 for no limit.
-    pub max_queue_size: usize,
-    /// How long a request may wait; zero for no limit.
-    pub queue_timeout: Duration,
+impl Policy {
+    /// The priority level of a request that asks for `asked`; 0 asks for the default. 1 is the
+    /// most urgent.
+    fn level(&self, asked: u64) -> u64 {
+        match &self.batching {
+            Some(batching) if batching.priority_levels > 0 => match asked {
+                0 => batching.default_priority_level,
+                asked => asked.min(batching.priority_levels),
+            },
+            _ => 0,
+        }
+    }
+
+    /// What happens to requests of `level` that wait.
+    fn queue(&self, level: u64) -> QueuePolicy {
+        self.batching.as_ref().map_or_else(QueuePolicy::default, |batching| {
+            batching.queue_policies.get(&level).copied().unwrap_or(batching.default_queue_policy)
+        })
+    }
+
+    /// Monotonic time after which a request may no longer wait.
+    fn deadline(&self, job: &InferenceJob) -> Option<u64> {
+        let queue = self.queue(self.level(job.priority));
+        let asked = job.timeout.filter(|_| queue.allow_timeout_override);
+        let limit = match (queue.default_timeout, asked) {
+            (Some(default), Some(asked)) => Some(default.min(asked)),
+            (default, asked) => default.or(asked),
+        };
+        limit.map(|limit| job.arrived.saturating_add(limit.as_nanos() as u64))
+    }
 }
 
 /// One request, its inputs in shared memory.
@@ -55,6 +75,10 @@ pub struct InferenceJob {
     pub batch_size: u64,
     /// When the request arrived, monotonic ns.
     pub arrived: u64,
+    /// The priority that the request asks for; 0 for the default.
+    pub priority: u64,
+    /// How long the request is willing to wait.
+    pub timeout: Option<Duration>,
 }
 
 /// One output tensor in the worker's memory.
@@ -95,6 +119,9 @@ pub type Outcome = Result<Vec<OutputTensor>, InferenceError>;
 
 struct Pending {
     job: InferenceJob,
+    /// 1 is the most urgent; 0 where the model has no levels.
+    level: u64,
+    deadline: Option<u64>,
     answer: oneshot::Sender<Outcome>,
 }
 
@@ -126,6 +153,8 @@ struct State {
     status: Status,
     queue: VecDeque<Pending>,
     instances: Vec<Instance>,
+    /// The arena of the newest process; it outlives the process for requests that wait.
+    arena: Option<Arc<FrontArena>>,
     /// A task waits for the delay of the oldest request.
     timer: bool,
     words: Vec<u64>,
@@ -133,7 +162,8 @@ struct State {
 
 /// See the module.
 pub struct Scheduler {
-    policy: Policy,
+    /// Known once the model is loaded, which is before the first request.
+    policy: OnceLock<Policy>,
     statistics: Arc<Statistics>,
     state: Mutex<State>,
     drained: Notify,
@@ -141,19 +171,29 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// A scheduler without instances: requests wait.
-    pub fn new(policy: Policy, statistics: Arc<Statistics>) -> Arc<Self> {
+    pub fn new(statistics: Arc<Statistics>) -> Arc<Self> {
         Arc::new(Self {
-            policy,
+            policy: OnceLock::new(),
             statistics,
             state: Mutex::new(State {
                 status: Status::Waiting,
                 queue: VecDeque::new(),
                 instances: Vec::new(),
+                arena: None,
                 timer: false,
                 words: Vec::new(),
             }),
             drained: Notify::new(),
         })
+    }
+
+    /// Says how the queue behaves; before the first request, and once.
+    pub fn set_policy(&self, policy: Policy) {
+        self.policy.get_or_init(|| policy);
+    }
+
+    fn policy(&self) -> &Policy {
+        self.policy.get_or_init(Policy::default)
     }
 
     /// Takes a request; the receiver gets its outcome.
@@ -169,10 +209,16 @@ impl Scheduler {
         if let Status::Stopped(reason) = &state.status {
             return Err(InferenceError::Unavailable(reason.clone()));
         }
-        if self.policy.max_queue_size != 0 && state.queue.len() >= self.policy.max_queue_size {
+        let policy = self.policy();
+        let level = policy.level(job.priority);
+        if let Some(most) = policy.queue(level).max_queue_size
+            && state.queue.iter().filter(|waiting| waiting.level == level).count() >= most as usize
+        {
             return Err(InferenceError::QueueFull);
         }
-        state.queue.push_back(Pending { job, answer });
+        let deadline = policy.deadline(&job);
+        let position = state.queue.partition_point(|waiting| waiting.level <= level);
+        state.queue.insert(position, Pending { job, level, deadline, answer });
         self.dispatch(&mut state);
         Ok(outcome)
     }
@@ -192,6 +238,7 @@ impl Scheduler {
                 running: VecDeque::new(),
             })
             .collect();
+        state.arena = Some(process.arena().clone());
         state.status = Status::Serving;
         self.dispatch(&mut state);
     }
@@ -260,9 +307,10 @@ impl Scheduler {
         self.state.lock().queue.len()
     }
 
-    /// The arena into which a new request's inputs are best written, where there is a worker.
+    /// The arena into which a new request's inputs are best written; `None` before the first
+    /// worker came.
     pub fn arena(&self) -> Option<Arc<FrontArena>> {
-        self.state.lock().instances.first().map(|instance| instance.process.arena().clone())
+        self.state.lock().arena.clone()
     }
 
     /// How long the oldest execution has been under way.
@@ -363,10 +411,11 @@ impl Scheduler {
     /// a deep lane saves wake-ups; with several, a request must not wait behind a slow one while
     /// another instance is idle; with batching, what waits here can still grow.
     fn depth(&self, state: &State) -> usize {
-        match (&self.policy.batching, state.instances.len()) {
+        match (&self.policy().batching, state.instances.len()) {
             (Some(batching), _) => {
                 let waiting: u64 = state.queue.iter().map(|pending| pending.job.batch_size).sum();
-                if waiting >= batching.max_batch_size { 2 } else { 1 }
+                let full = waiting >= self.policy().max_batch_size && !batching.preserve_ordering;
+                if full { 2 } else { 1 }
             }
             (None, 1) => LANE_SLOTS as usize / 2,
             (None, _) => 2,
@@ -375,12 +424,13 @@ impl Scheduler {
 
     /// How many requests from the head of the queue to execute together now; `None` for "wait".
     fn batch(self: &Arc<Self>, state: &mut State) -> Option<usize> {
-        let Some(batching) = &self.policy.batching else { return Some(1) };
-        let mut sizes = Vec::new();
+        let Some(batching) = &self.policy().batching else { return Some(1) };
+        let largest = self.policy().max_batch_size.max(1);
+        let mut sizes: Vec<u64> = Vec::new();
         let mut total = 0;
         for pending in &state.queue {
             if !fits(&state.queue[0].job, &pending.job)
-                || (total + pending.job.batch_size > batching.max_batch_size && total > 0)
+                || (total + pending.job.batch_size > largest && total > 0)
             {
                 break;
             }
@@ -388,10 +438,12 @@ impl Scheduler {
             sizes.push(total);
         }
         let blocked = sizes.len() < state.queue.len();
-        if blocked || total >= batching.max_batch_size {
+        if blocked || total >= largest {
             return Some(sizes.len());
         }
-        if let Some(count) = sizes.iter().rposition(|size| batching.preferred.contains(size)) {
+        if let Some(count) = sizes
+            .iter()
+            .rposition(|size| batching.preferred_batch_sizes.iter().any(|wanted| u64::from(*wanted) == *size)) {
             return Some(count + 1);
         }
         let waited = monotonic_ns().saturating_sub(state.queue[0].job.arrived);
@@ -411,21 +463,31 @@ impl Scheduler {
         None
     }
 
-    /// Fails requests that waited too long.
+    /// Fails requests that waited too long, or lets them wait behind all others.
     fn expire(&self, state: &mut State) {
-        if self.policy.queue_timeout.is_zero() {
+        if state.queue.iter().all(|pending| pending.deadline.is_none()) {
             return;
         }
-        let limit = self.policy.queue_timeout.as_nanos() as u64;
         let now = monotonic_ns();
-        while state
-            .queue
-            .front()
-            .is_some_and(|pending| now.saturating_sub(pending.job.arrived) > limit)
-        {
-            let pending = state.queue.pop_front().expect("looked at above");
-            self.fail(pending, InferenceError::QueueTimeout);
+        let late = |pending: &Pending| pending.deadline.is_some_and(|deadline| now > deadline);
+        let mut position = 0;
+        let mut delayed = Vec::new();
+        while position < state.queue.len() {
+            if !late(&state.queue[position]) {
+                position += 1;
+                continue;
+            }
+            let mut pending = state.queue.remove(position).expect("position is in the queue");
+            match self.policy().queue(pending.level).timeout_action {
+                QueueTimeoutAction::Reject => self.fail(pending, InferenceError::QueueTimeout),
+                QueueTimeoutAction::Delay => {
+                    pending.deadline = None;
+                    pending.level = u64::MAX;
+                    delayed.push(pending);
+                }
+            }
         }
+        state.queue.extend(delayed);
     }
 
     fn run(&self, instance: &mut Instance, words: &mut Vec<u64>, mut requests: SmallVec<[Pending; 1]>) {

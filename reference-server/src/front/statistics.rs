@@ -6,35 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 
 use crate::ipc::lane::ExecutionTimes;
+use crate::protocol::statistics::{BatchStatistics, InferenceStatistics};
 
-/// A number of events and the time they took together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Duration {
-    /// Events.
-    pub count: u64,
-    /// Nanoseconds of all of them.
-    pub ns: u64,
-}
-
-impl Duration {
-    fn add(&mut self, ns: u64) {
-        self.count += 1;
-        self.ns += ns;
-    }
-}
-
-/// What executions of one batch size took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// Joining the inputs.
-    pub compute_input: Duration,
-    /// The framework.
-    pub compute_infer: Duration,
-    /// Handing the outputs over.
-    pub compute_output: Duration,
-}
-
-/// All counters at one moment.
+/// All counters of a model version at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// When the last inference ended, milliseconds since the epoch; 0 for never.
@@ -43,20 +17,10 @@ pub struct Snapshot {
     pub inference_count: u64,
     /// Executions; fewer than requests where batches were formed.
     pub execution_count: u64,
-    /// Successful requests, arrival to answer.
-    pub success: Duration,
-    /// Failed requests, arrival to answer.
-    pub fail: Duration,
-    /// Arrival to the start of the execution.
-    pub queue: Duration,
-    /// Joining the inputs.
-    pub compute_input: Duration,
-    /// The framework.
-    pub compute_infer: Duration,
-    /// Handing the outputs over.
-    pub compute_output: Duration,
-    /// By batch size of the execution.
-    pub batches: BTreeMap<u64, Batch>,
+    /// Where the time of the requests went.
+    pub inference: InferenceStatistics,
+    /// Times of the executions by batch size.
+    pub batches: BTreeMap<u64, BatchStatistics>,
 }
 
 /// The live counters.
@@ -75,21 +39,23 @@ impl Statistics {
         counters.inference_count += batch_size;
         counters.last_inference_ms = epoch_ms();
         for arrival in arrivals {
-            counters.success.add(now.saturating_sub(*arrival));
-            counters.queue.add(times.start.saturating_sub(*arrival));
-            counters.compute_input.add(input);
-            counters.compute_infer.add(infer);
-            counters.compute_output.add(output);
+            let inference = &mut counters.inference;
+            inference.success.record(now.saturating_sub(*arrival));
+            inference.queue.record(times.start.saturating_sub(*arrival));
+            inference.compute_input.record(input);
+            inference.compute_infer.record(infer);
+            inference.compute_output.record(output);
         }
         let batch = counters.batches.entry(batch_size).or_default();
-        batch.compute_input.add(input);
-        batch.compute_infer.add(infer);
-        batch.compute_output.add(output);
+        batch.batch_size = batch_size;
+        batch.compute_input.record(input);
+        batch.compute_infer.record(infer);
+        batch.compute_output.record(output);
     }
 
     /// Counts a failed request that took `ns`.
     pub fn failed(&self, ns: u64) {
-        self.0.lock().fail.add(ns);
+        self.0.lock().inference.fail.record(ns);
     }
 
     /// The counters now.
@@ -105,6 +71,7 @@ fn epoch_ms() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::statistics::DurationStatistic;
 
     #[test]
     fn a_batch_counts_each_request_and_one_execution() {
@@ -114,11 +81,12 @@ mod tests {
         statistics.failed(7);
         let seen = statistics.snapshot();
         assert_eq!((seen.inference_count, seen.execution_count), (5, 1));
-        assert_eq!(seen.success, Duration { count: 2, ns: 290 });
-        assert_eq!(seen.queue, Duration { count: 2, ns: 90 });
-        assert_eq!(seen.compute_infer, Duration { count: 2, ns: 60 });
-        assert_eq!(seen.batches[&5].compute_infer, Duration { count: 1, ns: 30 });
-        assert_eq!(seen.fail, Duration { count: 1, ns: 7 });
+        let told = |statistic: DurationStatistic| (statistic.count, statistic.ns);
+        assert_eq!(told(seen.inference.success), (2, 290));
+        assert_eq!(told(seen.inference.queue), (2, 90));
+        assert_eq!(told(seen.inference.compute_infer), (2, 60));
+        assert_eq!(told(seen.batches[&5].compute_infer), (1, 30));
+        assert_eq!(told(seen.inference.fail), (1, 7));
         assert!(seen.last_inference_ms > 0);
     }
 }

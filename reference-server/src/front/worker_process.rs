@@ -9,7 +9,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use command_fds::{FdMapping, tokio::CommandFdAsyncExt};
+use command_fds::{CommandFdExt, FdMapping};
 use parking_lot::Mutex;
 use rustix::event::EventfdFlags;
 use tokio::io::unix::AsyncFd;
@@ -119,8 +119,10 @@ impl WorkerProcess {
             shared.clone(),
         ));
         tokio::spawn(read_replies(control_reader, shared.clone()));
+        // SAFETY: the descriptor is owned by the registration and closed after it.
+        let doorbell = unsafe { AsyncFd::register(doorbell)? };
         let bell = tokio::spawn(answer_bell(
-            AsyncFd::new(doorbell)?,
+            doorbell,
             arena.clone(),
             shared.clone(),
         ));

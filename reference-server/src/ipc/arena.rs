@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::heap::{Heap, Span};
 use super::region::Region;
+use crate::worker::recorder::Recorder;
 
 /// Gives the pages of a block back to the system; the address range stays usable.
 fn discard(address: NonNull<u8>, span: Span) {
@@ -208,6 +209,12 @@ impl WorkerArena {
         {
             discard(address, span);
         }
+    }
+}
+
+impl AsRef<Recorder> for WorkerArena {
+    fn as_ref(&self) -> &Recorder {
+        self.region.recorder()
     }
 }
 

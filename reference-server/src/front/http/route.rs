@@ -1,0 +1,148 @@
+//! Paths of the protocol.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// What a path asks for. Names are percent-decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// `/v2`
+    ServerMetadata,
+    /// `/v2/health/live`
+    Live,
+    /// `/v2/health/ready`
+    Ready,
+    /// `/v2/models/stats`
+    AllStatistics,
+    /// `/v2/models/{name}[/versions/{version}]{/action}`
+    Model {
+        /// Model name.
+        name: Cow<'a, str>,
+        /// Version as it stands in the path.
+        version: Option<Cow<'a, str>>,
+        /// What about it.
+        action: ModelAction,
+    },
+    /// `/v2/repository/index` or `/v2/repository/{repository}/index`
+    RepositoryIndex,
+    /// `/v2/repository/[{repository}/]models/{name}/load`
+    Load(Cow<'a, str>),
+    /// `/v2/repository/[{repository}/]models/{name}/unload`
+    Unload(Cow<'a, str>),
+}
+
+/// What is asked about a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelAction {
+    /// Nothing: its metadata.
+    Metadata,
+    /// `/infer`
+    Infer,
+    /// `/ready`
+    Ready,
+    /// `/config`
+    Configuration,
+    /// `/stats`
+    Statistics,
+}
+
+impl<'a> Route<'a> {
+    /// The route of a path, `None` where the protocol has none. A trailing slash does not matter.
+    pub fn parse(path: &'a str) -> Option<Self> {
+        let mut segments = path.strip_prefix('/')?.trim_end_matches('/').split('/');
+        if segments.next()? != "v2" {
+            return None;
+        }
+        let rest: smallvec::SmallVec<[&str; 6]> = segments.collect();
+        Some(match rest.as_slice() {
+            [] => Self::ServerMetadata,
+            ["health", "live"] => Self::Live,
+            ["health", "ready"] => Self::Ready,
+            ["models", "stats"] => Self::AllStatistics,
+            ["models", name, "versions", version, action @ ..] => Self::Model {
+                name: decode(name)?,
+                version: Some(decode(version)?),
+                action: ModelAction::parse(action)?,
+            },
+            ["models", name, action @ ..] => Self::Model {
+                name: decode(name)?,
+                version: None,
+                action: ModelAction::parse(action)?,
+            },
+            ["repository", "index"] | ["repository", _, "index"] => Self::RepositoryIndex,
+            ["repository", "models", name, "load"] | ["repository", _, "models", name, "load"] => {
+                Self::Load(decode(name)?)
+            }
+            ["repository", "models", name, "unload"]
+            | ["repository", _, "models", name, "unload"] => Self::Unload(decode(name)?),
+            _ => return None,
+        })
+    }
+
+    /// The method that the route answers to.
+    pub fn method(&self) -> http::Method {
+        match self {
+            Self::RepositoryIndex | Self::Load(_) | Self::Unload(_) => http::Method::POST,
+            Self::Model { action: ModelAction::Infer, .. } => http::Method::POST,
+            _ => http::Method::GET,
+        }
+    }
+}
+
+impl ModelAction {
+    fn parse(segments: &[&str]) -> Option<Self> {
+        Some(match segments {
+            [] => Self::Metadata,
+            ["infer"] => Self::Infer,
+            ["ready"] => Self::Ready,
+            ["config"] => Self::Configuration,
+            ["stats"] => Self::Statistics,
+            _ => return None,
+        })
+    }
+}
+
+fn decode(segment: &str) -> Option<Cow<'_, str>> {
+    if segment.is_empty() {
+        return None;
+    }
+    percent_decode_str(segment).decode_utf8().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn model<'a>(name: &'a str, version: Option<&'a str>, action: ModelAction) -> Option<Route<'a>> {
+        Some(Route::Model { name: name.into(), version: version.map(Cow::from), action })
+    }
+
+    #[test]
+    fn every_path_of_the_protocol_is_known() {
+        assert_eq!(Route::parse("/v2"), Some(Route::ServerMetadata));
+        assert_eq!(Route::parse("/v2/"), Some(Route::ServerMetadata));
+        assert_eq!(Route::parse("/v2/health/live"), Some(Route::Live));
+        assert_eq!(Route::parse("/v2/models/stats"), Some(Route::AllStatistics));
+        assert_eq!(Route::parse("/v2/models/m"), model("m", None, ModelAction::Metadata));
+        assert_eq!(
+            Route::parse("/v2/models/a%20b/versions/3/infer"),
+            model("a b", Some("3"), ModelAction::Infer)
+        );
+        assert_eq!(Route::parse("/v2/models/stats/config"), model("stats", None, ModelAction::Configuration));
+        assert_eq!(Route::parse("/v2/repository/index"), Some(Route::RepositoryIndex));
+        assert_eq!(Route::parse("/v2/repository/models/m/load"), Some(Route::Load("m".into())));
+        assert_eq!(Route::parse("/v2/repository/r/models/m/unload"), Some(Route::Unload("m".into())));
+        for unknown in ["", "/", "/v1", "/v2/models", "/v2/models/m/run", "/v2/models//infer", "/v2/models/%ff"] {
+            assert_eq!(Route::parse(unknown), None, "{unknown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_paths_are_routed_or_not(path in ".{0,80}") {
+            let _ = Route::parse(&path);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! From a request to a response: routing, bodies, errors.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use super::body::Parts;
+use super::route::{ModelAction, Route};
+use super::{infer, model, repository};
+use crate::front::metrics;
+use crate::front::options::{ModelControlMode, Options};
+use crate::front::repository::Repository;
+use crate::protocol::encoding::{Encoding, SUPPORTED};
+use crate::protocol::{RequestError, metadata};
+
+/// What requests are served from.
+pub struct Service {
+    /// The command line.
+    pub options: Options,
+    /// The models.
+    pub repository: Arc<Repository>,
+    /// Turns true when the server is on its way out.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
+}
+
+/// The answer to a request that has one.
+pub type Answer = Result<Response<Parts>, RequestError>;
+
+impl Service {
+    /// Answers one request of the inference port. Nothing that a client sends makes it fail.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<Parts> {
+        self.route(request).await.unwrap_or_else(|error| refusal(&error))
+    }
+
+    async fn route(&self, request: Request<Incoming>) -> Answer {
+        let (head, body) = request.into_parts();
+        let Some(route) = Route::parse(head.uri.path()) else {
+            return Err(RequestError::not_found(format!("there is nothing at '{}'", head.uri.path())));
+        };
+        if head.method != route.method() {
+            return Err(RequestError {
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                message: format!(
+                    "'{}' answers to {}, not to {}",
+                    head.uri.path(),
+                    route.method(),
+                    head.method
+                ),
+            });
+        }
+        match route {
+            Route::Model { name, version, action: ModelAction::Infer } => {
+                infer::infer(self, &name, version.as_deref(), &head.headers, body).await
+            }
+            Route::Model { name, version, action } => {
+                model::answer(self, &name, version.as_deref(), action)
+            }
+            Route::ServerMetadata => Ok(json(&metadata::ServerMetadata::new(
+                &self.options.id,
+                env!("CARGO_PKG_VERSION"),
+            ))),
+            Route::Live => Ok(empty(StatusCode::OK)),
+            Route::Ready => Ok(empty(if self.ready() { StatusCode::OK } else { StatusCode::BAD_REQUEST })),
+            Route::AllStatistics => Ok(model::statistics(&self.repository.all_serving())),
+            Route::RepositoryIndex => {
+                let body = collect(body, &head.headers, self.options.http_max_input_size).await?;
+                repository::index(self, &body)
+            }
+            Route::Load(name) => {
+                let body = collect(body, &head.headers, self.options.http_max_input_size).await?;
+                self.require_explicit_control("load")?;
+                repository::load(self, &name, &body).await
+            }
+            Route::Unload(name) => {
+                let body = collect(body, &head.headers, self.options.http_max_input_size).await?;
+                self.require_explicit_control("unload")?;
+                repository::unload(self, &name, &body).await
+            }
+        }
+    }
+
+    fn ready(&self) -> bool {
+        !*self.stopping.borrow()
+            && self.repository.started()
+            && (!self.options.strict_readiness || self.repository.all_ready())
+    }
+
+    fn require_explicit_control(&self, action: &str) -> Result<(), RequestError> {
+        if self.options.model_control_mode == ModelControlMode::Explicit {
+            return Ok(());
+        }
+        Err(RequestError::invalid(format!(
+            "explicit model load / unload is not allowed if polling is enabled or the model control \
+             mode is 'none'; start the server with --model-control-mode explicit to {action} models"
+        )))
+    }
+
+    /// Answers one request of the metrics port.
+    pub async fn answer_metrics(&self, request: Request<Incoming>) -> Response<Parts> {
+        if request.uri().path() != "/metrics" {
+            return refusal(&RequestError::not_found("metrics are at '/metrics'"));
+        }
+        if request.method() != Method::GET {
+            return refusal(&RequestError {
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                message: "'/metrics' answers to GET".to_owned(),
+            });
+        }
+        let mut response = Response::new(Parts::from(metrics::render(&self.repository)));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+        response
+    }
+}
+
+/// An error as the client sees it.
+pub fn refusal(error: &RequestError) -> Response<Parts> {
+    let mut response = Response::new(Parts::from(error.body()));
+    *response.status_mut() = error.status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if error.status == StatusCode::NOT_IMPLEMENTED {
+        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(SUPPORTED));
+    }
+    response
+}
+
+/// A response without a body.
+pub fn empty(status: StatusCode) -> Response<Parts> {
+    let mut response = Response::new(Parts::default());
+    *response.status_mut() = status;
+    response
+}
+
+/// A value as a JSON response.
+pub fn json(value: &impl serde::Serialize) -> Response<Parts> {
+    json_text(serde_json::to_vec(value).expect("response bodies are plain data"))
+}
+
+/// JSON text as a response.
+pub fn json_text(text: Vec<u8>) -> Response<Parts> {
+    let mut response = Response::new(Parts::from(text));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Reads a whole body and undoes its encoding.
+///
+/// # Errors
+/// The body is larger than `limit` (413), is encoded in a way that is not known (501), or does
+/// not arrive whole (400).
+pub async fn collect(body: Incoming, headers: &HeaderMap, limit: u64) -> Result<Bytes, RequestError> {
+    let announced = body.size_hint();
+    if announced.lower() > limit {
+        return Err(too_large(limit));
+    }
+    let collected = match http_body_util::Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX))
+        .collect()
+        .await
+    {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large(limit)),
+        Err(error) => return Err(RequestError::invalid(format!("the request body did not arrive whole: {error}"))),
+    };
+    match Encoding::of_request(text(headers, &header::CONTENT_ENCODING))? {
+        Encoding::Identity => Ok(collected),
+        encoding => encoding.decode(&collected, limit as usize).map(Bytes::from),
+    }
+}
+
+/// The value of a header where it is text.
+pub fn text<'a>(headers: &'a HeaderMap, name: impl header::AsHeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The answer to a body above the limit.
+pub fn too_large(limit: u64) -> RequestError {
+    RequestError::too_large(format_args!("more than {limit}"), limit as usize)
+}

@@ -1,0 +1,318 @@
+//! From a model's folder to instances that serve it: configuration, op libraries, runtime, worker.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::Context;
+use op_library::{OpLibrary, Verdict};
+use runtimes::{Framework, Runtime, RuntimeName, RuntimeSet};
+
+use super::fingerprint::Fingerprint;
+use super::known_ops::KnownOps;
+use super::options::{Options, RuntimeSelect};
+use super::scheduler::{Policy, Scheduler};
+use super::served_model::ServedVersion;
+use super::statistics::Statistics;
+use super::worker::{GivenUp, Loaded, Placement};
+use super::workers::{ContentHash, Tenant, Workers};
+use crate::configuration::{
+    ConfigurationError, ModelConfiguration, ReportedTensor, SearchPlaces, VersionFolder, versions,
+};
+use crate::protocol::Signature;
+use crate::worker::backend::{LoadError, ModelSpecification, TensorSignature};
+
+/// Loads model versions into workers.
+pub struct Loader {
+    runtimes: RuntimeSet,
+    /// Where op libraries may lie.
+    roots: Vec<PathBuf>,
+    working_directory: PathBuf,
+    select: RuntimeSelect,
+    auto_complete: bool,
+    workers: Workers,
+    keys: AtomicU64,
+    known_ops: KnownOps,
+}
+
+/// What the folder of a model says, before anything is loaded.
+pub struct Plan {
+    /// Model name.
+    pub name: String,
+    /// Versions to serve, ascending.
+    pub versions: Vec<VersionFolder>,
+    configuration: ModelConfiguration,
+    folder: PathBuf,
+}
+
+/// Why a version could not be loaded, in a sentence.
+#[derive(Clone, Debug)]
+pub struct LoadFailure(pub String);
+
+/// An op library of a model that was looked at.
+struct Chosen {
+    path: PathBuf,
+    library: OpLibrary,
+}
+
+impl Loader {
+    /// A loader over `runtimes`; op libraries may lie below `roots`.
+    ///
+    /// # Errors
+    /// The working directory is gone.
+    pub fn new(options: &Options, runtimes: RuntimeSet, roots: Vec<PathBuf>) -> anyhow::Result<Self> {
+        Ok(Self {
+            runtimes,
+            roots,
+            working_directory: std::env::current_dir()
+                .context("failed to find the working directory; start the server in one that exists")?,
+            select: options.runtime_select,
+            auto_complete: !options.disable_auto_complete_config,
+            workers: Workers::new(options.isolation, options.limits()),
+            keys: AtomicU64::new(1),
+            known_ops: KnownOps::default(),
+        })
+    }
+
+    /// Reads the configuration and the version folders of a model. `override_json` takes the
+    /// place of `config.pbtxt`.
+    ///
+    /// # Errors
+    /// A sentence that names the file, and the place in it.
+    pub fn plan(&self, name: &str, folder: &Path, override_json: Option<&str>) -> Result<Plan, String> {
+        let read = || {
+            let configuration = match override_json {
+                Some(json) => ModelConfiguration::from_json(json, folder, name, self.auto_complete),
+                None => ModelConfiguration::read(folder, name, self.auto_complete),
+            }?;
+            let versions = configuration.version_policy.select(&versions::scan(folder)?, name)?;
+            Ok((configuration, versions))
+        };
+        let (configuration, versions) = read().map_err(|error: ConfigurationError| error.to_string())?;
+        Ok(Plan { name: name.to_owned(), versions, configuration, folder: folder.to_owned() })
+    }
+
+    /// Loads one version.
+    ///
+    /// # Errors
+    /// What went wrong, on which file, why, and what to do.
+    pub async fn load(
+        &self,
+        plan: &Plan,
+        version: &VersionFolder,
+        given_up: GivenUp,
+    ) -> Result<Arc<ServedVersion>, LoadFailure> {
+        let configuration = &plan.configuration;
+        let chosen = self.op_libraries(plan, version)?;
+        let runtime = self.runtime_for(plan, &chosen)?;
+        for Chosen { library, .. } in &chosen {
+            for finding in library.findings_for(runtime) {
+                tracing::warn!("model '{}': {finding}", plan.name);
+            }
+        }
+        let op_set: Vec<ContentHash> =
+            chosen.iter().map(|chosen| chosen.library.content_hash.clone()).collect();
+        let worker = self.workers.worker_for(&Tenant {
+            runtime,
+            op_set: &op_set,
+            model: &plan.name,
+            version: version.version,
+        });
+        let key = self.keys.fetch_add(1, Ordering::Relaxed);
+        let specification = ModelSpecification {
+            key,
+            name: plan.name.clone(),
+            version: version.version,
+            file: version.path.join(&configuration.model_file),
+            op_libraries: chosen.iter().map(|chosen| chosen.path.clone()).collect(),
+            instances: configuration.instance_count,
+            parameters: configuration.parameters.clone(),
+        };
+        let mut libraries_seen = Fingerprint::default();
+        chosen.iter().for_each(|chosen| libraries_seen.add(&chosen.path));
+        let statistics = Arc::new(Statistics::default());
+        let scheduler = Scheduler::new(statistics.clone());
+        let placement = Placement { specification, scheduler: scheduler.clone(), given_up };
+        let loaded = worker
+            .load(placement)
+            .await
+            .map_err(|error| LoadFailure(self.with_advice(error)))?;
+        loaded.libraries.iter().for_each(|report| self.known_ops.learn(report));
+
+        let described = describe(configuration, &loaded);
+        let (configuration, signature, input_numbers, output_numbers) = match described {
+            Ok(described) => described,
+            Err(reason) => {
+                worker.unload(key).await;
+                return Err(LoadFailure(reason));
+            }
+        };
+        scheduler.set_policy(policy(&configuration));
+        Ok(Arc::new(ServedVersion {
+            name: plan.name.clone(),
+            version: version.version,
+            key,
+            configuration,
+            signature,
+            input_numbers,
+            output_numbers,
+            op_libraries: chosen.into_iter().map(|chosen| chosen.path).collect(),
+            libraries_seen,
+            scheduler,
+            statistics,
+            worker,
+        }))
+    }
+
+    /// Finds and inspects the op libraries of a version.
+    fn op_libraries(&self, plan: &Plan, version: &VersionFolder) -> Result<Vec<Chosen>, LoadFailure> {
+        let places = SearchPlaces {
+            version_folder: &version.path,
+            model_folder: &plan.folder,
+            working_directory: &self.working_directory,
+            allowed_roots: &self.roots,
+        };
+        plan.configuration
+            .op_libraries
+            .iter()
+            .map(|name| {
+                let path = places.resolve(Path::new(name)).map_err(|error| LoadFailure(error.to_string()))?;
+                let library =
+                    op_library::inspect(&path).map_err(|error| LoadFailure(error.to_string()))?;
+                Ok(Chosen { path, library })
+            })
+            .collect()
+    }
+
+    /// The runtime that serves a model.
+    fn runtime_for(&self, plan: &Plan, chosen: &[Chosen]) -> Result<&Runtime, LoadFailure> {
+        let framework = plan.configuration.framework;
+        let refusal = |runtime: &Runtime| {
+            chosen.iter().find_map(|chosen| match chosen.library.verdict(runtime) {
+                verdict @ (Verdict::Fails { .. } | Verdict::RegistersNothing { .. }) => {
+                    Some((chosen, verdict))
+                }
+                Verdict::Loads | Verdict::NeedsTrial { .. } => None,
+            })
+        };
+        let refuse = |(chosen, verdict): (&Chosen, Verdict), runtime: &Runtime| {
+            LoadFailure(format!(
+                "failed to load op library '{}' with {}: {}",
+                chosen.path.display(),
+                runtime.name,
+                told(&verdict)
+            ))
+        };
+        if let Some(name) = &plan.configuration.runtime {
+            let runtime = self.named_runtime(name, framework)?;
+            return match refusal(runtime) {
+                None => Ok(runtime),
+                Some(found) => Err(refuse(found, runtime)),
+            };
+        }
+        let default = self.runtimes.default_of(framework).ok_or_else(|| {
+            LoadFailure(format!(
+                "no runtime of {framework} is installed, and model '{}' needs one; install one with \
+                 `harness setup`, or give one with --runtime {framework}=PATH",
+                plan.name
+            ))
+        })?;
+        let Some(found) = refusal(default) else { return Ok(default) };
+        if self.select == RuntimeSelect::Auto
+            && let Some(other) = self.runtimes.of(framework).find(|other| refusal(other).is_none())
+        {
+            tracing::warn!(
+                "model '{}' is served by {} because its op library '{}' does not fit {}: {}",
+                plan.name,
+                other.name,
+                found.0.path.display(),
+                default.name,
+                found.1
+            );
+            return Ok(other);
+        }
+        Err(refuse(found, default))
+    }
+
+    fn named_runtime(&self, name: &RuntimeName, framework: Framework) -> Result<&Runtime, LoadFailure> {
+        self.runtimes.get(name).ok_or_else(|| {
+            let installed: Vec<String> =
+                self.runtimes.of(framework).map(|runtime| runtime.name.to_string()).collect();
+            LoadFailure(format!(
+                "the model configuration names runtime '{name}', which is not installed; installed \
+                 for {framework}: {}; install it with `harness setup --runtime {name}`, or name one \
+                 of those",
+                if installed.is_empty() { "none".to_owned() } else { installed.join(", ") }
+            ))
+        })
+    }
+
+    /// The text of a load error, with where the missing ops could come from.
+    fn with_advice(&self, error: LoadError) -> String {
+        let mut text = error.message;
+        for op in &error.missing_ops {
+            text.push_str("; ");
+            text.push_str(&self.known_ops.advice(op, &self.roots));
+        }
+        text
+    }
+
+    /// Lets go of workers that live as long as the server.
+    pub fn release(&self) {
+        self.workers.release();
+    }
+}
+
+/// Reason and remedy of a verdict that refuses.
+fn told(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Fails { reason, remedy } => format!("{reason}; {remedy}"),
+        other => other.to_string(),
+    }
+}
+
+/// The model's configuration made complete, what clients see of it, and how its inputs and
+/// outputs map to the worker's numbers.
+type Described = (ModelConfiguration, Signature, Vec<u32>, Vec<u32>);
+
+fn describe(
+    configuration: &ModelConfiguration,
+    loaded: &Loaded,
+) -> Result<Described, String> {
+    fn reported(tensors: &[TensorSignature]) -> Vec<ReportedTensor<'_>> {
+        tensors
+            .iter()
+            .map(|tensor| ReportedTensor {
+                name: &tensor.name,
+                data_type: tensor.data_type,
+                dims: &tensor.dims,
+            })
+            .collect()
+    }
+    let (configuration, signature) = configuration
+        .with_model(&reported(&loaded.inputs), &reported(&loaded.outputs))
+        .map_err(|error| error.to_string())?;
+    let numbers = |wanted: &[crate::protocol::TensorSpecification], reported: &[TensorSignature]| {
+        wanted
+            .iter()
+            .map(|tensor| {
+                reported
+                    .iter()
+                    .position(|reported| reported.name == tensor.name)
+                    .map(|position| position as u32)
+                    .ok_or_else(|| format!("the model has no tensor '{}'", tensor.name))
+            })
+            .collect::<Result<Vec<u32>, String>>()
+    };
+    let inputs = numbers(&signature.inputs, &loaded.inputs)?;
+    let outputs = numbers(&signature.outputs, &loaded.outputs)?;
+    Ok((configuration, signature, inputs, outputs))
+}
+
+/// How the model's queue behaves.
+fn policy(configuration: &ModelConfiguration) -> Policy {
+    Policy {
+        max_batch_size: u64::from(configuration.max_batch_size),
+        batching: configuration.batching.clone(),
+    }
+}

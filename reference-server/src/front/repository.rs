@@ -1,0 +1,461 @@
+//! The model repository: which models there are, in which state, and how they come and go.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use super::fingerprint::Fingerprint;
+use super::loader::{LoadFailure, Loader};
+use super::served_model::ServedVersion;
+use crate::protocol::RequestError;
+
+/// State of one model version, as the repository index tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionState {
+    /// On its way to `Ready`.
+    Loading,
+    /// Serves requests.
+    Ready,
+    /// On its way out.
+    Unloading,
+    /// Serves nothing, for this reason.
+    Unavailable(String),
+}
+
+impl VersionState {
+    /// Name and reason as the index tells them.
+    pub fn told(&self) -> (&'static str, &str) {
+        match self {
+            Self::Loading => ("LOADING", ""),
+            Self::Ready => ("READY", ""),
+            Self::Unloading => ("UNLOADING", ""),
+            Self::Unavailable(reason) => ("UNAVAILABLE", reason),
+        }
+    }
+}
+
+/// One line of the index. A model that was never loaded has no version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// Model name.
+    pub name: String,
+    /// Version and its state.
+    pub version: Option<(i64, VersionState)>,
+}
+
+/// The versions of a model that serve requests.
+type Serving = BTreeMap<i64, Arc<ServedVersion>>;
+
+/// A model that was loaded, or tried, at least once.
+#[derive(Default)]
+struct Entry {
+    /// Held during a load or unload: one at a time for each model.
+    operation: tokio::sync::Mutex<()>,
+    state: Mutex<EntryState>,
+}
+
+#[derive(Default)]
+struct EntryState {
+    versions: BTreeMap<i64, VersionState>,
+    serving: Serving,
+    /// What the model's files looked like when they were last loaded.
+    fingerprint: Option<Fingerprint>,
+}
+
+/// All models of a server.
+pub struct Repository {
+    folders: Vec<PathBuf>,
+    loader: Loader,
+    entries: Mutex<BTreeMap<String, Arc<Entry>>>,
+    /// Looked at by every request; replaced as a whole.
+    serving: ArcSwap<HashMap<String, Serving>>,
+    /// How long requests under way may delay an unload.
+    drain_limit: Duration,
+    /// The models of the start were tried; before that the server is not ready.
+    initial_load_done: AtomicBool,
+}
+
+impl Repository {
+    /// A repository over `folders` (which exist) with nothing loaded.
+    pub fn new(folders: Vec<PathBuf>, loader: Loader, drain_limit: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            folders,
+            loader,
+            entries: Mutex::new(BTreeMap::new()),
+            serving: ArcSwap::default(),
+            drain_limit,
+            initial_load_done: AtomicBool::new(false),
+        })
+    }
+
+    /// Names of all models that the folders hold.
+    pub fn names(&self) -> BTreeSet<String> {
+        self.folders
+            .iter()
+            .filter_map(|folder| std::fs::read_dir(folder).ok())
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.path().is_dir())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| !name.starts_with('.'))
+            .collect()
+    }
+
+    /// The folder of a model.
+    ///
+    /// # Errors
+    /// No repository has it, or more than one does.
+    fn folder_of(&self, name: &str) -> Result<PathBuf, String> {
+        let is_plain = Path::new(name).components().count() == 1
+            && matches!(Path::new(name).components().next(), Some(std::path::Component::Normal(_)));
+        let mut found = self
+            .folders
+            .iter()
+            .map(|folder| folder.join(name))
+            .filter(|folder| is_plain && folder.is_dir());
+        match (found.next(), found.next()) {
+            (Some(folder), None) => Ok(folder),
+            (Some(first), Some(second)) => Err(format!(
+                "model '{name}' is in two model repositories, '{}' and '{}'; give one of them \
+                 another name",
+                first.display(),
+                second.display()
+            )),
+            (None, _) => Err(format!(
+                "failed to poll from model repository: no folder '{name}' in {}",
+                self.folders
+                    .iter()
+                    .map(|folder| format!("'{}'", folder.display()))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+        }
+    }
+
+    /// The version of a model that serves a request: `version`, or the newest where it is `None`.
+    ///
+    /// # Errors
+    /// 404 with Triton's wording.
+    pub fn find(&self, name: &str, version: Option<&str>) -> Result<Arc<ServedVersion>, RequestError> {
+        let serving = self.serving.load();
+        let Some(versions) = serving.get(name) else {
+            let known = self.entries.lock().contains_key(name);
+            return Err(RequestError::not_found(if known {
+                format!("Request for unknown model: '{name}' has no available versions")
+            } else {
+                format!("Request for unknown model: '{name}' is not found")
+            }));
+        };
+        match version {
+            None => Ok(versions.values().next_back().expect("a served model has a version").clone()),
+            Some(text) => {
+                let number: i64 = text.parse().map_err(|_| {
+                    RequestError::invalid(format!(
+                        "failed to get model version from specified version string '{text}' (details: \
+                         not an integer), version should be an integral value > 0"
+                    ))
+                })?;
+                versions.get(&number).cloned().ok_or_else(|| {
+                    RequestError::not_found(format!(
+                        "Request for unknown model: '{name}' version {number} is not found"
+                    ))
+                })
+            }
+        }
+    }
+
+    /// All serving versions of all models, in order.
+    pub fn all_serving(&self) -> Vec<Arc<ServedVersion>> {
+        let serving = self.serving.load();
+        let mut all: Vec<_> = serving.values().flat_map(BTreeMap::values).cloned().collect();
+        all.sort_by(|a, b| (a.name(), a.version()).cmp(&(b.name(), b.version())));
+        all
+    }
+
+    /// Serving versions of one model.
+    pub fn versions_of(&self, name: &str) -> Vec<Arc<ServedVersion>> {
+        let serving = self.serving.load();
+        serving.get(name).map(|versions| versions.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Notes that the models of the start were tried.
+    pub fn finish_initial_load(&self) {
+        self.initial_load_done.store(true, Ordering::Release);
+    }
+
+    /// Whether the models of the start were tried.
+    pub fn started(&self) -> bool {
+        self.initial_load_done.load(Ordering::Acquire)
+    }
+
+    /// Whether every model that was loaded serves.
+    pub fn all_ready(&self) -> bool {
+        let entries = self.entries.lock();
+        entries.values().all(|entry| {
+            let state = entry.state.lock();
+            state.versions.values().all(|version| match version {
+                VersionState::Ready => true,
+                VersionState::Unavailable(reason) => is_unloaded(reason),
+                VersionState::Loading | VersionState::Unloading => false,
+            })
+        })
+    }
+
+    /// The index: every model of the folders and every model that was loaded.
+    pub fn index(&self, ready_only: bool) -> Vec<IndexEntry> {
+        let mut names = self.names();
+        let entries = self.entries.lock().clone();
+        names.extend(entries.keys().cloned());
+        let mut index = Vec::new();
+        for name in names {
+            let versions = entries
+                .get(&name)
+                .map(|entry| entry.state.lock().versions.clone())
+                .unwrap_or_default();
+            if versions.is_empty() && !ready_only {
+                index.push(IndexEntry { name: name.clone(), version: None });
+            }
+            for (version, state) in versions {
+                if !ready_only || state == VersionState::Ready {
+                    index.push(IndexEntry { name: name.clone(), version: Some((version, state)) });
+                }
+            }
+        }
+        index
+    }
+
+    fn entry(&self, name: &str) -> Arc<Entry> {
+        self.entries.lock().entry(name.to_owned()).or_default().clone()
+    }
+
+    /// Loads a model, or loads it again where its files changed; `override_json` takes the place
+    /// of its `config.pbtxt`. While the new versions are prepared, the old ones serve; where they
+    /// cannot be loaded, the old ones stay.
+    ///
+    /// # Errors
+    /// A sentence for each version that failed, as Triton words it.
+    pub async fn load(self: &Arc<Self>, name: &str, override_json: Option<&str>) -> Result<(), String> {
+        let failed = |reason: String| format!("load failed for model '{name}': {reason}");
+        let entry = match self.folder_of(name) {
+            Ok(_) => self.entry(name),
+            Err(reason) => return Err(format!("failed to load '{name}', {reason}")),
+        };
+        let _operation = entry.operation.lock().await;
+        let folder = self.folder_of(name).map_err(&failed)?;
+        let plan = match self.loader.plan(name, &folder, override_json) {
+            Ok(plan) => plan,
+            Err(reason) => {
+                self.note_failure(&entry, name, &[1], &reason);
+                return Err(failed(reason));
+            }
+        };
+        let before = Fingerprint::of_folder(&folder);
+        {
+            let mut state = entry.state.lock();
+            let loaded: Vec<i64> = state.serving.keys().copied().collect();
+            let wanted: Vec<i64> = plan.versions.iter().map(|version| version.version).collect();
+            if loaded == wanted
+                && override_json.is_none()
+                && state.fingerprint.as_ref() == Some(&before)
+                && !state.serving.values().any(|served| served.libraries_changed())
+                && state.versions.values().all(|version| *version == VersionState::Ready)
+            {
+                return Ok(());
+            }
+            for version in wanted {
+                if !state.serving.contains_key(&version) {
+                    state.versions.insert(version, VersionState::Loading);
+                }
+            }
+        }
+        let mut serving = Serving::new();
+        let mut failures = Vec::new();
+        for version in &plan.versions {
+            match self.loader.load(&plan, version, self.given_up(name, version.version)).await {
+                Ok(served) => {
+                    serving.insert(version.version, served);
+                }
+                Err(LoadFailure(reason)) => failures.push((version.version, reason)),
+            }
+        }
+        if !failures.is_empty() {
+            for served in serving.into_values() {
+                self.retire(served).await;
+            }
+            let reasons: String = failures
+                .iter()
+                .map(|(version, reason)| {
+                    format!("version {version} is at UNAVAILABLE state: Internal: {reason};\n")
+                })
+                .collect();
+            for (version, reason) in &failures {
+                self.note_failure(&entry, name, &[*version], reason);
+            }
+            let mut state = entry.state.lock();
+            state.versions.retain(|_, version| *version != VersionState::Loading);
+            drop(state);
+            tracing::error!("{}", failed(reasons.trim_end().to_owned()));
+            return Err(failed(reasons));
+        }
+        let old = {
+            let mut state = entry.state.lock();
+            state.versions = serving.keys().map(|&version| (version, VersionState::Ready)).collect();
+            // A configuration that came with the request is not the folder's.
+            state.fingerprint = override_json.is_none().then_some(before);
+            std::mem::replace(&mut state.serving, serving.clone())
+        };
+        self.publish(name, serving);
+        tracing::info!("successfully loaded '{name}'");
+        for served in old.into_values() {
+            self.retire(served).await;
+        }
+        Ok(())
+    }
+
+    /// Marks versions unavailable, unless an older load of them still serves.
+    fn note_failure(&self, entry: &Entry, name: &str, versions: &[i64], reason: &str) {
+        let mut state = entry.state.lock();
+        for version in versions {
+            if state.serving.contains_key(version) {
+                tracing::warn!("model '{name}' version {version} keeps serving as it was loaded before");
+            } else {
+                state.versions.insert(*version, VersionState::Unavailable(reason.to_owned()));
+            }
+        }
+    }
+
+    /// What happens when a worker gives a version up.
+    fn given_up(self: &Arc<Self>, name: &str, version: i64) -> super::worker::GivenUp {
+        let repository = Arc::downgrade(self);
+        let name = name.to_owned();
+        Box::new(move |reason| {
+            let Some(repository) = repository.upgrade() else { return };
+            let entry = repository.entry(&name);
+            let serving = {
+                let mut state = entry.state.lock();
+                state.serving.remove(&version);
+                state.fingerprint = None;
+                state.versions.insert(version, VersionState::Unavailable(reason.to_owned()));
+                state.serving.clone()
+            };
+            repository.publish(&name, serving);
+        })
+    }
+
+    fn publish(&self, name: &str, serving: Serving) {
+        self.serving.rcu(|table| {
+            let mut table = HashMap::clone(table);
+            if serving.is_empty() {
+                table.remove(name);
+            } else {
+                table.insert(name.to_owned(), serving.clone());
+            }
+            table
+        });
+    }
+
+    /// Lets a version finish what it has and releases it.
+    async fn retire(&self, served: Arc<ServedVersion>) -> Vec<String> {
+        served.retire(self.drain_limit).await
+    }
+
+    /// Unloads a model: requests that come later are refused, those under way are finished.
+    ///
+    /// # Errors
+    /// The model is unknown.
+    pub async fn unload(&self, name: &str) -> Result<(), String> {
+        let Some(entry) = self.entries.lock().get(name).cloned() else {
+            return match self.folder_of(name) {
+                Ok(_) => Ok(()),
+                Err(reason) => Err(format!("failed to unload '{name}', {reason}")),
+            };
+        };
+        let _operation = entry.operation.lock().await;
+        let serving = {
+            let mut state = entry.state.lock();
+            state.fingerprint = None;
+            for (version, state) in &mut state.versions {
+                let _ = version;
+                *state = VersionState::Unloading;
+            }
+            std::mem::take(&mut state.serving)
+        };
+        self.publish(name, Serving::new());
+        let mut reasons: BTreeMap<i64, String> = BTreeMap::new();
+        for (version, served) in serving {
+            let notes = self.retire(served).await;
+            for note in &notes {
+                tracing::warn!("after unloading model '{name}': {note}");
+            }
+            if !notes.is_empty() {
+                reasons.insert(version, notes.join("; "));
+            }
+        }
+        let mut state = entry.state.lock();
+        for (version, state) in &mut state.versions {
+            *state = VersionState::Unavailable(match reasons.get(version) {
+                Some(notes) => format!("{UNLOADED}; {notes}"),
+                None => UNLOADED.to_owned(),
+            });
+        }
+        tracing::info!("successfully unloaded '{name}'");
+        Ok(())
+    }
+
+    /// Picks up what changed in the folders: new models, changed ones, models that are gone.
+    pub async fn poll(self: &Arc<Self>) {
+        let present = self.names();
+        for name in &present {
+            if self.changed(name)
+                && let Err(reason) = self.load(name, None).await
+            {
+                tracing::error!("{reason}");
+            }
+        }
+        let loaded: Vec<String> = self.serving.load().keys().cloned().collect();
+        for name in loaded {
+            if !present.contains(&name) {
+                self.unload(&name).await.ok();
+            }
+        }
+    }
+
+    /// Whether a model's files differ from what was last loaded or tried.
+    fn changed(&self, name: &str) -> bool {
+        let Ok(folder) = self.folder_of(name) else { return false };
+        let entry = self.entry(name);
+        let now = Fingerprint::of_folder(&folder);
+        let mut state = entry.state.lock();
+        if state.fingerprint.as_ref() == Some(&now)
+            && !state.serving.values().any(|served| served.libraries_changed())
+        {
+            return false;
+        }
+        // A model that failed is tried again when its files change, not at every look.
+        if state.serving.is_empty() {
+            state.fingerprint = Some(now);
+        }
+        true
+    }
+
+    /// Unloads everything, for the end of the server.
+    pub async fn close(&self) {
+        let names: Vec<String> = self.entries.lock().keys().cloned().collect();
+        for name in names {
+            self.unload(&name).await.ok();
+        }
+        self.loader.release();
+    }
+}
+
+/// Reason of a version that was unloaded on demand.
+const UNLOADED: &str = "unloaded";
+
+fn is_unloaded(reason: &str) -> bool {
+    reason == UNLOADED || reason.starts_with("unloaded;")
+}

@@ -1,0 +1,129 @@
+//! One version of a model that serves requests.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fingerprint::Fingerprint;
+use super::scheduler::Scheduler;
+use super::statistics::Statistics;
+use super::worker::Worker;
+use crate::configuration::ModelConfiguration;
+use crate::protocol::Signature;
+
+/// See the module.
+pub struct ServedVersion {
+    pub(super) name: String,
+    pub(super) version: i64,
+    /// The model's key in its worker.
+    pub(super) key: u64,
+    pub(super) configuration: ModelConfiguration,
+    pub(super) signature: Signature,
+    /// For each input of the signature, its number in the model's own order.
+    pub(super) input_numbers: Vec<u32>,
+    /// For each output of the signature, its number in the model's own order.
+    pub(super) output_numbers: Vec<u32>,
+    pub(super) op_libraries: Vec<PathBuf>,
+    /// What the op libraries looked like before they were loaded.
+    pub(super) libraries_seen: Fingerprint,
+    pub(super) scheduler: Arc<Scheduler>,
+    pub(super) statistics: Arc<Statistics>,
+    pub(super) worker: Arc<Worker>,
+}
+
+impl ServedVersion {
+    /// Model name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Version number.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Inputs and outputs as clients see them.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// The worker's number of input `index` of the signature.
+    pub fn input_number(&self, index: usize) -> u32 {
+        self.input_numbers[index]
+    }
+
+    /// The worker's number of output `index` of the signature.
+    pub fn output_number(&self, index: usize) -> u32 {
+        self.output_numbers[index]
+    }
+
+    /// Its queue.
+    pub fn scheduler(&self) -> &Arc<Scheduler> {
+        &self.scheduler
+    }
+
+    /// Its counters.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// The worker that serves it.
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// Its op libraries in order, joined with `:`.
+    pub fn op_libraries(&self) -> String {
+        let paths: Vec<String> =
+            self.op_libraries.iter().map(|path| path.display().to_string()).collect();
+        paths.join(":")
+    }
+
+    /// Whether one of its op libraries is another file now, or gone.
+    pub fn libraries_changed(&self) -> bool {
+        let mut now = Fingerprint::default();
+        self.op_libraries.iter().for_each(|path| now.add(path));
+        now != self.libraries_seen
+    }
+
+    /// Platform in Triton's vocabulary.
+    pub fn platform(&self) -> &str {
+        self.configuration.platform()
+    }
+
+    /// The model configuration as clients get it, with what serves the model in its parameters.
+    pub fn configuration_json(&self) -> Vec<u8> {
+        let pid = self.worker.pid().map_or_else(String::new, |pid| pid.to_string());
+        self.configuration.to_json_with(&[
+            ("reference_server.worker_pid", &pid),
+            ("reference_server.worker", self.worker.name()),
+            ("reference_server.runtime", &self.worker.hosted().runtime),
+            ("reference_server.op_libraries", &self.op_libraries()),
+        ])
+    }
+
+    /// Finishes what is under way, for at most `limit`, and releases the model. Returns what is
+    /// left behind, in sentences.
+    pub async fn retire(&self, limit: Duration) -> Vec<String> {
+        if tokio::time::timeout(limit, self.scheduler.drain()).await.is_err() {
+            tracing::warn!(
+                "model '{}' version {} is released with requests under way: they did not finish in {} s",
+                self.name, self.version, limit.as_secs_f64()
+            );
+        }
+        self.scheduler.stop(&format!("model '{}' version {} was unloaded", self.name, self.version));
+        self.worker
+            .unload(self.key)
+            .await
+            .into_iter()
+            .map(|still| {
+                format!(
+                    "op library '{}' is still mapped in {}: {}",
+                    still.path.display(),
+                    self.worker.name(),
+                    still.reason
+                )
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,205 @@
+//! The life of the server: from the command line to the last request.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use runtimes::{Cache, Catalog, RuntimeArgument, RuntimeSet};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::http::server::{listen, serve};
+use super::http::service::Service;
+use super::loader::Loader;
+use super::options::{ModelControlMode, Options};
+use super::repository::Repository;
+
+/// Runs a server until it is told to stop.
+///
+/// # Errors
+/// It could not start: a sentence that says what, where, why and what to do.
+pub fn run(options: Options) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.threads())
+        .thread_name("front")
+        .enable_all()
+        .build()
+        .context("failed to start the threads of the server")?;
+    let outcome = runtime.block_on(async {
+        // On a thread of the runtime itself: what runs here starts worker processes, and they
+        // are tied to the life of the thread that starts them.
+        tokio::spawn(serve_until_stopped(options)).await.context("the server's main task failed")?
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+async fn serve_until_stopped(options: Options) -> anyhow::Result<()> {
+    // First, so that a signal during start-up is not lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stopped = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    tokio::pin!(stopped);
+
+    let repository = open_repository(&options)?;
+    let (stop, stopping) = watch::channel(false);
+    let service = Arc::new(Service {
+        options: options.clone(),
+        repository: repository.clone(),
+        stopping: stopping.clone(),
+    });
+    // Ports are taken before models are loaded: a port in use is told at once, and liveness can
+    // be asked while models load.
+    let ports = open_ports(&options, &service, &stopping)?;
+
+    tokio::select! {
+        loaded = load_initial(&options, &repository) => loaded?,
+        () = &mut stopped => {
+            repository.close().await;
+            return Ok(());
+        }
+    }
+    let polling = (options.model_control_mode == ModelControlMode::Poll)
+        .then(|| tokio::spawn(poll(repository.clone(), options.repository_poll_secs)));
+
+    stopped.await;
+    tracing::info!("stopping: requests under way have {} s to finish", options.exit_timeout_secs);
+    stop.send_replace(true);
+    if let Some(polling) = polling {
+        polling.abort();
+    }
+    let limit = Duration::from_secs(options.exit_timeout_secs);
+    let finished = async {
+        for port in ports {
+            port.await.ok();
+        }
+        repository.close().await;
+    };
+    if tokio::time::timeout(limit, finished).await.is_err() {
+        bail!(
+            "requests were still under way after {} s and were cut off; raise --exit-timeout-secs",
+            limit.as_secs()
+        );
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn open_repository(options: &Options) -> anyhow::Result<Arc<Repository>> {
+    let existing = |flag: &str, folders: &[PathBuf]| -> anyhow::Result<Vec<PathBuf>> {
+        folders
+            .iter()
+            .map(|folder| {
+                let real = std::fs::canonicalize(folder).with_context(|| {
+                    format!("failed to open {flag} '{}'; give a folder that exists", folder.display())
+                })?;
+                if !real.is_dir() {
+                    bail!("{flag} '{}' is not a folder; give the folder of models", folder.display());
+                }
+                Ok(real)
+            })
+            .collect()
+    };
+    let folders = existing("--model-repository", &options.model_repository)?;
+    let mut roots = folders.clone();
+    roots.extend(existing("--op-library-root", &options.op_library_root)?);
+
+    let cache = Cache::locate(options.runtime_cache.as_deref())?;
+    let arguments = options
+        .runtime
+        .iter()
+        .map(|argument| argument.parse::<RuntimeArgument>().with_context(|| format!("--runtime {argument}")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let runtimes = RuntimeSet::assemble(Catalog::builtin(), &cache, &arguments)?;
+    for runtime in runtimes.all() {
+        tracing::info!("runtime {} at '{}'", runtime.name, runtime.main_library.display());
+    }
+    let loader = Loader::new(options, runtimes, roots)?;
+    let drain_limit = Duration::from_secs(options.exit_timeout_secs);
+    Ok(Repository::new(folders, loader, drain_limit))
+}
+
+fn open_ports(
+    options: &Options,
+    service: &Arc<Service>,
+    stopping: &watch::Receiver<bool>,
+) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
+    let mut ports = Vec::new();
+    if options.allow_http {
+        let address = SocketAddr::new(options.http_address, options.http_port);
+        let listener = listen("HTTP", "--http-port", address)?;
+        tracing::info!("started HTTP service at {}", listener.local_addr()?);
+        let service = service.clone();
+        let handler = move |request| {
+            let service = service.clone();
+            async move { service.answer(request).await }
+        };
+        ports.push(tokio::spawn(serve(listener, Arc::new(handler), stopping.clone())));
+    }
+    if options.allow_metrics {
+        let address = SocketAddr::new(options.metrics_address(), options.metrics_port);
+        let listener = listen("metrics", "--metrics-port", address)?;
+        tracing::info!("started metrics service at {}", listener.local_addr()?);
+        let service = service.clone();
+        let handler = move |request| {
+            let service = service.clone();
+            async move { service.answer_metrics(request).await }
+        };
+        ports.push(tokio::spawn(serve(listener, Arc::new(handler), stopping.clone())));
+    }
+    Ok(ports)
+}
+
+/// Loads what the control mode says is loaded at start.
+async fn load_initial(options: &Options, repository: &Arc<Repository>) -> anyhow::Result<()> {
+    let names: BTreeSet<String> = match options.model_control_mode {
+        ModelControlMode::None | ModelControlMode::Poll => repository.names(),
+        ModelControlMode::Explicit if options.load_model.iter().any(|name| name == "*") => repository.names(),
+        ModelControlMode::Explicit => options.load_model.iter().cloned().collect(),
+    };
+    if options.model_control_mode != ModelControlMode::Explicit && !options.load_model.is_empty() {
+        bail!("--load-model needs --model-control-mode explicit");
+    }
+    let mut failed = Vec::new();
+    let loads: Vec<_> = names
+        .into_iter()
+        .map(|name| {
+            let repository = repository.clone();
+            tokio::spawn(async move { repository.load(&name, None).await })
+        })
+        .collect();
+    for load in loads {
+        if let Err(reason) = load.await.context("a load failed in an unexpected way")? {
+            failed.push(reason);
+        }
+    }
+    if !failed.is_empty() && options.exit_on_error {
+        repository.close().await;
+        bail!(
+            "{} of the models could not be loaded, and --exit-on-error is true: {}",
+            failed.len(),
+            failed.iter().map(|reason| reason.trim_end()).collect::<Vec<_>>().join(" ")
+        );
+    }
+    repository.finish_initial_load();
+    Ok(())
+}
+
+async fn poll(repository: Arc<Repository>, seconds: u64) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(seconds.max(1)));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The first tick comes at once, when everything was just loaded.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        repository.poll().await;
+    }
+}
