@@ -266,9 +266,11 @@ impl From<ExecutionError> for Reason {
     }
 }
 
-/// ONNX Runtime's words when a given output has another shape than the kernel asks for.
+/// ONNX Runtime's words when a given output has another shape than the kernel asks for: the first
+/// up to 1.27, the second in 1.32. There is no error code of its own, and to execute again after
+/// any failure would hide a kernel's own failures.
 fn is_shape_mismatch(message: &str) -> bool {
-    message.contains("shape verification failed")
+    message.contains("shape verification failed") || message.contains("the computed output shape")
 }
 
 #[cold]
