@@ -72,6 +72,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case searches two megabytes.
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         #[test]
         fn a_text_is_found_across_blocks(at in BLOCK as usize - 12..BLOCK as usize + 4) {
             let mut content = vec![b'B'; BLOCK as usize * 2];

@@ -153,12 +153,24 @@ impl OpLibrary {
 
     /// Everything that was found, with what holds for `runtime` alone; the worst first.
     pub fn findings_for(&self, runtime: &Runtime) -> Vec<Finding> {
+        self.findings_after(runtime, &[])
+    }
+
+    /// [`findings_for`](Self::findings_for) in a worker that has loaded the op libraries `before`
+    /// already: what they brought into the process need not be found again.
+    pub fn findings_after(&self, runtime: &Runtime, before: &[&Self]) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         if let Some(parts) = &self.parts {
             if runtime.name.framework == Framework::OnnxRuntime {
                 findings.extend(parts.onnxruntime_entry.iter().cloned());
             }
-            match Scope::resolve(&self.path, &parts.image, runtime) {
+            let before: Vec<(&Path, &Arc<Image>)> = before
+                .iter()
+                .filter_map(|library| {
+                    Some((library.path.as_path(), &library.parts.as_ref()?.image))
+                })
+                .collect();
+            match Scope::resolve(&self.path, &parts.image, runtime, &before) {
                 Err(link) => findings.push(check::dependencies::missing(&self.path, &link)),
                 Ok(scope) => {
                     findings.extend(check::symbol_versions::check(&self.path, &scope));
@@ -174,7 +186,12 @@ impl OpLibrary {
     /// Does a worker of `runtime` that gets this library end up with its ops registered, on this
     /// machine? Of several reasons against it, the one that would show first is given.
     pub fn verdict(&self, runtime: &Runtime) -> Verdict {
-        let findings = self.findings_for(runtime);
+        self.verdict_after(runtime, &[])
+    }
+
+    /// [`verdict`](Self::verdict) for a worker that has loaded the op libraries `before` already.
+    pub fn verdict_after(&self, runtime: &Runtime, before: &[&Self]) -> Verdict {
+        let findings = self.findings_after(runtime, before);
         match findings
             .iter()
             .find(|finding| finding.severity == Severity::Error)

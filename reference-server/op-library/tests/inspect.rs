@@ -233,6 +233,26 @@ fn the_runtime_itself_is_a_dependency_that_is_there() {
 }
 
 #[test]
+fn a_library_that_was_loaded_before_is_a_dependency_that_is_there() {
+    let tools = Toolchain::new();
+    fs::create_dir(tools.path("elsewhere")).expect("a folder");
+    let first = tools.c(
+        "elsewhere/libfirst.so",
+        &format!("int first(void) {{ return 1; }} {GOOD}"),
+        &["-Wl,-soname,libfirst.so.1"],
+    );
+    let second = tools.c(
+        "libsecond.so",
+        &format!("int first(void); int use(void) {{ return first(); }} {GOOD}"),
+        &["elsewhere/libfirst.so"],
+    );
+    let (first, second) = (look(&first), look(&second));
+    error(&second, &tools, FindingId::MissingDependency);
+    assert_eq!(second.findings_after(&tools.runtime, &[&first]), []);
+    assert!(!second.verdict_after(&tools.runtime, &[&first]).refuses());
+}
+
+#[test]
 fn undefined_symbols_come_with_a_reading_of_the_cause() {
     let tools = Toolchain::new();
     let calls = |declaration: &str, call: &str| {
@@ -268,6 +288,12 @@ fn undefined_symbols_come_with_a_reading_of_the_cause() {
                 "onnxruntime::Compute(int)",
                 "internal function of ONNX Runtime",
             ],
+        ),
+        (
+            "libpython.so",
+            calls("extern \"C\" void PyTuple_SetItem();", "&PyTuple_SetItem"),
+            &[],
+            ["PyTuple_SetItem", "a Python extension module"],
         ),
         (
             "libunlinked.so",

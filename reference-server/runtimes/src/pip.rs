@@ -316,7 +316,12 @@ impl PipError {
             "Connection broken",
             "ConnectionResetError",
         ];
-        if let Some(detail) = line_with(&network) {
+        if let Some(line) = line_with(&network) {
+            // `… 'NewConnectionError('<… object at 0x…>: REASON')': /simple/…`
+            let reason = line
+                .rsplit_once(">: ")
+                .map_or(line.as_str(), |(_, rest)| rest);
+            let detail = reason.split("')").next().unwrap_or(reason).to_owned();
             return Self::NoNetwork {
                 package: name,
                 detail,
@@ -358,11 +363,18 @@ mod tests {
     fn causes_are_read_out_of_pips_output() {
         let message = read(
             "WARNING: Retrying (Retry(total=4)) after connection broken by \
-             'NewConnectionError(': Failed to establish a new connection')': /simple/onnxruntime/\n\
+             'NewConnectionError('<HTTPSConnection object at 0x7f>: Failed to establish a new \
+             connection: [Errno 111] Connection refused')': /simple/onnxruntime/\n\
              ERROR: Could not find a version that satisfies the requirement\n\
              ERROR: No matching distribution found for onnxruntime==1.32.0\n",
         );
-        assert!(message.contains("index cannot be reached"), "{message}");
+        assert!(
+            message.contains(
+                "index cannot be reached (Failed to establish a new connection: [Errno 111] \
+                 Connection refused);"
+            ),
+            "{message}"
+        );
 
         let message = read("ERROR: No matching distribution found for onnxruntime==1.32.0\n");
         assert!(message.contains("finds no such wheel"), "{message}");

@@ -219,6 +219,29 @@ fn a_package_that_the_index_lacks_or_that_lacks_a_file_is_named() {
 }
 
 #[test]
+fn an_index_that_cannot_be_reached_is_told_from_one_that_lacks_the_package() {
+    let bench = Bench::new();
+    let entry = bench.entry("1.30.0");
+    bench.pip_after(
+        "unset PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PIP_NO_INDEX
+         export PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:9/simple PIP_RETRIES=1",
+    );
+    let pip = Pip::with_command("/bin/sh", [bench.path("pip.sh")]);
+    let error = install(&bench.cache, &entry, &pip, &Silent).unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            InstallError::Download {
+                source: PipError::NoNetwork { .. },
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(bench.content(), [""; 0]);
+}
+
+#[test]
 fn an_installation_that_cannot_fit_is_refused_before_it_starts() {
     let bench = Bench::new();
     let mut entry = bench.entry("1.30.0");

@@ -105,6 +105,13 @@ impl Reading {
                 remedy: format!("link it with {option}"),
             };
         }
+        if name.starts_with("Py") || name.starts_with("_Py") {
+            return new(
+                "the Python interpreter defines it, so this is a Python extension module"
+                    .to_owned(),
+                "build the op library without Python bindings",
+            );
+        }
         let readable = demangle(name);
         if readable.starts_with("onnxruntime::") {
             return new(

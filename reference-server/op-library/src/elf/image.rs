@@ -210,6 +210,9 @@ impl Image {
                     .to_owned();
                 let mut auxiliary = at.wrapping_add(word(&entry, 8).into());
                 for _ in 0..half(&entry, 2) {
+                    if self.version_needs.len() as u64 == MAX_VERSIONS {
+                        return Err(CORRUPT_VERSIONS);
+                    }
                     let need = memory.read(auxiliary, 16).ok_or(CORRUPT_VERSIONS)?;
                     let name = word(&need, 8);
                     names.push((half(&need, 6), name));
@@ -305,12 +308,22 @@ struct Memory<'a> {
 
 impl Memory<'_> {
     fn offset(&self, address: u64) -> Option<u64> {
+        Some(self.place(address)?.0)
+    }
+
+    /// Where `address` lies in the file, and how many bytes its segment has from there on.
+    fn place(&self, address: u64) -> Option<(u64, u64)> {
         self.segments
             .iter()
             .filter(|segment| segment.kind == elf::PT_LOAD.0)
             .find_map(|segment| {
                 let within = address.checked_sub(segment.address)?;
-                (within < segment.file_size).then(|| segment.offset.checked_add(within))?
+                (within < segment.file_size).then(|| {
+                    Some((
+                        segment.offset.checked_add(within)?,
+                        segment.file_size - within,
+                    ))
+                })?
             })
     }
 
@@ -319,6 +332,12 @@ impl Memory<'_> {
             return Some(Vec::new());
         }
         self.bytes.read(self.offset(address)?, size)
+    }
+
+    /// The bytes at `address` up to the end of its segment, at most `size` of them.
+    fn read_up_to(&self, address: u64, size: u64) -> Option<Vec<u8>> {
+        let (offset, available) = self.place(address)?;
+        self.bytes.read(offset, size.min(available))
     }
 }
 
@@ -393,16 +412,27 @@ fn gnu_hash_symbol_count(address: u64, memory: &Memory<'_>) -> Option<u64> {
     if furthest < first {
         return Some(first.into());
     }
-    let chains_at = buckets_at.checked_add(u64::from(buckets) * 4)?;
-    let mut index = u64::from(furthest - first);
+    let mut chain_at = buckets_at
+        .checked_add(u64::from(buckets) * 4)?
+        .checked_add(u64::from(furthest - first) * 4)?;
+    let mut count = u64::from(furthest);
     loop {
-        let value = memory.read(chains_at.checked_add(index * 4)?, 4)?;
-        index += 1;
-        if word(&value, 0) & 1 != 0 {
-            return Some(u64::from(first) + index);
+        let block = memory.read_up_to(chain_at, CHAIN_BLOCK)?;
+        for value in block.chunks_exact(4) {
+            count += 1;
+            if word(value, 0) & 1 != 0 {
+                return Some(count);
+            }
         }
+        if block.len() < 4 {
+            return None;
+        }
+        chain_at = chain_at.checked_add((block.len() & !3) as u64)?;
     }
 }
+
+/// Bytes of a hash chain that are read at a time.
+const CHAIN_BLOCK: u64 = 4096;
 
 fn read_build_id(segments: &[Segment], bytes: &dyn Bytes) -> Option<String> {
     segments

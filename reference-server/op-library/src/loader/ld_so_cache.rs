@@ -95,6 +95,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn arbitrary_bytes_are_read_or_refused(
             bytes in prop::collection::vec(any::<u8>(), 0..300),

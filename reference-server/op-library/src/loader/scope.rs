@@ -45,7 +45,8 @@ pub(crate) struct MissingLink {
 }
 
 impl Scope {
-    /// The scope of `image`, the library at `path`, in a worker of `runtime`.
+    /// The scope of `image`, the library at `path`, in a worker of `runtime` that has opened the
+    /// libraries `before` already.
     ///
     /// # Errors
     /// The first needed library that is not found, in the order in which the loader asks.
@@ -53,14 +54,19 @@ impl Scope {
         path: &Path,
         image: &Arc<Image>,
         runtime: &Runtime,
+        before: &[(&Path, &Arc<Image>)],
     ) -> Result<Self, MissingLink> {
         let library_path = library_path(runtime);
         let global = executable_scope();
         let mut mapped = Mapped::default();
         global.iter().for_each(|object| mapped.add(object));
-        // What the runtime lacks itself shows when it is opened, not here.
-        for object in runtime_scope(runtime, &library_path, &mapped) {
-            mapped.add(&object);
+        let main = image_of(&runtime.main_library);
+        let main = main.as_ref().and_then(Candidate::library);
+        let runtime = main.map(|image| (runtime.main_library.as_path(), image));
+        for (path, image) in runtime.into_iter().chain(before.iter().copied()) {
+            for object in opened(path, image, &library_path, &mapped) {
+                mapped.add(&object);
+            }
         }
         let root = Object {
             path: path.to_owned(),
@@ -209,21 +215,20 @@ fn executable_scope() -> Vec<Object> {
     }
 }
 
-fn runtime_scope(runtime: &Runtime, library_path: &[PathBuf], mapped: &Mapped) -> Vec<Object> {
-    match image_of(&runtime.main_library) {
-        Some(Candidate::Library(image)) => {
-            let root = Object {
-                path: runtime.main_library.clone(),
-                image,
-                settled: true,
-            };
-            match closure(root.clone(), library_path, mapped) {
-                Ok(objects) => objects,
-                Err(_) => vec![root],
-            }
-        }
-        _ => Vec::new(),
-    }
+/// What the process has after `path` was opened in it. What that one lacks itself shows when it is
+/// opened, not here.
+fn opened(
+    path: &Path,
+    image: &Arc<Image>,
+    library_path: &[PathBuf],
+    mapped: &Mapped,
+) -> Vec<Object> {
+    let root = Object {
+        path: path.to_owned(),
+        image: Arc::clone(image),
+        settled: true,
+    };
+    closure(root.clone(), library_path, mapped).unwrap_or_else(|_| vec![root])
 }
 
 /// The system's library of that name.

@@ -21,6 +21,16 @@ pub(crate) enum Candidate {
     Unusable,
 }
 
+impl Candidate {
+    /// The library, if it is a usable one.
+    pub(crate) const fn library(&self) -> Option<&Arc<Image>> {
+        match self {
+            Self::Library(image) => Some(image),
+            Self::OtherArchitecture(_) | Self::Unusable => None,
+        }
+    }
+}
+
 /// Which content a path had when it was read: a file that is replaced or changed gets another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
