@@ -17,12 +17,7 @@ use test_ops::{Broken, Builder, Fault, Library, Sample};
 const LOADED_LIBRARY: &str = "TEST_OPS_LOADED_LIBRARY";
 
 fn builder() -> Builder {
-    Builder::new(
-        Cache::locate(None)
-            .expect("a cache folder")
-            .root()
-            .join("op-libraries"),
-    )
+    Builder::in_cache(&Cache::locate(None).expect("a cache folder"))
 }
 
 fn build(library: impl Into<Library>) -> PathBuf {

@@ -45,18 +45,28 @@ impl Compiler {
         run(&mut command, REMEDY).map(drop)
     }
 
-    /// Links an archive of the sample library and one C++ source to a shared object.
+    /// Links an archive of the sample library and one C++ source to a shared object that exports
+    /// what a linker version script says.
     pub(super) fn link_archive(
         &self,
         archive: &Path,
         source: &Path,
+        exports: &Path,
         product: &Path,
     ) -> Result<(), BuildError> {
+        let mut script = OsString::from("-Wl,--version-script=");
+        script.push(exports);
         let mut command = self.shared_object(product);
         command.arg(source);
         // The entry point pulls in everything else that is needed from the archive.
-        command.args(["-Wl,--undefined=RegisterCustomOps", "-Wl,--gc-sections"]);
-        command.arg(archive).args([
+        command.args([
+            "-Wl,--undefined=RegisterCustomOps",
+            "-Wl,--gc-sections",
+            "-Wl,--strip-debug",
+        ]);
+        command.arg(script).arg(archive);
+        // What Rust's standard library needs of the system.
+        command.args([
             "-lgcc_s",
             "-lutil",
             "-lrt",

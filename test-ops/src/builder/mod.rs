@@ -37,10 +37,10 @@ use sources::Sources;
 ///
 /// ```no_run
 /// use test_ops::{Broken, Builder, Sample};
-/// let builder = Builder::new("/var/cache/op-libraries");
+/// let builder = Builder::in_cache(&runtimes::Cache::locate(None)?);
 /// let good = builder.build(&Sample::default().into())?;
 /// let bad = builder.build(&Broken::Truncated.into())?;
-/// # Ok::<(), test_ops::BuildError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Builder {
@@ -59,14 +59,19 @@ struct Toolchain {
 }
 
 impl Builder {
-    /// A builder that keeps its results under `root`, for instance the folder `op-libraries` of
-    /// the runtimes' cache. Nothing is read or written before the first build.
+    /// A builder that keeps its results under `root`. Nothing is read or written before the first
+    /// build.
     pub fn new(root: impl Into<PathBuf>) -> Builder {
         Builder {
             root: root.into(),
             toolchain: OnceLock::new(),
             building: Mutex::new(()),
         }
+    }
+
+    /// A builder that keeps its results beside the installed runtimes, in `op-libraries`.
+    pub fn in_cache(cache: &runtimes::Cache) -> Builder {
+        Builder::new(cache.root().join("op-libraries"))
     }
 
     /// The library's file, built unless the cache holds it already. The file is shared: whoever
@@ -136,10 +141,12 @@ impl Builder {
     ) -> Result<(), BuildError> {
         self.build_rust(toolchain)?;
         if sample.pinned {
-            let object = toolchain.sources.broken("pinned.cpp");
-            toolchain
-                .compiler
-                .link_archive(&toolchain.rust.archive(), &object, product)?;
+            toolchain.compiler.link_archive(
+                &toolchain.rust.archive(),
+                &toolchain.sources.broken("pinned.cpp"),
+                &toolchain.sources.broken("pinned.map"),
+                product,
+            )?;
         } else {
             let library = toolchain.rust.library();
             fs::copy(&library, product).map_err(BuildError::writing(product))?;

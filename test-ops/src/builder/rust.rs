@@ -94,31 +94,34 @@ impl RustBuild {
     }
 }
 
-/// The nested cargo. It inherits nothing of an outer cargo's run but the toolchain's choice:
-/// build flags, package variables and a job server of another build would change or disturb it.
+/// What a nested cargo inherits of the variables that concern cargo: where it finds packages.
+const INHERITED: [&str; 6] = [
+    "CARGO_HOME",
+    "CARGO_HTTP_",
+    "CARGO_NET_",
+    "CARGO_REGISTRIES_",
+    "CARGO_REGISTRY_",
+    "CARGO_SOURCE_",
+];
+/// What an outer build or a user's shell sets that would change the library or disturb its build.
+const FLAGS: [&str; 6] = [
+    "RUSTFLAGS",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "LD_PRELOAD",
+];
+
+/// The nested cargo. It inherits nothing of an outer cargo's run: build flags, package variables
+/// and a job server of another build would change or disturb it.
 fn cargo(sources: &Sources, target: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
-        let kept = [
-            "CARGO",
-            "CARGO_HOME",
-            "CARGO_NET_OFFLINE",
-            "CARGO_HTTP_CAINFO",
-            "CARGO_HTTP_PROXY",
-        ];
-        let inherited = text.starts_with("CARGO")
-            && !kept.contains(&text.as_ref())
-            && !text.starts_with("CARGO_REGISTRIES_");
-        let flags = [
-            "RUSTFLAGS",
-            "RUSTC_WRAPPER",
-            "RUSTC_WORKSPACE_WRAPPER",
-            "MAKEFLAGS",
-            "MFLAGS",
-            "LD_PRELOAD",
-        ];
-        if inherited || flags.contains(&text.as_ref()) {
+        let concerns_cargo =
+            text.starts_with("CARGO") && !INHERITED.iter().any(|kept| text.starts_with(kept));
+        if concerns_cargo || FLAGS.contains(&text.as_ref()) {
             command.env_remove(name);
         }
     }

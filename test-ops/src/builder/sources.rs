@@ -41,8 +41,8 @@ impl Sources {
         hash_folders(&[self.library().join("broken")])
     }
 
-    /// Hash of what the Rust libraries are compiled from. The workspace's own manifest is part of
-    /// it only by what it locks: another package's line there must not cost a build.
+    /// Hash of what the Rust libraries are compiled from, with the versions and the profile that
+    /// the workspace sets.
     pub(super) fn rust_hash(&self) -> Result<blake3::Hash, BuildError> {
         let kernels = self.workspace.join("test-ops/kernels");
         let library = self.library();
@@ -52,6 +52,8 @@ impl Sources {
             library.join("Cargo.toml"),
             library.join("build.rs"),
             library.join("src"),
+            self.workspace.join("Cargo.toml"),
+            self.workspace.join("Cargo.lock"),
         ])
     }
 

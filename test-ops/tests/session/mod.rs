@@ -17,12 +17,7 @@ use test_ops::{
 
 /// Where libraries are kept between test runs.
 pub fn builder() -> Builder {
-    Builder::new(
-        Cache::locate(None)
-            .expect("a cache folder")
-            .root()
-            .join("op-libraries"),
-    )
+    Builder::in_cache(&Cache::locate(None).expect("a cache folder"))
 }
 
 /// The path of a built library.
@@ -40,7 +35,7 @@ static LEVEL: OnceLock<u32> = OnceLock::new();
 pub fn start(runtime: &str) {
     ENVIRONMENT.get_or_init(|| {
         let name: RuntimeName = runtime.parse().expect("a runtime's name");
-        LEVEL.get_or_init(|| name.version().minor());
+        LEVEL.get_or_init(|| name.version.minor());
         let entry = Catalog::builtin()
             .get(&name)
             .expect("a runtime of the catalogue");
@@ -213,6 +208,23 @@ pub fn two_domains_live_side_by_side() {
     }
 }
 
+/// A library that cannot be unloaded computes like any other.
+pub fn a_pinned_library_works() {
+    let libraries = [library(Sample::default().with_signature(5).pinned())];
+    let model = Model::new(
+        Op::BiasGelu,
+        DataType::Fp32,
+        &[2, 8],
+        ParameterSource::Constant,
+    );
+    check(
+        &model,
+        &libraries,
+        &model.sample_inputs(1, 1),
+        &[("custom.ops", 5)],
+    );
+}
+
 /// A library that asks for an older level of the interface works in newer runtimes.
 pub fn an_older_level_works() {
     for level in [16, 17, 18] {
@@ -229,7 +241,10 @@ pub fn the_own_level_is_the_limit() {
     let at = |level| library(Sample::default().with_api_level(level));
     check(&model, &[at(own)], &model.sample_inputs(1, 1), &[]);
     let error = session(&model, &[at(own + 1)]).map(drop).unwrap_err();
-    assert!(error.contains(&format!("needs level {}", own + 1)), "{error}");
+    assert!(
+        error.contains(&format!("needs level {}", own + 1)),
+        "{error}"
+    );
 }
 
 /// What a library refuses it tells as an error, and what it lacks the runtime does.
@@ -300,6 +315,7 @@ macro_rules! session_tests {
             attributes_are_read,
             empty_tensors_pass,
             two_domains_live_side_by_side,
+            a_pinned_library_works,
             an_older_level_works,
             the_own_level_is_the_limit,
             refusals_are_errors,
