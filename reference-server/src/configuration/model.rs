@@ -1,6 +1,11 @@
 //! The configuration of one model, read, checked and in the form that the server works with.
 
-use std::{collections::BTreeMap, fs, io, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use proto::inference::{
     ModelConfig, ModelDynamicBatching, ModelInstanceGroup, ModelParameter, ModelQueuePolicy,
@@ -11,7 +16,7 @@ use proto::inference::{
 use runtimes::{Framework, RuntimeName};
 
 use super::{
-    ConfigurationError, VersionPolicy, json, platform, text_format,
+    ConfigurationError, VersionFolder, VersionPolicy, json, platform, text_format,
     validation::{self, Completeness},
     versions,
 };
@@ -210,6 +215,49 @@ impl ModelConfiguration {
             parameters,
             message,
         })
+    }
+
+    /// The version folders in `model_folder` that are served, ascending.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or holds no version that the policy selects.
+    pub fn select_versions(
+        &self,
+        model_folder: &Path,
+    ) -> Result<Vec<VersionFolder>, ConfigurationError> {
+        let available = versions::scan(model_folder)?;
+        self.version_policy.select(&available, &self.name)
+    }
+
+    /// The model file of a version.
+    ///
+    /// # Errors
+    /// It is not there; the message lists what is.
+    pub fn model_path(&self, version: &VersionFolder) -> Result<PathBuf, ConfigurationError> {
+        let path = version.path.join(&self.model_file);
+        if path.exists() {
+            return Ok(path);
+        }
+        let mut present: Vec<String> = fs::read_dir(&version.path)
+            .into_iter()
+            .flatten()
+            .filter_map(Result::ok)
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        present.sort();
+        Err(ConfigurationError::invalid(format!(
+            "model file '{}' of model '{}' version {} was not found; the version folder holds: {}. \
+             Name the file {} or set default_model_filename",
+            path.display(),
+            self.name,
+            version.version,
+            if present.is_empty() {
+                "nothing".to_owned()
+            } else {
+                present.join(", ")
+            },
+            self.model_file
+        )))
     }
 
     /// The platform in Triton's vocabulary, for model metadata: `onnxruntime_onnx`.
@@ -442,6 +490,38 @@ mod tests {
             }
         );
         assert!(batching.queue_policies[&1].allow_timeout_override);
+    }
+
+    #[test]
+    fn the_model_file_of_each_version_is_found() {
+        let folder = folder(None);
+        fs::create_dir(folder.path().join("2")).unwrap();
+        fs::write(folder.path().join("2/other.onnx"), b"").unwrap();
+        let error = ModelConfiguration::read(folder.path(), "m", true).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("must specify 'platform' or 'backend'"),
+            "{error}"
+        );
+        fs::write(
+            folder.path().join("config.pbtxt"),
+            "backend: \"onnxruntime\"",
+        )
+        .unwrap();
+        let model = ModelConfiguration::read(folder.path(), "m", true).unwrap();
+        let versions = model.select_versions(folder.path()).unwrap();
+        assert_eq!(versions.len(), 1);
+        let message = model.model_path(&versions[0]).unwrap_err().to_string();
+        assert!(
+            message.contains("2/model.onnx") && message.contains("other.onnx"),
+            "{message}"
+        );
+        let first = &versions::scan(folder.path()).unwrap()[0];
+        assert_eq!(
+            model.model_path(first).unwrap(),
+            folder.path().join("1/model.onnx")
+        );
     }
 
     #[test]

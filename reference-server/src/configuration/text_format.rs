@@ -18,14 +18,15 @@ pub const FILE_NAME: &str = "config.pbtxt";
 /// what is wrong and the nearest valid name.
 pub fn parse(text: &str, file: &Path) -> Result<ModelConfig, ConfigurationError> {
     let descriptor = proto::model_config_descriptor();
-    let error = match DynamicMessage::parse_text_format(descriptor, text) {
+    let (explicit, inserted) = colons_before_lists(text);
+    let error = match DynamicMessage::parse_text_format(descriptor, &explicit) {
         Ok(message) => match message.transcode_to() {
             Ok(config) => return Ok(config),
             Err(error) => return Err(ConfigurationError::invalid(error.to_string())),
         },
         Err(error) => error,
     };
-    let (line, column) = position(text, &error);
+    let (line, column) = position(text, &inserted, &error);
     Err(ConfigurationError::Text {
         file: file.to_owned(),
         line,
@@ -35,16 +36,93 @@ pub fn parse(text: &str, file: &Path) -> Result<ModelConfig, ConfigurationError>
 }
 
 /// Line and column of an error, both counted from 1; the end of the text where the error has no
-/// place of its own.
-fn position(text: &str, error: &ParseError) -> (usize, usize) {
-    let offset = error
-        .labels()
-        .and_then(|mut labels| labels.next())
-        .map_or(text.trim_end().len(), |label| label.offset());
+/// place of its own. `inserted` are the offsets in the parsed text of what `text` does not have.
+fn position(text: &str, inserted: &[usize], error: &ParseError) -> (usize, usize) {
+    let offset = error.labels().and_then(|mut labels| labels.next()).map_or(
+        text.trim_end().len(),
+        |label| {
+            let parsed = label.offset();
+            parsed - inserted.iter().filter(|offset| **offset < parsed).count()
+        },
+    );
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (line, before[start..].chars().count() + 1)
+}
+
+/// The text with a colon between each field name and the list that follows it, and the offsets of
+/// the colons that were put in.
+///
+/// The text format lets a list of messages follow its field's name directly, `input [ { … } ]`,
+/// and configurations are written so. The parser insists on the colon.
+fn colons_before_lists(text: &str) -> (String, Vec<usize>) {
+    #[derive(PartialEq)]
+    enum Last {
+        Name { end: usize },
+        Colon,
+        Other,
+    }
+
+    let bytes = text.as_bytes();
+    let mut explicit = String::with_capacity(text.len() + 16);
+    let mut inserted = Vec::new();
+    let mut copied = 0;
+    let mut last = Last::Other;
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'#' => {
+                while !matches!(bytes.get(at), None | Some(b'\n')) {
+                    at += 1;
+                }
+            }
+            b'"' | b'\'' => {
+                at += 1;
+                while let Some(&inside) = bytes.get(at) {
+                    at += if inside == b'\\' { 2 } else { 1 };
+                    if inside == byte || inside == b'\n' {
+                        break;
+                    }
+                }
+                last = Last::Other;
+            }
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
+                while matches!(
+                    bytes.get(at),
+                    Some(b'_' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9')
+                ) {
+                    at += 1;
+                }
+                // A word behind a colon is a value.
+                last = if last == Last::Colon {
+                    Last::Other
+                } else {
+                    Last::Name { end: at }
+                };
+            }
+            b'[' => {
+                if let Last::Name { end } = last {
+                    explicit.push_str(&text[copied..end]);
+                    inserted.push(explicit.len());
+                    explicit.push(':');
+                    copied = end;
+                }
+                last = Last::Other;
+                at += 1;
+            }
+            byte => {
+                if byte == b':' {
+                    last = Last::Colon;
+                } else if !byte.is_ascii_whitespace() {
+                    last = Last::Other;
+                }
+                at += 1;
+            }
+        }
+    }
+    explicit.push_str(&text[copied..]);
+    (explicit, inserted)
 }
 
 /// The parser's message without the package's name, with its advice and the nearest valid name.
@@ -167,7 +245,7 @@ mod tests {
             ("näme: \"é\" @", "m/config.pbtxt:1:2: "),
             (
                 "name: \"a\"\nname: \"b\"",
-                "m/config.pbtxt:2:1: 'name' is already set",
+                "m/config.pbtxt:2:7: 'name' is already set",
             ),
         ] {
             let message = message(text);
