@@ -380,6 +380,9 @@ with_every_runtime! {
         let failing = builder().build(&Sample::default().with_fault(Fault::RegistrationFails).into()).unwrap();
         let error = fixture.refusal(&modulo("custom.ops"), &[failing]);
         assert!(error.message.contains("'RegisterCustomOps' failed with"), "{error}");
+        let idle = builder().build(&Sample::default().with_ops(&[]).into()).unwrap();
+        let error = fixture.refusal(&modulo("custom.ops"), &[idle]);
+        assert!(error.message.contains("registered no ops"), "{error}");
     }
 
     fn a_level_above_the_runtimes_is_refused_with_both(fixture) {

@@ -209,14 +209,14 @@ impl OpLibraries {
         // SAFETY: the library created the status through the runtime's table, and gave it to us.
         let outcome = unsafe { check(status) };
         let refusal = match (outcome, observed.refused_level) {
-            (Ok(()), None) if observed.domains.is_empty() && library.registers_through_us() => {
+            (Ok(()), None) if observed.ops.is_empty() && library.registers_through_us() => {
                 Some(Refusal(
                     "its function 'RegisterCustomOps' registered no ops and reported no error; \
                      check that it adds a custom op domain to the session options"
                         .to_owned(),
                 ))
             }
-            (Ok(()), Some(level)) if observed.domains.is_empty() => {
+            (Ok(()), Some(level)) if observed.ops.is_empty() => {
                 Some(self.level_refusal(level, None))
             }
             (Ok(()), _) => None,
@@ -318,7 +318,7 @@ impl OpLibrary {
     /// Whether all that the library registers is seen by us: it reaches ONNX Runtime through the
     /// entry that it gets, not through one that it links.
     fn registers_through_us(&self) -> bool {
-        !loaded::mentions(&self.path, b"OrtGetApiBase")
+        ::op_library::inspect(&self.path).is_ok_and(|library| !library.mentions("OrtGetApiBase"))
     }
 }
 

@@ -164,12 +164,6 @@ pub(super) fn remedy(message: &str) -> &'static str {
     }
 }
 
-/// Whether the file contains `text`; false where it cannot be read.
-pub(super) fn mentions(path: &Path, text: &[u8]) -> bool {
-    std::fs::read(path)
-        .is_ok_and(|content| content.windows(text.len()).any(|window| window == text))
-}
-
 /// Why a library that was closed is still mapped, as far as it can be told.
 pub(super) fn why_it_remains(path: &Path, identity: &FileIdentity) -> String {
     if FileIdentity::of(path).ok().as_ref() != Some(identity) {
@@ -177,10 +171,18 @@ pub(super) fn why_it_remains(path: &Path, identity: &FileIdentity) -> String {
                 the reason can no longer be read from it"
             .to_owned();
     }
-    "the dynamic loader kept it after dlclose: it has a symbol of binding STB_GNU_UNIQUE (build \
-     with -fno-gnu-unique), is marked NODELETE, or another library or a thread still uses it; it \
-     goes when the worker ends"
-        .to_owned()
+    let inspected = ::op_library::inspect(path).ok();
+    let finding = inspected
+        .as_ref()
+        .and_then(::op_library::OpLibrary::stays_mapped);
+    finding.map_or_else(
+        || {
+            "the dynamic loader kept it after dlclose, and the file does not tell why: another \
+             library or a thread may still use it; it goes when the worker ends"
+                .to_owned()
+        },
+        ToString::to_string,
+    )
 }
 
 #[cfg(test)]
