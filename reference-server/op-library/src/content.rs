@@ -6,7 +6,7 @@ use crate::elf::{Bytes, Image};
 const BLOCK: u64 = 1 << 20;
 
 /// Whether what the loader maps of the file holds `text`. The dynamic string table does not count:
-/// names of functions are not names of ops.
+/// the names of functions contain the names of ops and of much else.
 pub(crate) fn contains(bytes: &dyn Bytes, image: &Image, text: &[u8]) -> bool {
     if text.is_empty() {
         return false;

@@ -218,12 +218,18 @@ impl OpLibrary {
         })
     }
 
-    /// Whether the file's loaded data holds `text`, such as the name or the domain of an op that
-    /// it may provide. A file that has changed or gone since the inspection is read as it is now.
+    /// Whether the library names `text`, such as the name or the domain of an op that it may
+    /// provide: its loaded data holds it anywhere, or it is a symbol that it exports or imports. A
+    /// part of a symbol's name does not count. A file that has changed or gone since the inspection
+    /// is read as it is now.
     pub fn mentions(&self, text: &str) -> bool {
         let Some(parts) = &self.parts else {
             return false;
         };
+        let symbols = &parts.image.symbols;
+        if symbols.exports(text) || symbols.references().any(|reference| reference.name == text) {
+            return true;
+        }
         File::open(&self.path).is_ok_and(|file| {
             let len = file.metadata().map_or(0, |data| data.len());
             contains(&FileBytes::new(file, len), &parts.image, text.as_bytes())

@@ -456,13 +456,19 @@ fn unique_symbols_and_nodelete_are_warnings() {
 }
 
 #[test]
-fn texts_of_the_data_are_mentioned_and_names_of_functions_are_not() {
+fn texts_and_whole_symbols_are_mentioned_and_parts_of_symbols_are_not() {
     let tools = Toolchain::new();
-    let source = format!("const char* domain = \"custom.ops\"; void BiasGelu(void) {{}} {GOOD}");
+    let source = format!(
+        "const char* domain = \"custom.ops\"; void MakeBiasGeluKernel(void) {{}}
+         void OrtGetApiBase(void); void* use(void) {{ return OrtGetApiBase; }} {GOOD}"
+    );
     let library = look(&tools.c("libmentions.so", &source, &[]));
     assert!(library.mentions("custom.ops"));
-    assert!(!library.mentions("BiasGelu"));
     assert!(!library.mentions("custom.ops.more"));
+    assert!(!library.mentions("BiasGelu"));
+    assert!(library.mentions("OrtGetApiBase"));
+    assert!(library.mentions("RegisterCustomOps"));
+    assert!(!library.mentions(""));
 }
 
 #[test]
