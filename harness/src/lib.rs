@@ -2,8 +2,12 @@
 //!
 //! - [`measurement`] takes samples and says how far they can be trusted, on top of [`statistics`].
 //! - [`experiments`] arranges servers and gives them to the measuring engine.
+//! - [`command_line`] says what can be typed, [`commands`] does it, [`exit_code`] is how it ends.
 //! - [`results`] is the record of a run and the folder it is kept in; [`report`] renders it.
 
+pub mod command_line;
+pub mod commands;
+pub mod exit_code;
 pub mod experiments;
 pub mod measurement;
 pub mod report;
@@ -11,7 +15,12 @@ pub mod results;
 pub mod statistics;
 
 mod command_text;
+mod commit;
+mod interrupt;
+mod preflight;
 mod quantity;
+mod server_build;
+mod terminal;
 
 // The made-up run is shared with the tests under `tests/`, which see this package from outside.
 #[cfg(test)]

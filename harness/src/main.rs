@@ -1,3 +1,9 @@
 //! The `harness` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    harness::commands::execute(&harness::command_line::Arguments::parse())
+}

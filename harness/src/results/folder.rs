@@ -109,6 +109,12 @@ impl ResultsFolder {
         self.path.join("report.html")
     }
 
+    /// Takes the folder away again where nothing was written into it.
+    pub fn remove_empty(&self) {
+        // A folder that holds something stays, which is what is wanted.
+        let _ = fs::remove_dir(&self.path);
+    }
+
     /// Reads `results.json`.
     ///
     /// # Errors

@@ -107,12 +107,12 @@ impl Counts {
 }
 
 impl Results {
-    /// The case that the whole run makes, in words.
+    /// What the whole run came to.
     #[must_use]
     pub fn verdict(&self) -> Overall {
         match self.summary {
-            counts if counts.errors > 0 => Overall::Error,
             counts if counts.failed > 0 => Overall::Failed,
+            counts if counts.errors > 0 => Overall::Error,
             _ if !self.run.problems.is_empty() => Overall::Error,
             _ if self.run.interrupted => Overall::Interrupted,
             _ => Overall::Passed,

@@ -1,0 +1,200 @@
+//! Commands and their options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use regex::Regex;
+use runtimes::{Framework, RuntimeName};
+use suites::{Isolation, Selection, Suite};
+
+use super::names;
+use crate::exit_code::Exit;
+
+/// Conformance and benchmark harness for custom operators
+///
+/// Builds sample op libraries, runs them in a reference server under everything that goes well and
+/// wrong with op libraries in production, measures start-up and serving, and writes a report.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, max_term_width = 100, after_help = exit_codes(), after_long_help = format!("{EXAMPLES}\n\n{}", exit_codes()))]
+pub struct Arguments {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  cargo harness run                               set everything up, run everything, write a report
+  cargo harness run --quick --jobs 2              the same with shorter measurements
+  cargo harness run --filter 'unload|reload'      cases and measurements whose id matches
+  cargo harness run --filter '^serving/'          measure serving alone
+  cargo harness list --format json                every case, for a script
+  cargo harness report results/20260102T030405Z-0123456";
+
+fn exit_codes() -> String {
+    let lines = Exit::ALL.map(|exit| format!("  {:>2}  {}", exit.code(), exit.meaning()));
+    format!("Exit status:\n{}", lines.join("\n"))
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the cases, measure, and write a report
+    #[command(after_help = exit_codes())]
+    Run(Run),
+    /// Print the cases without running them
+    List(List),
+    /// Install the runtimes that the cases need
+    Setup(Setup),
+    /// List the runtimes that are installed and those that can be
+    Runtimes(Runtimes),
+    /// Render the report and the tables of a run again from its results.json
+    Report(Report),
+}
+
+/// Which cases.
+#[derive(Debug, Clone, Args)]
+pub struct Select {
+    /// Only cases and measurements of this framework; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = names::framework())]
+    pub framework: Vec<Framework>,
+    /// Only cases of this suite, and no measurements; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = names::suite())]
+    pub suite: Vec<Suite>,
+    /// Only cases and measurements whose id matches this regular expression somewhere
+    #[arg(long, value_name = "REGEX")]
+    pub filter: Option<Regex>,
+}
+
+impl Select {
+    /// The selection of cases.
+    #[must_use]
+    pub fn selection(&self) -> Selection {
+        Selection {
+            frameworks: self.framework.clone(),
+            suites: self.suite.clone(),
+            filter: self.filter.clone(),
+        }
+    }
+}
+
+/// Where runtimes are.
+#[derive(Debug, Clone, Args)]
+pub struct Cache {
+    /// Folder for installed runtimes and built op libraries [default: $XDG_CACHE_HOME/custom-op-harness]
+    #[arg(long, value_name = "DIR", env = runtimes::CACHE_VARIABLE)]
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// `harness run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Which cases
+    #[command(flatten)]
+    pub select: Select,
+    /// How the server groups models into worker processes
+    #[arg(long, value_name = "POLICY", default_value = "op-set", value_parser = names::isolation())]
+    pub isolation: Isolation,
+    /// Run with this runtime of the catalogue instead of its framework's default
+    #[arg(long, value_name = "NAME", value_parser = names::runtime())]
+    pub runtime: Option<RuntimeName>,
+    /// Folder in which the folder of this run is made
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results_dir: PathBuf,
+    /// Cases that run at the same time [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Shorten the measurements to about a fifth; all cases run all the same
+    #[arg(long)]
+    pub quick: bool,
+    /// Use this server executable instead of building the reference server
+    #[arg(long, value_name = "FILE")]
+    pub server_bin: Option<PathBuf>,
+    /// Where runtimes are
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
+/// `harness list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// Which cases
+    #[command(flatten)]
+    pub select: Select,
+    /// Expectations under this isolation policy
+    #[arg(long, value_name = "POLICY", default_value = "op-set", value_parser = names::isolation())]
+    pub isolation: Isolation,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `harness setup`
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// Install these runtimes instead of those that the cases need
+    #[arg(value_name = "RUNTIME", value_parser = names::runtime())]
+    pub runtimes: Vec<RuntimeName>,
+    /// Only for cases of this framework; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = names::framework())]
+    pub framework: Vec<Framework>,
+    /// Every runtime of the catalogue
+    #[arg(long, conflicts_with_all = ["runtimes", "framework"])]
+    pub all: bool,
+    /// Where runtimes are
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
+/// `harness runtimes`
+#[derive(Debug, Args)]
+pub struct Runtimes {
+    /// How to print them
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Where runtimes are
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
+/// `harness report`
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The folder of a run
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+/// How something is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_is_explained() {
+        for command in Arguments::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    command.get_name(),
+                    argument.get_id()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What each command does. A command returns its exit status; an error is told to the user by the
+//! caller and ends with the status that belongs to it.
+
+mod list;
+mod provision;
+mod report;
+mod run;
+mod runtimes;
+mod setup;
+
+use std::process::ExitCode;
+
+use crate::command_line::{Arguments, Command};
+use crate::exit_code::Exit;
+
+/// Why a command ended without doing its work, and the exit status that says so.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// A failure of the command line.
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            error: error.into(),
+        }
+    }
+
+    /// Something on the machine.
+    fn environment(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            exit: Exit::Environment,
+            error: error.into(),
+        }
+    }
+
+    /// A defect of the harness.
+    fn internal(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            exit: Exit::Internal,
+            error: error.into(),
+        }
+    }
+}
+
+/// Does what the command line says and returns the exit status.
+#[must_use]
+pub fn execute(arguments: &Arguments) -> ExitCode {
+    let done = match &arguments.command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::List(arguments) => list::list(arguments),
+        Command::Setup(arguments) => setup::setup(arguments),
+        Command::Runtimes(arguments) => runtimes::runtimes(arguments),
+        Command::Report(arguments) => report::report(arguments),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(Failure { exit, error }) => {
+            eprintln!("error: {error:#}");
+            exit.into()
+        }
+    }
+}
+
+/// Writes to standard output. A reader that went away (`harness list | head`) is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut output = std::io::stdout().lock();
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::environment(
+            anyhow::Error::new(error).context("failed to write the output"),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,215 @@
+//! The command from outside: what it prints, how it ends, what it leaves behind.
+
+mod sample;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use harness::results::ResultsFolder;
+
+fn harness(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// The command with a cache of nobody, so that no test installs or finds anything.
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command
+        .args(arguments)
+        .env("CUSTOM_OP_HARNESS_CACHE", "/nonexistent/cache");
+    command
+}
+
+fn standard_error(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn standard_output(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_misspelt_name_gets_a_suggestion_and_status_2() {
+    for (option, misspelt, meant) in [
+        ("--framework", "onxruntime", "onnxruntime"),
+        ("--suite", "loadtime", "load-time"),
+        ("--isolation", "opset", "op-set"),
+        ("--runtime", "onnxruntime-1.32", "onnxruntime-1.32.0"),
+    ] {
+        let output = harness(&["run", option, misspelt]);
+        assert_eq!(output.status.code(), Some(2), "{option}");
+        let text = standard_error(&output);
+        assert!(
+            text.contains(&format!("a similar value exists: '{meant}'")),
+            "{option}: {text}"
+        );
+    }
+    let text = standard_error(&harness(&["reprot"]));
+    assert!(text.contains("'report'"), "{text}");
+}
+
+#[test]
+fn a_filter_that_is_no_expression_is_explained() {
+    let output = harness(&["list", "--filter", "(unclosed"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        standard_error(&output).contains("unclosed group"),
+        "{}",
+        standard_error(&output)
+    );
+}
+
+#[test]
+fn a_selection_of_nothing_is_a_usage_error_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("results");
+    let results = results.to_str().unwrap();
+    let output = harness(&[
+        "run",
+        "--filter",
+        "^no such case$",
+        "--results-dir",
+        results,
+    ]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        standard_error(&output).contains("no case and no measurement"),
+        "{output:?}"
+    );
+    assert!(!Path::new(results).exists());
+}
+
+#[test]
+fn what_is_missing_is_told_in_one_sentence_each_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let results = folder.path().join("results");
+    let output = command(&["run", "--results-dir", results.to_str().unwrap()])
+        .env("PATH", folder.path())
+        .env("CARGO", "cargo")
+        .env_remove("CXX")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let text = standard_error(&output);
+    let sentences: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
+    assert_eq!(sentences.len(), 3, "{text}");
+    for (sentence, word) in sentences.iter().zip(["cargo", "C++ compiler", "python3"]) {
+        assert!(sentence.contains(word), "{text}");
+    }
+    assert!(!results.exists());
+}
+
+#[test]
+fn help_is_complete_and_names_the_exit_statuses() {
+    let text = standard_output(&harness(&["--help"]));
+    for word in [
+        "run",
+        "list",
+        "setup",
+        "runtimes",
+        "report",
+        "Examples:",
+        "Exit status:",
+        "70",
+    ] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let text = standard_output(&harness(&["run", "--help"]));
+    for option in [
+        "--framework",
+        "--suite",
+        "--filter",
+        "--isolation",
+        "--results-dir",
+        "--jobs",
+        "--quick",
+    ] {
+        assert!(text.contains(option), "{option}: {text}");
+    }
+    for value in ["shared", "backend", "op-set", "model"] {
+        assert!(text.contains(value), "{value}: {text}");
+    }
+}
+
+#[test]
+fn the_list_is_the_same_in_both_formats() {
+    let json = harness(&["list", "--format", "json"]);
+    assert_eq!(json.status.code(), Some(0));
+    let cases: Vec<serde_json::Value> = serde_json::from_slice(&json.stdout).unwrap();
+    assert!(cases.len() >= 20, "{}", cases.len());
+    let table = standard_output(&harness(&["list"]));
+    for case in &cases {
+        let id = case["id"].as_str().unwrap();
+        assert!(table.contains(id), "{id}");
+        assert!(case["expected"].is_string() || case["expected"].is_null());
+    }
+    let some = harness(&[
+        "list",
+        "--format",
+        "json",
+        "--filter",
+        cases[0]["id"].as_str().unwrap(),
+    ]);
+    let some: Vec<serde_json::Value> = serde_json::from_slice(&some.stdout).unwrap();
+    assert!(!some.is_empty() && some.len() < cases.len());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    use std::process::Stdio;
+    let mut child = command(&["list"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", standard_error(&output));
+}
+
+#[test]
+fn runtimes_are_listed_without_a_cache() {
+    let output = harness(&["runtimes", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", standard_error(&output));
+    let runtimes: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let default: Vec<&str> = runtimes
+        .iter()
+        .filter(|runtime| runtime["default"] == true)
+        .map(|runtime| runtime["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(default, ["onnxruntime-1.32.0"]);
+    assert!(
+        runtimes
+            .iter()
+            .all(|runtime| runtime["installed"].is_null())
+    );
+}
+
+#[test]
+fn a_report_is_rendered_again_from_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    ResultsFolder::at(folder.path())
+        .write(&sample::sample_results())
+        .unwrap();
+    let report = folder.path().join("report.html");
+    let first = std::fs::read(&report).unwrap();
+    std::fs::remove_file(&report).unwrap();
+    let output = harness(&["report", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", standard_error(&output));
+    assert_eq!(standard_output(&output).trim(), report.to_str().unwrap());
+    assert_eq!(std::fs::read(&report).unwrap(), first);
+}
+
+#[test]
+fn a_folder_without_a_run_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = harness(&["report", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        standard_error(&output).contains("results.json"),
+        "{output:?}"
+    );
+}
