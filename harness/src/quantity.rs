@@ -79,7 +79,7 @@ pub fn count(number: usize, noun: &str) -> String {
 
 fn three_digits(value: f64) -> String {
     match value.abs() {
-        none if none == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         small if small < 9.995 => format!("{value:.2}"),
         middle if middle < 99.95 => format!("{value:.1}"),
         _ => format!("{value:.0}"),

@@ -32,7 +32,7 @@ pub fn draw(area: &Area, rows: &[Row]) -> DrawingResult {
         rows.iter().filter_map(|(_, m)| pick(m)).fold(start, fold)
     };
     let low = bounds(|m| m.observed.first().copied(), f64::min, f64::INFINITY);
-    let high = bounds(|m| upper(m), f64::max, 0.0);
+    let high = bounds(upper, f64::max, 0.0);
     if !(low > 0.0 && high.is_finite()) {
         return Ok(());
     }
