@@ -105,9 +105,9 @@ mod tests {
         fn agrees_with_wide_arithmetic(shape in prop::collection::vec(any::<i64>(), 0..8)) {
             match element_count(&shape) {
                 Ok(count) => {
-                    let wide = shape.iter().fold(Some(1_i128), |product, dim| {
-                        product.and_then(|product| product.checked_mul(i128::from(*dim)))
-                    });
+                    let wide = shape
+                        .iter()
+                        .try_fold(1_i128, |product, dim| product.checked_mul(i128::from(*dim)));
                     prop_assert_eq!(wide, Some(count as i128));
                 }
                 Err(ShapeError::Negative { index, .. }) => prop_assert!(shape[index] < 0),
