@@ -1,8 +1,10 @@
-use pulp::Arch;
+use std::marker::PhantomData;
+
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::{
     Element,
-    normal_distribution::{gelu, gelu_tanh},
+    normal_distribution::{Erf, Gelu, Tanh},
 };
 
 /// How the normal distribution is computed.
@@ -31,24 +33,38 @@ pub fn bias_gelu<T: Element>(x: &[T], bias: &[T], approximation: Approximation, 
         "rows of x are as long as bias"
     );
     match approximation {
-        Approximation::None => map_rows(x, bias, y, gelu),
-        Approximation::Tanh => map_rows(x, bias, y, gelu_tanh),
+        Approximation::None => Arch::new().dispatch(Rows::<T, Erf> {
+            x,
+            bias,
+            y,
+            gelu: PhantomData,
+        }),
+        Approximation::Tanh => Arch::new().dispatch(Rows::<T, Tanh> {
+            x,
+            bias,
+            y,
+            gelu: PhantomData,
+        }),
     }
 }
 
-#[inline(always)]
-fn map_rows<T: Element>(x: &[T], bias: &[T], y: &mut [T], function: impl Fn(f32) -> f32 + Copy) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (x, y) in x
-                .chunks_exact(bias.len())
-                .zip(y.chunks_exact_mut(bias.len()))
-            {
-                for ((x, bias), y) in x.iter().zip(bias).zip(y) {
-                    *y = T::narrow(function(x.widen() + bias.widen()));
-                }
+struct Rows<'a, T, G> {
+    x: &'a [T],
+    bias: &'a [T],
+    y: &'a mut [T],
+    gelu: PhantomData<G>,
+}
+
+impl<T: Element, G: Gelu> WithSimd for Rows<'_, T, G> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let row = self.bias.len();
+        for (x, y) in self.x.chunks_exact(row).zip(self.y.chunks_exact_mut(row)) {
+            for ((x, bias), y) in x.iter().zip(self.bias).zip(y) {
+                *y = T::narrow(G::gelu(x.widen() + bias.widen()));
             }
-        },
-    );
+        }
+    }
 }

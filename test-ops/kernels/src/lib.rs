@@ -6,7 +6,9 @@
 //!
 //! The loops are plain Rust over inlined scalar functions without branches, which the compiler
 //! turns into vector code, once for each level of instruction sets that [`pulp`] can choose from
-//! when the program runs: AVX-512, AVX2 with FMA, or the baseline.
+//! when the program runs: AVX-512, AVX2 with FMA, or the baseline. Everything between that choice
+//! and the arithmetic must be `#[inline(always)]`: what is not inlined there is compiled for the
+//! baseline, where a fused multiplication calls a function. Hence structs and no closures.
 //!
 //! Libraries in C++ use these kernels through a C interface: its place is a package beside this
 //! one with the crate type `staticlib`, so that the maths stays here.

@@ -1,5 +1,5 @@
 use half::f16;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::Element;
 
@@ -8,9 +8,9 @@ const BLOCK: usize = 64;
 
 /// An element with a floored remainder.
 pub trait Modulo: Copy + Send + Sync + 'static {
-    /// Remainders of one block; `b` yields the divisor at an index.
+    /// Remainders of at most [`modulo`]'s block of elements; all slices are equally long.
     #[doc(hidden)]
-    fn block(a: &[Self], b: impl Fn(usize) -> Self + Copy, y: &mut [Self]);
+    fn block(a: &[Self], b: &[Self], y: &mut [Self]);
 }
 
 /// `y = a − b·⌊a / b⌋`: the remainder with the sign of the divisor, as Python's `%` yields it.
@@ -27,47 +27,57 @@ pub trait Modulo: Copy + Send + Sync + 'static {
 /// When the lengths do not fit.
 pub fn modulo<T: Modulo>(a: &[T], b: &[T], y: &mut [T]) {
     assert_eq!(a.len(), y.len(), "a and y have one shape");
-    if let &[divisor] = b {
-        let divisor = std::hint::black_box(divisor);
-        blocks(a, move |_| divisor, y);
-    } else {
-        assert_eq!(a.len(), b.len(), "b is one value or has the shape of a");
-        blocks(a, |index| b[index], y);
-    }
+    assert!(
+        b.len() == 1 || b.len() == a.len(),
+        "b is one value or has the shape of a"
+    );
+    Arch::new().dispatch(Blocks { a, b, y });
 }
 
-#[inline(always)]
-fn blocks<T: Modulo>(a: &[T], b: impl Fn(usize) -> T + Copy, y: &mut [T]) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (number, (a, y)) in a.chunks(BLOCK).zip(y.chunks_mut(BLOCK)).enumerate() {
-                T::block(a, |index| b(number * BLOCK + index), y);
+struct Blocks<'a, T> {
+    a: &'a [T],
+    b: &'a [T],
+    y: &'a mut [T],
+}
+
+impl<T: Modulo> WithSimd for Blocks<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let blocks = self.a.chunks(BLOCK).zip(self.y.chunks_mut(BLOCK));
+        if let &[divisor] = self.b {
+            let divisors = [divisor; BLOCK];
+            for (a, y) in blocks {
+                T::block(a, &divisors[..a.len()], y);
             }
-        },
-    );
+        } else {
+            for ((a, y), b) in blocks.zip(self.b.chunks(BLOCK)) {
+                T::block(a, b, y);
+            }
+        }
+    }
 }
 
 impl Modulo for f32 {
     #[inline(always)]
-    fn block(a: &[f32], b: impl Fn(usize) -> f32 + Copy, y: &mut [f32]) {
+    fn block(a: &[f32], b: &[f32], y: &mut [f32]) {
         float_block(a, b, y);
     }
 }
 
 impl Modulo for f16 {
     #[inline(always)]
-    fn block(a: &[f16], b: impl Fn(usize) -> f16 + Copy, y: &mut [f16]) {
+    fn block(a: &[f16], b: &[f16], y: &mut [f16]) {
         float_block(a, b, y);
     }
 }
 
 impl Modulo for i32 {
     #[inline(always)]
-    fn block(a: &[i32], b: impl Fn(usize) -> i32 + Copy, y: &mut [i32]) {
+    fn block(a: &[i32], b: &[i32], y: &mut [i32]) {
         // Every i32 and every step is exact in f64, which unlike i32 has a vector division.
-        for (index, (&a, y)) in a.iter().zip(y).enumerate() {
-            let b = b(index);
+        for ((&a, &b), y) in a.iter().zip(b).zip(y) {
             let (a, divisor) = (f64::from(a), f64::from(b));
             let remainder = a - (a / divisor).floor() * divisor;
             *y = if b == 0 {
@@ -83,9 +93,8 @@ impl Modulo for i32 {
 
 impl Modulo for i64 {
     #[inline(always)]
-    fn block(a: &[i64], b: impl Fn(usize) -> i64 + Copy, y: &mut [i64]) {
-        for (index, (&a, y)) in a.iter().zip(y).enumerate() {
-            let b = b(index);
+    fn block(a: &[i64], b: &[i64], y: &mut [i64]) {
+        for ((&a, &b), y) in a.iter().zip(b).zip(y) {
             *y = if b == 0 {
                 0
             } else {
@@ -101,17 +110,18 @@ impl Modulo for i64 {
 }
 
 #[inline(always)]
-fn float_block<T: Element>(a: &[T], b: impl Fn(usize) -> T + Copy, y: &mut [T]) {
-    let mut exact = true;
-    for (index, (a, y)) in a.iter().zip(&mut *y).enumerate() {
-        let (a, b) = (a.widen(), b(index).widen());
+fn float_block<T: Element>(a: &[T], b: &[T], y: &mut [T]) {
+    let mut inexact = 0u32;
+    for ((a, b), y) in a.iter().zip(b).zip(&mut *y) {
+        let (a, b) = (a.widen(), b.widen());
         let quotient = a / b;
         *y = T::narrow(fast_remainder(a, b, quotient));
-        exact &= (quotient.abs() < 8_388_608.0) & (b.abs() < f32::INFINITY);
+        let exact = (quotient.abs() < 8_388_608.0) & (b.abs() < f32::INFINITY);
+        inexact |= u32::from(!exact);
     }
-    if !exact {
-        for (index, (a, y)) in a.iter().zip(y).enumerate() {
-            *y = T::narrow(remainder(a.widen(), b(index).widen()));
+    if inexact != 0 {
+        for ((a, b), y) in a.iter().zip(b).zip(y) {
+            *y = T::narrow(remainder(a.widen(), b.widen()));
         }
     }
 }

@@ -1,5 +1,30 @@
 use crate::exponential::exp;
 
+/// A Gaussian error linear unit, as a type, so that the compiler inlines it where it is used.
+pub(crate) trait Gelu {
+    /// The function's value at `x`.
+    fn gelu(x: f32) -> f32;
+}
+
+/// With the error function.
+pub(crate) struct Erf;
+/// With the hyperbolic tangent.
+pub(crate) struct Tanh;
+
+impl Gelu for Erf {
+    #[inline(always)]
+    fn gelu(x: f32) -> f32 {
+        gelu(x)
+    }
+}
+
+impl Gelu for Tanh {
+    #[inline(always)]
+    fn gelu(x: f32) -> f32 {
+        gelu_tanh(x)
+    }
+}
+
 /// `x·Φ(x)`, the Gaussian error linear unit with the error function.
 ///
 /// With `a = |x|` and the upper tail `Q(a) = 1 − Φ(a) = erfc(a/√2) / 2`, both signs of `x` are
@@ -11,7 +36,7 @@ use crate::exponential::exp;
 ///
 /// Measured error: see `tests`. Results below some 10⁻³⁸ are zero. −∞ yields zero, the limit.
 #[inline(always)]
-pub(crate) fn gelu(x: f32) -> f32 {
+fn gelu(x: f32) -> f32 {
     const CENTRE: f32 = 3.5;
     // Φ underflows long before; keeps an infinity out of the arithmetic.
     const LIMIT: f32 = 20.0;
@@ -49,7 +74,7 @@ pub(crate) fn gelu(x: f32) -> f32 {
 ///
 /// Measured error: see `tests`. −∞ yields zero, the limit.
 #[inline(always)]
-pub(crate) fn gelu_tanh(x: f32) -> f32 {
+fn gelu_tanh(x: f32) -> f32 {
     // −2·√(2/π), and that times 0.044715
     const LINEAR: f32 = -1.595_769;
     const CUBIC: f32 = -0.071_354_814;

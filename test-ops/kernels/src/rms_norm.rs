@@ -1,4 +1,4 @@
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::Element;
 
@@ -22,20 +22,34 @@ pub fn rms_norm<T: Element>(x: &[T], weight: &[T], epsilon: f32, y: &mut [T]) {
         !weight.is_empty() && x.len().is_multiple_of(weight.len()),
         "rows of x are as long as weight"
     );
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (x, y) in x
-                .chunks_exact(weight.len())
-                .zip(y.chunks_exact_mut(weight.len()))
-            {
-                let scale = 1.0 / (sum_of_squares(x) / x.len() as f32 + epsilon).sqrt();
-                for ((x, weight), y) in x.iter().zip(weight).zip(y) {
-                    *y = T::narrow(x.widen() * scale * weight.widen());
-                }
+    Arch::new().dispatch(Rows {
+        x,
+        weight,
+        epsilon,
+        y,
+    });
+}
+
+struct Rows<'a, T> {
+    x: &'a [T],
+    weight: &'a [T],
+    epsilon: f32,
+    y: &'a mut [T],
+}
+
+impl<T: Element> WithSimd for Rows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let row = self.weight.len();
+        for (x, y) in self.x.chunks_exact(row).zip(self.y.chunks_exact_mut(row)) {
+            let scale = 1.0 / (sum_of_squares(x) / row as f32 + self.epsilon).sqrt();
+            for ((x, weight), y) in x.iter().zip(self.weight).zip(y) {
+                *y = T::narrow(x.widen() * scale * weight.widen());
             }
-        },
-    );
+        }
+    }
 }
 
 #[inline(always)]
