@@ -75,7 +75,7 @@ fn initializers() -> Vec<Case> {
                 "{library}",
                 "static initializer",
                 "signal 6 (SIGABRT)",
-                "the static initializer throws, as it was asked to",
+                "exception",
             ],
         ),
         (
@@ -123,7 +123,7 @@ fn unchecked_api() -> Case {
         Phase::Register,
         &[
             "{library}",
-            "RegisterCustomOps",
+            "build the library for API level",
             "signal 11 (SIGSEGV)",
             "API level 99",
         ],

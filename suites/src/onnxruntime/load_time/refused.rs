@@ -63,7 +63,7 @@ fn paths() -> Vec<Case> {
         &[],
         Outcome::Rejected,
         Phase::Dlopen,
-        &["there is no file", "{library}", "check the path"],
+        &["{library}", "was not found", "op_library_filename"],
     )
     .build();
     let outside = [
@@ -272,6 +272,7 @@ fn op_of_no_library() -> Case {
         &[
             "BiasGelu",
             VENDOR_DOMAIN,
+            "no op library",
             "{library}",
             "op_library_filename",
         ],

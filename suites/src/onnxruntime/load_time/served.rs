@@ -99,8 +99,9 @@ fn computations() -> Vec<Case> {
             let element = model.data_type.protocol_name().to_lowercase();
             let name = format!("computes-{}{attribute}-{element}", kebab(model.op.name()));
             let description = format!(
-                "{} computes what the reference maths says, in {element}.",
-                model.op
+                "{}{} computes what the reference maths says, in {element}.",
+                model.op,
+                attribute.replace('-', " ")
             );
             loads_and_computes(
                 Draft::new(&name, &description)
