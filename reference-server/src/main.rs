@@ -13,7 +13,9 @@ use tracing_subscriber::filter::LevelFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let is_worker = std::env::args_os().nth(1).is_some_and(|argument| argument == WORKER_COMMAND);
+    let is_worker = std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == WORKER_COMMAND);
     let outcome = if is_worker {
         // What a worker writes ends up in the front's log, which adds time and level.
         tracing_subscriber::fmt()
@@ -49,7 +51,9 @@ fn start_log(options: &Options) {
         .with_target(false)
         .with_max_level(level);
     match options.log_format {
-        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Text => log
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init(),
         LogFormat::Json => log.json().init(),
     }
 }

@@ -30,7 +30,13 @@ impl Fingerprint {
     /// Adds one file, or notes that it is not there.
     pub fn add(&mut self, file: &Path) {
         let seen = std::fs::metadata(file).map_or([0; 5], |data| {
-            [data.dev() as i64, data.ino() as i64, data.size() as i64, data.mtime(), data.mtime_nsec()]
+            [
+                data.dev() as i64,
+                data.ino() as i64,
+                data.size() as i64,
+                data.mtime(),
+                data.mtime_nsec(),
+            ]
         });
         self.0.insert(file.to_owned(), seen);
     }

@@ -19,7 +19,9 @@ pub struct KnownOps(Mutex<BTreeMap<PathBuf, Vec<RegisteredOp>>>);
 impl KnownOps {
     /// Remembers what a library registered.
     pub fn learn(&self, report: &LibraryReport) {
-        self.0.lock().insert(report.path.clone(), report.ops.clone());
+        self.0
+            .lock()
+            .insert(report.path.clone(), report.ops.clone());
     }
 
     /// A sentence about where `op` could come from: libraries that registered it in this server,
@@ -77,7 +79,9 @@ fn shared_objects(roots: &[PathBuf]) -> Vec<PathBuf> {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() && depth < DEPTH_SEARCHED => folders.push((path, depth + 1)),
+                Ok(kind) if kind.is_dir() && depth < DEPTH_SEARCHED => {
+                    folders.push((path, depth + 1))
+                }
                 Ok(kind) if kind.is_file() && path.extension().is_some_and(|end| end == "so") => {
                     found.push(path);
                     if found.len() == FILES_SEARCHED {
@@ -101,12 +105,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("libgelu.so");
         std::fs::write(&path, "").unwrap();
-        let op = RegisteredOp { domain: "custom.ops".into(), name: "BiasGelu".into() };
+        let op = RegisteredOp {
+            domain: "custom.ops".into(),
+            name: "BiasGelu".into(),
+        };
         let known = KnownOps::default();
-        assert!(known.advice(&op, &[folder.path().to_owned()]).starts_with("no op library"));
-        known.learn(&LibraryReport { path: path.clone(), ops: vec![op.clone()], api_level: None });
+        assert!(
+            known
+                .advice(&op, &[folder.path().to_owned()])
+                .starts_with("no op library")
+        );
+        known.learn(&LibraryReport {
+            path: path.clone(),
+            ops: vec![op.clone()],
+            api_level: None,
+        });
         let advice = known.advice(&op, &[]);
-        assert!(advice.contains("libgelu.so") && advice.contains("custom.ops"), "{advice}");
+        assert!(
+            advice.contains("libgelu.so") && advice.contains("custom.ops"),
+            "{advice}"
+        );
         std::fs::remove_file(&path).unwrap();
         assert!(known.advice(&op, &[]).starts_with("no op library"));
     }

@@ -60,12 +60,17 @@ impl Loader {
     ///
     /// # Errors
     /// The working directory is gone.
-    pub fn new(options: &Options, runtimes: RuntimeSet, roots: Vec<PathBuf>) -> anyhow::Result<Self> {
+    pub fn new(
+        options: &Options,
+        runtimes: RuntimeSet,
+        roots: Vec<PathBuf>,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             runtimes,
             roots,
-            working_directory: std::env::current_dir()
-                .context("failed to find the working directory; start the server in one that exists")?,
+            working_directory: std::env::current_dir().context(
+                "failed to find the working directory; start the server in one that exists",
+            )?,
             select: options.runtime_select,
             auto_complete: !options.disable_auto_complete_config,
             workers: Workers::new(options.isolation, options.limits()),
@@ -79,17 +84,30 @@ impl Loader {
     ///
     /// # Errors
     /// A sentence that names the file, and the place in it.
-    pub fn plan(&self, name: &str, folder: &Path, override_json: Option<&str>) -> Result<Plan, String> {
+    pub fn plan(
+        &self,
+        name: &str,
+        folder: &Path,
+        override_json: Option<&str>,
+    ) -> Result<Plan, String> {
         let read = || {
             let configuration = match override_json {
                 Some(json) => ModelConfiguration::from_json(json, folder, name, self.auto_complete),
                 None => ModelConfiguration::read(folder, name, self.auto_complete),
             }?;
-            let versions = configuration.version_policy.select(&versions::scan(folder)?, name)?;
+            let versions = configuration
+                .version_policy
+                .select(&versions::scan(folder)?, name)?;
             Ok((configuration, versions))
         };
-        let (configuration, versions) = read().map_err(|error: ConfigurationError| error.to_string())?;
-        Ok(Plan { name: name.to_owned(), versions, configuration, folder: folder.to_owned() })
+        let (configuration, versions) =
+            read().map_err(|error: ConfigurationError| error.to_string())?;
+        Ok(Plan {
+            name: name.to_owned(),
+            versions,
+            configuration,
+            folder: folder.to_owned(),
+        })
     }
 
     /// Loads one version.
@@ -110,8 +128,10 @@ impl Loader {
                 tracing::warn!("model '{}': {finding}", plan.name);
             }
         }
-        let op_set: Vec<ContentHash> =
-            chosen.iter().map(|chosen| chosen.library.content_hash.clone()).collect();
+        let op_set: Vec<ContentHash> = chosen
+            .iter()
+            .map(|chosen| chosen.library.content_hash.clone())
+            .collect();
         let worker = self.workers.worker_for(&Tenant {
             runtime,
             op_set: &op_set,
@@ -129,15 +149,24 @@ impl Loader {
             parameters: configuration.parameters.clone(),
         };
         let mut libraries_seen = Fingerprint::default();
-        chosen.iter().for_each(|chosen| libraries_seen.add(&chosen.path));
+        chosen
+            .iter()
+            .for_each(|chosen| libraries_seen.add(&chosen.path));
         let statistics = Arc::new(Statistics::default());
         let scheduler = Scheduler::new(statistics.clone());
-        let placement = Placement { specification, scheduler: scheduler.clone(), given_up };
+        let placement = Placement {
+            specification,
+            scheduler: scheduler.clone(),
+            given_up,
+        };
         let loaded = worker
             .load(placement)
             .await
             .map_err(|error| LoadFailure(self.with_advice(error)))?;
-        loaded.libraries.iter().for_each(|report| self.known_ops.learn(report));
+        loaded
+            .libraries
+            .iter()
+            .for_each(|report| self.known_ops.learn(report));
 
         let described = describe(configuration, &loaded);
         let (configuration, signature, input_numbers, output_numbers) = match described {
@@ -165,7 +194,11 @@ impl Loader {
     }
 
     /// Finds and inspects the op libraries of a version.
-    fn op_libraries(&self, plan: &Plan, version: &VersionFolder) -> Result<Vec<Chosen>, LoadFailure> {
+    fn op_libraries(
+        &self,
+        plan: &Plan,
+        version: &VersionFolder,
+    ) -> Result<Vec<Chosen>, LoadFailure> {
         let places = SearchPlaces {
             version_folder: &version.path,
             model_folder: &plan.folder,
@@ -176,7 +209,9 @@ impl Loader {
             .op_libraries
             .iter()
             .map(|name| {
-                let path = places.resolve(Path::new(name)).map_err(|error| LoadFailure(error.to_string()))?;
+                let path = places
+                    .resolve(Path::new(name))
+                    .map_err(|error| LoadFailure(error.to_string()))?;
                 let library =
                     op_library::inspect(&path).map_err(|error| LoadFailure(error.to_string()))?;
                 Ok(Chosen { path, library })
@@ -188,12 +223,14 @@ impl Loader {
     fn runtime_for(&self, plan: &Plan, chosen: &[Chosen]) -> Result<&Runtime, LoadFailure> {
         let framework = plan.configuration.framework;
         let refusal = |runtime: &Runtime| {
-            chosen.iter().find_map(|chosen| match chosen.library.verdict(runtime) {
-                verdict @ (Verdict::Fails { .. } | Verdict::RegistersNothing { .. }) => {
-                    Some((chosen, verdict))
-                }
-                Verdict::Loads | Verdict::NeedsTrial { .. } => None,
-            })
+            chosen
+                .iter()
+                .find_map(|chosen| match chosen.library.verdict(runtime) {
+                    verdict @ (Verdict::Fails { .. } | Verdict::RegistersNothing { .. }) => {
+                        Some((chosen, verdict))
+                    }
+                    Verdict::Loads | Verdict::NeedsTrial { .. } => None,
+                })
         };
         let refuse = |(chosen, verdict): (&Chosen, Verdict), runtime: &Runtime| {
             LoadFailure(format!(
@@ -217,9 +254,14 @@ impl Loader {
                 plan.name
             ))
         })?;
-        let Some(found) = refusal(default) else { return Ok(default) };
+        let Some(found) = refusal(default) else {
+            return Ok(default);
+        };
         if self.select == RuntimeSelect::Auto
-            && let Some(other) = self.runtimes.of(framework).find(|other| refusal(other).is_none())
+            && let Some(other) = self
+                .runtimes
+                .of(framework)
+                .find(|other| refusal(other).is_none())
         {
             tracing::warn!(
                 "model '{}' is served by {} because its op library '{}' does not fit {}: {}",
@@ -234,7 +276,11 @@ impl Loader {
         Err(refuse(found, default))
     }
 
-    fn named_runtime(&self, name: &RuntimeName, framework: Framework) -> Result<&Runtime, LoadFailure> {
+    fn named_runtime(
+        &self,
+        name: &RuntimeName,
+        framework: Framework,
+    ) -> Result<&Runtime, LoadFailure> {
         self.runtimes.get(name).ok_or_else(|| {
             let installed: Vec<String> =
                 self.runtimes.of(framework).map(|runtime| runtime.name.to_string()).collect();
@@ -275,10 +321,7 @@ fn told(verdict: &Verdict) -> String {
 /// outputs map to the worker's numbers.
 type Described = (ModelConfiguration, Signature, Vec<u32>, Vec<u32>);
 
-fn describe(
-    configuration: &ModelConfiguration,
-    loaded: &Loaded,
-) -> Result<Described, String> {
+fn describe(configuration: &ModelConfiguration, loaded: &Loaded) -> Result<Described, String> {
     fn reported(tensors: &[TensorSignature]) -> Vec<ReportedTensor<'_>> {
         tensors
             .iter()
@@ -292,7 +335,8 @@ fn describe(
     let (configuration, signature) = configuration
         .with_model(&reported(&loaded.inputs), &reported(&loaded.outputs))
         .map_err(|error| error.to_string())?;
-    let numbers = |wanted: &[crate::protocol::TensorSpecification], reported: &[TensorSignature]| {
+    let numbers = |wanted: &[crate::protocol::TensorSpecification],
+                   reported: &[TensorSignature]| {
         wanted
             .iter()
             .map(|tensor| {

@@ -11,15 +11,51 @@ type Counter = (&'static str, &'static str, fn(&Snapshot) -> u64);
 
 /// Counters by model and version; durations in microseconds, as Triton counts.
 const COUNTERS: [Counter; 9] = [
-    ("nv_inference_request_success", "Number of successful inference requests", |s| s.inference.success.count),
-    ("nv_inference_request_failure", "Number of failed inference requests", |s| s.inference.fail.count),
-    ("nv_inference_count", "Number of inferences performed", |s| s.inference_count),
-    ("nv_inference_exec_count", "Number of model executions performed", |s| s.execution_count),
-    ("nv_inference_request_duration_us", "Time of successful requests, arrival to answer", |s| s.inference.success.ns / 1000),
-    ("nv_inference_queue_duration_us", "Time that requests waited for an instance", |s| s.inference.queue.ns / 1000),
-    ("nv_inference_compute_input_duration_us", "Time spent on preparing inputs", |s| s.inference.compute_input.ns / 1000),
-    ("nv_inference_compute_infer_duration_us", "Time spent in the framework", |s| s.inference.compute_infer.ns / 1000),
-    ("nv_inference_compute_output_duration_us", "Time spent on handing outputs over", |s| s.inference.compute_output.ns / 1000),
+    (
+        "nv_inference_request_success",
+        "Number of successful inference requests",
+        |s| s.inference.success.count,
+    ),
+    (
+        "nv_inference_request_failure",
+        "Number of failed inference requests",
+        |s| s.inference.fail.count,
+    ),
+    (
+        "nv_inference_count",
+        "Number of inferences performed",
+        |s| s.inference_count,
+    ),
+    (
+        "nv_inference_exec_count",
+        "Number of model executions performed",
+        |s| s.execution_count,
+    ),
+    (
+        "nv_inference_request_duration_us",
+        "Time of successful requests, arrival to answer",
+        |s| s.inference.success.ns / 1000,
+    ),
+    (
+        "nv_inference_queue_duration_us",
+        "Time that requests waited for an instance",
+        |s| s.inference.queue.ns / 1000,
+    ),
+    (
+        "nv_inference_compute_input_duration_us",
+        "Time spent on preparing inputs",
+        |s| s.inference.compute_input.ns / 1000,
+    ),
+    (
+        "nv_inference_compute_infer_duration_us",
+        "Time spent in the framework",
+        |s| s.inference.compute_infer.ns / 1000,
+    ),
+    (
+        "nv_inference_compute_output_duration_us",
+        "Time spent on handing outputs over",
+        |s| s.inference.compute_output.ns / 1000,
+    ),
 ];
 
 /// Labels of every model metric.
@@ -33,18 +69,25 @@ pub fn render(repository: &Repository) -> Vec<u8> {
     models(&registry, &served).expect("metric names are valid and unique");
     processes(&registry, &served).expect("metric names are valid and unique");
     let mut text = Vec::new();
-    TextEncoder::new().encode(&registry.gather(), &mut text).expect("writing into memory does not fail");
+    TextEncoder::new()
+        .encode(&registry.gather(), &mut text)
+        .expect("writing into memory does not fail");
     text
 }
 
 fn models(registry: &Registry, served: &[std::sync::Arc<ServedVersion>]) -> prometheus::Result<()> {
     let pending = IntGaugeVec::new(
-        Opts::new("nv_inference_pending_request_count", "Requests that wait for an instance"),
+        Opts::new(
+            "nv_inference_pending_request_count",
+            "Requests that wait for an instance",
+        ),
         &MODEL,
     )?;
     registry.register(Box::new(pending.clone()))?;
-    let snapshots: Vec<(&ServedVersion, Snapshot)> =
-        served.iter().map(|model| (&**model, model.statistics().snapshot())).collect();
+    let snapshots: Vec<(&ServedVersion, Snapshot)> = served
+        .iter()
+        .map(|model| (&**model, model.statistics().snapshot()))
+        .collect();
     for (name, help, value) in COUNTERS {
         let counter = IntCounterVec::new(Opts::new(name, help), &MODEL)?;
         registry.register(Box::new(counter.clone()))?;
@@ -62,23 +105,36 @@ fn models(registry: &Registry, served: &[std::sync::Arc<ServedVersion>]) -> prom
     Ok(())
 }
 
-fn processes(registry: &Registry, served: &[std::sync::Arc<ServedVersion>]) -> prometheus::Result<()> {
+fn processes(
+    registry: &Registry,
+    served: &[std::sync::Arc<ServedVersion>],
+) -> prometheus::Result<()> {
     let info = IntGaugeVec::new(
-        Opts::new("reference_server_model_worker", "Which worker and runtime serve a model; always 1"),
+        Opts::new(
+            "reference_server_model_worker",
+            "Which worker and runtime serve a model; always 1",
+        ),
         &["model", "version", "worker", "runtime", "op_libraries"],
     )?;
     registry.register(Box::new(info.clone()))?;
     let memory = IntGaugeVec::new(
-        Opts::new("reference_server_resident_bytes", "Resident memory of a process of the server"),
+        Opts::new(
+            "reference_server_resident_bytes",
+            "Resident memory of a process of the server",
+        ),
         &["process"],
     )?;
     registry.register(Box::new(memory.clone()))?;
     let cpu = GaugeVec::new(
-        Opts::new("reference_server_cpu_seconds", "Processor time of a process of the server"),
+        Opts::new(
+            "reference_server_cpu_seconds",
+            "Processor time of a process of the server",
+        ),
         &["process"],
     )?;
     registry.register(Box::new(cpu.clone()))?;
-    let mut processes = std::collections::BTreeMap::from([("front".to_owned(), std::process::id())]);
+    let mut processes =
+        std::collections::BTreeMap::from([("front".to_owned(), std::process::id())]);
     for model in served {
         info.with_label_values(&[
             model.name(),
@@ -96,9 +152,12 @@ fn processes(registry: &Registry, served: &[std::sync::Arc<ServedVersion>]) -> p
         let stat = procfs::process::Process::new(pid as i32).and_then(|process| process.stat());
         // A process that just ended has nothing to tell.
         let Ok(stat) = stat else { continue };
-        memory.with_label_values(&[&name]).set((stat.rss * procfs::page_size()) as i64);
+        memory
+            .with_label_values(&[&name])
+            .set((stat.rss * procfs::page_size()) as i64);
         let ticks = (stat.utime + stat.stime) as f64;
-        cpu.with_label_values(&[&name]).set(ticks / procfs::ticks_per_second() as f64);
+        cpu.with_label_values(&[&name])
+            .set(ticks / procfs::ticks_per_second() as f64);
     }
     Ok(())
 }

@@ -60,7 +60,12 @@ pub enum LogFormat {
 #[command(name = "reference-server", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Options {
     /// Folder of models; may be given several times.
-    #[arg(long, visible_alias = "model-store", value_name = "DIR", required = true)]
+    #[arg(
+        long,
+        visible_alias = "model-store",
+        value_name = "DIR",
+        required = true
+    )]
     pub model_repository: Vec<PathBuf>,
     /// What decides which models are loaded.
     #[arg(long, value_enum, default_value = "none")]
@@ -157,7 +162,9 @@ const EXAMPLES: &str = "Examples:
       --op-library-root /opt/ops";
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let number: f64 = text.parse().map_err(|_| format!("'{text}' is no number of seconds"))?;
+    let number: f64 = text
+        .parse()
+        .map_err(|_| format!("'{text}' is no number of seconds"))?;
     match Duration::try_from_secs_f64(number) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(format!("'{text}' is no positive number of seconds")),
@@ -167,7 +174,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
 impl Options {
     /// Time limits of workers.
     pub fn limits(&self) -> Limits {
-        Limits { load: self.load_timeout, execution: self.execution_timeout }
+        Limits {
+            load: self.load_timeout,
+            execution: self.execution_timeout,
+        }
     }
 
     /// Threads that serve connections.
@@ -192,20 +202,29 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
-        Options::try_parse_from([&["reference-server", "--model-repository", "/m"], arguments].concat())
+        Options::try_parse_from(
+            [&["reference-server", "--model-repository", "/m"], arguments].concat(),
+        )
     }
 
     #[test]
     fn switches_take_a_value_as_tritonserver_does() {
         assert!(parse(&[]).unwrap().exit_on_error);
         assert!(!parse(&["--exit-on-error=false"]).unwrap().exit_on_error);
-        assert!(!parse(&["--strict-readiness", "0"]).unwrap().strict_readiness);
+        assert!(
+            !parse(&["--strict-readiness", "0"])
+                .unwrap()
+                .strict_readiness
+        );
         assert!(parse(&["--allow-http=maybe"]).is_err());
     }
 
     #[test]
     fn limits_are_positive() {
-        assert_eq!(parse(&["--load-timeout", "0.5"]).unwrap().limits().load, Duration::from_millis(500));
+        assert_eq!(
+            parse(&["--load-timeout", "0.5"]).unwrap().limits().load,
+            Duration::from_millis(500)
+        );
         for bad in ["0", "-1", "nan", "1e400", "soon"] {
             assert!(parse(&["--load-timeout", bad]).is_err(), "{bad}");
         }

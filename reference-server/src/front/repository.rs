@@ -112,7 +112,10 @@ impl Repository {
     /// No repository has it, or more than one does.
     fn folder_of(&self, name: &str) -> Result<PathBuf, String> {
         let is_plain = Path::new(name).components().count() == 1
-            && matches!(Path::new(name).components().next(), Some(std::path::Component::Normal(_)));
+            && matches!(
+                Path::new(name).components().next(),
+                Some(std::path::Component::Normal(_))
+            );
         let mut found = self
             .folders
             .iter()
@@ -141,7 +144,11 @@ impl Repository {
     ///
     /// # Errors
     /// 404 with Triton's wording.
-    pub fn find(&self, name: &str, version: Option<&str>) -> Result<Arc<ServedVersion>, RequestError> {
+    pub fn find(
+        &self,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<Arc<ServedVersion>, RequestError> {
         let serving = self.serving.load();
         let Some(versions) = serving.get(name) else {
             let known = self.entries.lock().contains_key(name);
@@ -152,7 +159,11 @@ impl Repository {
             }));
         };
         match version {
-            None => Ok(versions.values().next_back().expect("a served model has a version").clone()),
+            None => Ok(versions
+                .values()
+                .next_back()
+                .expect("a served model has a version")
+                .clone()),
             Some(text) => {
                 let number: i64 = text.parse().map_err(|_| {
                     RequestError::invalid(format!(
@@ -172,7 +183,11 @@ impl Repository {
     /// All serving versions of all models, in order.
     pub fn all_serving(&self) -> Vec<Arc<ServedVersion>> {
         let serving = self.serving.load();
-        let mut all: Vec<_> = serving.values().flat_map(BTreeMap::values).cloned().collect();
+        let mut all: Vec<_> = serving
+            .values()
+            .flat_map(BTreeMap::values)
+            .cloned()
+            .collect();
         all.sort_by(|a, b| (a.name(), a.version()).cmp(&(b.name(), b.version())));
         all
     }
@@ -180,7 +195,10 @@ impl Repository {
     /// Serving versions of one model.
     pub fn versions_of(&self, name: &str) -> Vec<Arc<ServedVersion>> {
         let serving = self.serving.load();
-        serving.get(name).map(|versions| versions.values().cloned().collect()).unwrap_or_default()
+        serving
+            .get(name)
+            .map(|versions| versions.values().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// Notes that the models of the start were tried.
@@ -218,11 +236,17 @@ impl Repository {
                 .map(|entry| entry.state.lock().versions.clone())
                 .unwrap_or_default();
             if versions.is_empty() && !ready_only {
-                index.push(IndexEntry { name: name.clone(), version: None });
+                index.push(IndexEntry {
+                    name: name.clone(),
+                    version: None,
+                });
             }
             for (version, state) in versions {
                 if !ready_only || state == VersionState::Ready {
-                    index.push(IndexEntry { name: name.clone(), version: Some((version, state)) });
+                    index.push(IndexEntry {
+                        name: name.clone(),
+                        version: Some((version, state)),
+                    });
                 }
             }
         }
@@ -230,7 +254,11 @@ impl Repository {
     }
 
     fn entry(&self, name: &str) -> Arc<Entry> {
-        self.entries.lock().entry(name.to_owned()).or_default().clone()
+        self.entries
+            .lock()
+            .entry(name.to_owned())
+            .or_default()
+            .clone()
     }
 
     /// Loads a model, or loads it again where its files changed; `override_json` takes the place
@@ -239,7 +267,11 @@ impl Repository {
     ///
     /// # Errors
     /// A sentence for each version that failed, as Triton words it.
-    pub async fn load(self: &Arc<Self>, name: &str, override_json: Option<&str>) -> Result<(), String> {
+    pub async fn load(
+        self: &Arc<Self>,
+        name: &str,
+        override_json: Option<&str>,
+    ) -> Result<(), String> {
         let failed = |reason: String| format!("load failed for model '{name}': {reason}");
         let entry = match self.folder_of(name) {
             Ok(_) => self.entry(name),
@@ -258,12 +290,22 @@ impl Repository {
         {
             let mut state = entry.state.lock();
             let loaded: Vec<i64> = state.serving.keys().copied().collect();
-            let wanted: Vec<i64> = plan.versions.iter().map(|version| version.version).collect();
+            let wanted: Vec<i64> = plan
+                .versions
+                .iter()
+                .map(|version| version.version)
+                .collect();
             if loaded == wanted
                 && override_json.is_none()
                 && state.fingerprint.as_ref() == Some(&before)
-                && !state.serving.values().any(|served| served.libraries_changed())
-                && state.versions.values().all(|version| *version == VersionState::Ready)
+                && !state
+                    .serving
+                    .values()
+                    .any(|served| served.libraries_changed())
+                && state
+                    .versions
+                    .values()
+                    .all(|version| *version == VersionState::Ready)
             {
                 return Ok(());
             }
@@ -276,7 +318,11 @@ impl Repository {
         let mut serving = Serving::new();
         let mut failures = Vec::new();
         for version in &plan.versions {
-            match self.loader.load(&plan, version, self.given_up(name, version.version)).await {
+            match self
+                .loader
+                .load(&plan, version, self.given_up(name, version.version))
+                .await
+            {
                 Ok(served) => {
                     serving.insert(version.version, served);
                 }
@@ -297,14 +343,19 @@ impl Repository {
                 self.note_failure(&entry, name, &[*version], reason);
             }
             let mut state = entry.state.lock();
-            state.versions.retain(|_, version| *version != VersionState::Loading);
+            state
+                .versions
+                .retain(|_, version| *version != VersionState::Loading);
             drop(state);
             tracing::error!("{}", failed(reasons.trim_end().to_owned()));
             return Err(failed(reasons));
         }
         let old = {
             let mut state = entry.state.lock();
-            state.versions = serving.keys().map(|&version| (version, VersionState::Ready)).collect();
+            state.versions = serving
+                .keys()
+                .map(|&version| (version, VersionState::Ready))
+                .collect();
             // A configuration that came with the request is not the folder's.
             state.fingerprint = override_json.is_none().then_some(before);
             std::mem::replace(&mut state.serving, serving.clone())
@@ -322,9 +373,13 @@ impl Repository {
         let mut state = entry.state.lock();
         for version in versions {
             if state.serving.contains_key(version) {
-                tracing::warn!("model '{name}' version {version} keeps serving as it was loaded before");
+                tracing::warn!(
+                    "model '{name}' version {version} keeps serving as it was loaded before"
+                );
             } else {
-                state.versions.insert(*version, VersionState::Unavailable(reason.to_owned()));
+                state
+                    .versions
+                    .insert(*version, VersionState::Unavailable(reason.to_owned()));
             }
         }
     }
@@ -334,13 +389,17 @@ impl Repository {
         let repository = Arc::downgrade(self);
         let name = name.to_owned();
         Box::new(move |reason| {
-            let Some(repository) = repository.upgrade() else { return };
+            let Some(repository) = repository.upgrade() else {
+                return;
+            };
             let entry = repository.entry(&name);
             let serving = {
                 let mut state = entry.state.lock();
                 state.serving.remove(&version);
                 state.fingerprint = None;
-                state.versions.insert(version, VersionState::Unavailable(reason.to_owned()));
+                state
+                    .versions
+                    .insert(version, VersionState::Unavailable(reason.to_owned()));
                 state.serving.clone()
             };
             repository.publish(&name, serving);
@@ -427,12 +486,17 @@ impl Repository {
 
     /// Whether a model's files differ from what was last loaded or tried.
     fn changed(&self, name: &str) -> bool {
-        let Ok(folder) = self.folder_of(name) else { return false };
+        let Ok(folder) = self.folder_of(name) else {
+            return false;
+        };
         let entry = self.entry(name);
         let now = Fingerprint::of_folder(&folder);
         let mut state = entry.state.lock();
         if state.fingerprint.as_ref() == Some(&now)
-            && !state.serving.values().any(|served| served.libraries_changed())
+            && !state
+                .serving
+                .values()
+                .any(|served| served.libraries_changed())
         {
             return false;
         }

@@ -45,9 +45,15 @@ impl Policy {
 
     /// What happens to requests of `level` that wait.
     fn queue(&self, level: u64) -> QueuePolicy {
-        self.batching.as_ref().map_or_else(QueuePolicy::default, |batching| {
-            batching.queue_policies.get(&level).copied().unwrap_or(batching.default_queue_policy)
-        })
+        self.batching
+            .as_ref()
+            .map_or_else(QueuePolicy::default, |batching| {
+                batching
+                    .queue_policies
+                    .get(&level)
+                    .copied()
+                    .unwrap_or(batching.default_queue_policy)
+            })
     }
 
     /// Monotonic time after which a request may no longer wait.
@@ -212,13 +218,28 @@ impl Scheduler {
         let policy = self.policy();
         let level = policy.level(job.priority);
         if let Some(most) = policy.queue(level).max_queue_size
-            && state.queue.iter().filter(|waiting| waiting.level == level).count() >= most as usize
+            && state
+                .queue
+                .iter()
+                .filter(|waiting| waiting.level == level)
+                .count()
+                >= most as usize
         {
             return Err(InferenceError::QueueFull);
         }
         let deadline = policy.deadline(&job);
-        let position = state.queue.partition_point(|waiting| waiting.level <= level);
-        state.queue.insert(position, Pending { job, level, deadline, answer });
+        let position = state
+            .queue
+            .partition_point(|waiting| waiting.level <= level);
+        state.queue.insert(
+            position,
+            Pending {
+                job,
+                level,
+                deadline,
+                answer,
+            },
+        );
         self.dispatch(&mut state);
         Ok(outcome)
     }
@@ -251,7 +272,12 @@ impl Scheduler {
         let mut at_fault = false;
         let mut waiting = Vec::new();
         for mut instance in std::mem::take(&mut state.instances) {
-            let started = instance.process.arena().region().lane(instance.lane).started();
+            let started = instance
+                .process
+                .arena()
+                .region()
+                .lane(instance.lane)
+                .started();
             let executing = started.wrapping_sub(instance.reaped) as usize;
             for (position, running) in instance.running.drain(..).enumerate() {
                 if position >= executing {
@@ -299,7 +325,11 @@ impl Scheduler {
 
     fn idle(&self) -> bool {
         let state = self.state.lock();
-        state.queue.is_empty() && state.instances.iter().all(|instance| instance.running.is_empty())
+        state.queue.is_empty()
+            && state
+                .instances
+                .iter()
+                .all(|instance| instance.running.is_empty())
     }
 
     /// Requests that wait for an instance.
@@ -317,7 +347,10 @@ impl Scheduler {
     pub fn oldest_execution(&self) -> Option<Duration> {
         let now = monotonic_ns();
         let state = self.state.lock();
-        let oldest = state.instances.iter().filter_map(|instance| instance.running.front());
+        let oldest = state
+            .instances
+            .iter()
+            .filter_map(|instance| instance.running.front());
         oldest
             .map(|running| Duration::from_nanos(now.saturating_sub(running.submitted)))
             .max()
@@ -346,7 +379,12 @@ impl Scheduler {
             }
         }
         self.dispatch(&mut state);
-        if state.queue.is_empty() && state.instances.iter().all(|instance| instance.running.is_empty()) {
+        if state.queue.is_empty()
+            && state
+                .instances
+                .iter()
+                .all(|instance| instance.running.is_empty())
+        {
             self.drained.notify_waiters();
         }
     }
@@ -355,12 +393,20 @@ impl Scheduler {
         let now = monotonic_ns();
         match outputs(arena, completion) {
             Ok(outputs) => {
-                let arrivals: SmallVec<[u64; 8]> =
-                    running.requests.iter().map(|pending| pending.job.arrived).collect();
-                let total: u64 = running.requests.iter().map(|pending| pending.job.batch_size).sum();
+                let arrivals: SmallVec<[u64; 8]> = running
+                    .requests
+                    .iter()
+                    .map(|pending| pending.job.arrived)
+                    .collect();
+                let total: u64 = running
+                    .requests
+                    .iter()
+                    .map(|pending| pending.job.batch_size)
+                    .sum();
                 match split(outputs, &running.requests, total) {
                     Ok(parts) => {
-                        self.statistics.executed(&arrivals, total, completion.times, now);
+                        self.statistics
+                            .executed(&arrivals, total, completion.times, now);
                         for (pending, part) in running.requests.into_iter().zip(parts) {
                             // A client that went away no longer listens.
                             pending.answer.send(Ok(part)).ok();
@@ -380,7 +426,8 @@ impl Scheduler {
     }
 
     fn fail(&self, pending: Pending, error: InferenceError) {
-        self.statistics.failed(monotonic_ns().saturating_sub(pending.job.arrived));
+        self.statistics
+            .failed(monotonic_ns().saturating_sub(pending.job.arrived));
         pending.answer.send(Err(error)).ok();
     }
 
@@ -400,9 +447,13 @@ impl Scheduler {
             else {
                 return;
             };
-            let Some(count) = self.batch(state) else { return };
+            let Some(count) = self.batch(state) else {
+                return;
+            };
             let requests: SmallVec<[Pending; 1]> = state.queue.drain(..count).collect();
-            let State { instances, words, .. } = state;
+            let State {
+                instances, words, ..
+            } = state;
             self.run(&mut instances[instance], words, requests);
         }
     }
@@ -413,7 +464,11 @@ impl Scheduler {
     fn depth(&self, state: &State) -> usize {
         match (&self.policy().batching, state.instances.len()) {
             (Some(batching), _) => {
-                let waiting: u64 = state.queue.iter().map(|pending| pending.job.batch_size).sum();
+                let waiting: u64 = state
+                    .queue
+                    .iter()
+                    .map(|pending| pending.job.batch_size)
+                    .sum();
                 let full = waiting >= self.policy().max_batch_size && !batching.preserve_ordering;
                 if full { 2 } else { 1 }
             }
@@ -424,7 +479,9 @@ impl Scheduler {
 
     /// How many requests from the head of the queue to execute together now; `None` for "wait".
     fn batch(self: &Arc<Self>, state: &mut State) -> Option<usize> {
-        let Some(batching) = &self.policy().batching else { return Some(1) };
+        let Some(batching) = &self.policy().batching else {
+            return Some(1);
+        };
         let largest = self.policy().max_batch_size.max(1);
         let mut sizes: Vec<u64> = Vec::new();
         let mut total = 0;
@@ -441,13 +498,18 @@ impl Scheduler {
         if blocked || total >= largest {
             return Some(sizes.len());
         }
-        if let Some(count) = sizes
-            .iter()
-            .rposition(|size| batching.preferred_batch_sizes.iter().any(|wanted| u64::from(*wanted) == *size)) {
+        if let Some(count) = sizes.iter().rposition(|size| {
+            batching
+                .preferred_batch_sizes
+                .iter()
+                .any(|wanted| u64::from(*wanted) == *size)
+        }) {
             return Some(count + 1);
         }
         let waited = monotonic_ns().saturating_sub(state.queue[0].job.arrived);
-        let delay = batching.max_queue_delay.saturating_sub(Duration::from_nanos(waited));
+        let delay = batching
+            .max_queue_delay
+            .saturating_sub(Duration::from_nanos(waited));
         if delay.is_zero() {
             return Some(sizes.len());
         }
@@ -477,7 +539,10 @@ impl Scheduler {
                 position += 1;
                 continue;
             }
-            let mut pending = state.queue.remove(position).expect("position is in the queue");
+            let mut pending = state
+                .queue
+                .remove(position)
+                .expect("position is in the queue");
             match self.policy().queue(pending.level).timeout_action {
                 QueueTimeoutAction::Reject => self.fail(pending, InferenceError::QueueTimeout),
                 QueueTimeoutAction::Delay => {
@@ -490,7 +555,12 @@ impl Scheduler {
         state.queue.extend(delayed);
     }
 
-    fn run(&self, instance: &mut Instance, words: &mut Vec<u64>, mut requests: SmallVec<[Pending; 1]>) {
+    fn run(
+        &self,
+        instance: &mut Instance,
+        words: &mut Vec<u64>,
+        mut requests: SmallVec<[Pending; 1]>,
+    ) {
         let arena = instance.process.arena();
         for pending in &mut requests {
             if let Err(error) = move_to(arena, &mut pending.job) {
@@ -508,8 +578,13 @@ impl Scheduler {
             self.fail_all(requests, &exhausted());
             return;
         };
-        descriptor.bytes_mut().copy_from_slice(bytemuck::cast_slice(words));
-        let submission = Submission { offset: descriptor.offset(), words: words.len() as u32 };
+        descriptor
+            .bytes_mut()
+            .copy_from_slice(bytemuck::cast_slice(words));
+        let submission = Submission {
+            offset: descriptor.offset(),
+            words: words.len() as u32,
+        };
         instance.running.push_back(Running {
             requests,
             _descriptor: descriptor,
@@ -540,7 +615,9 @@ fn move_to(arena: &Arc<FrontArena>, job: &mut InferenceJob) -> Result<(), Infere
     if job.block.belongs_to(arena) {
         return Ok(());
     }
-    let mut block = arena.allocate(job.block.bytes().len()).ok_or_else(exhausted)?;
+    let mut block = arena
+        .allocate(job.block.bytes().len())
+        .ok_or_else(exhausted)?;
     block.bytes_mut().copy_from_slice(job.block.bytes());
     for input in &mut job.inputs {
         input.offset = input.offset - job.block.offset() + block.offset();
@@ -550,10 +627,18 @@ fn move_to(arena: &Arc<FrontArena>, job: &mut InferenceJob) -> Result<(), Infere
 }
 
 /// Reads what a worker answered; every number in it is checked.
-fn outputs(arena: &Arc<FrontArena>, completion: Completion) -> Result<Vec<OutputTensor>, InferenceError> {
-    let damaged = |what: &str| InferenceError::Execution(format!("the worker's answer is damaged: {what}"));
+fn outputs(
+    arena: &Arc<FrontArena>,
+    completion: Completion,
+) -> Result<Vec<OutputTensor>, InferenceError> {
+    let damaged =
+        |what: &str| InferenceError::Execution(format!("the worker's answer is damaged: {what}"));
     let length = completion.length as usize;
-    let bytes = if completion.failed { length } else { length * 8 };
+    let bytes = if completion.failed {
+        length
+    } else {
+        length * 8
+    };
     let answer = arena
         .output(completion.offset, bytes)
         .ok_or_else(|| damaged("it leaves the shared memory"))?;
@@ -574,7 +659,8 @@ fn outputs(arena: &Arc<FrontArena>, completion: Completion) -> Result<Vec<Output
                 .ok()
                 .and_then(|bytes| arena.output(place.offset, bytes))
                 .ok_or_else(|| damaged("a tensor leaves the shared memory"))?;
-            if let Ok(Some(expected)) = crate::protocol::shape::byte_size(place.data_type, &place.shape)
+            if let Ok(Some(expected)) =
+                crate::protocol::shape::byte_size(place.data_type, &place.shape)
                 && expected as u64 != place.bytes
             {
                 return Err(damaged("a tensor's size does not fit its shape"));
@@ -606,7 +692,8 @@ fn row_ends(output: &OutputTensor, rows: usize) -> Option<Box<dyn Fn(usize) -> u
         rest = tail.get(u32::from_le_bytes(*length) as usize..)?;
         ends.push(output.data.len() - rest.len());
     }
-    rest.is_empty().then(|| Box::new(move |n| ends[n * per_row]) as Box<_>)
+    rest.is_empty()
+        .then(|| Box::new(move |n| ends[n * per_row]) as Box<_>)
 }
 
 /// Gives each request of a batch its part of the outputs.

@@ -74,8 +74,11 @@ impl ServedVersion {
 
     /// Its op libraries in order, joined with `:`.
     pub fn op_libraries(&self) -> String {
-        let paths: Vec<String> =
-            self.op_libraries.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<String> = self
+            .op_libraries
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         paths.join(":")
     }
 
@@ -93,7 +96,10 @@ impl ServedVersion {
 
     /// The model configuration as clients get it, with what serves the model in its parameters.
     pub fn configuration_json(&self) -> Vec<u8> {
-        let pid = self.worker.pid().map_or_else(String::new, |pid| pid.to_string());
+        let pid = self
+            .worker
+            .pid()
+            .map_or_else(String::new, |pid| pid.to_string());
         self.configuration.to_json_with(&[
             ("reference_server.worker_pid", &pid),
             ("reference_server.worker", self.worker.name()),
@@ -105,13 +111,21 @@ impl ServedVersion {
     /// Finishes what is under way, for at most `limit`, and releases the model. Returns what is
     /// left behind, in sentences.
     pub async fn retire(&self, limit: Duration) -> Vec<String> {
-        if tokio::time::timeout(limit, self.scheduler.drain()).await.is_err() {
+        if tokio::time::timeout(limit, self.scheduler.drain())
+            .await
+            .is_err()
+        {
             tracing::warn!(
                 "model '{}' version {} is released with requests under way: they did not finish in {} s",
-                self.name, self.version, limit.as_secs_f64()
+                self.name,
+                self.version,
+                limit.as_secs_f64()
             );
         }
-        self.scheduler.stop(&format!("model '{}' version {} was unloaded", self.name, self.version));
+        self.scheduler.stop(&format!(
+            "model '{}' version {} was unloaded",
+            self.name, self.version
+        ));
         self.worker
             .unload(self.key)
             .await

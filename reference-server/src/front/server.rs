@@ -31,7 +31,9 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let outcome = runtime.block_on(async {
         // On a thread of the runtime itself: what runs here starts worker processes, and they
         // are tied to the life of the thread that starts them.
-        tokio::spawn(serve_until_stopped(options)).await.context("the server's main task failed")?
+        tokio::spawn(serve_until_stopped(options))
+            .await
+            .context("the server's main task failed")?
     });
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
@@ -71,7 +73,10 @@ async fn serve_until_stopped(options: Options) -> anyhow::Result<()> {
         .then(|| tokio::spawn(poll(repository.clone(), options.repository_poll_secs)));
 
     stopped.await;
-    tracing::info!("stopping: requests under way have {} s to finish", options.exit_timeout_secs);
+    tracing::info!(
+        "stopping: requests under way have {} s to finish",
+        options.exit_timeout_secs
+    );
     stop.send_replace(true);
     if let Some(polling) = polling {
         polling.abort();
@@ -99,10 +104,16 @@ fn open_repository(options: &Options) -> anyhow::Result<Arc<Repository>> {
             .iter()
             .map(|folder| {
                 let real = std::fs::canonicalize(folder).with_context(|| {
-                    format!("failed to open {flag} '{}'; give a folder that exists", folder.display())
+                    format!(
+                        "failed to open {flag} '{}'; give a folder that exists",
+                        folder.display()
+                    )
                 })?;
                 if !real.is_dir() {
-                    bail!("{flag} '{}' is not a folder; give the folder of models", folder.display());
+                    bail!(
+                        "{flag} '{}' is not a folder; give the folder of models",
+                        folder.display()
+                    );
                 }
                 Ok(real)
             })
@@ -116,11 +127,19 @@ fn open_repository(options: &Options) -> anyhow::Result<Arc<Repository>> {
     let arguments = options
         .runtime
         .iter()
-        .map(|argument| argument.parse::<RuntimeArgument>().with_context(|| format!("--runtime {argument}")))
+        .map(|argument| {
+            argument
+                .parse::<RuntimeArgument>()
+                .with_context(|| format!("--runtime {argument}"))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let runtimes = RuntimeSet::assemble(Catalog::builtin(), &cache, &arguments)?;
     for runtime in runtimes.all() {
-        tracing::info!("runtime {} at '{}'", runtime.name, runtime.main_library.display());
+        tracing::info!(
+            "runtime {} at '{}'",
+            runtime.name,
+            runtime.main_library.display()
+        );
     }
     let loader = Loader::new(options, runtimes, roots)?;
     let drain_limit = Duration::from_secs(options.exit_timeout_secs);
@@ -142,7 +161,11 @@ fn open_ports(
             let service = service.clone();
             async move { service.answer(request).await }
         };
-        ports.push(tokio::spawn(serve(listener, Arc::new(handler), stopping.clone())));
+        ports.push(tokio::spawn(serve(
+            listener,
+            Arc::new(handler),
+            stopping.clone(),
+        )));
     }
     if options.allow_metrics {
         let address = SocketAddr::new(options.metrics_address(), options.metrics_port);
@@ -153,7 +176,11 @@ fn open_ports(
             let service = service.clone();
             async move { service.answer_metrics(request).await }
         };
-        ports.push(tokio::spawn(serve(listener, Arc::new(handler), stopping.clone())));
+        ports.push(tokio::spawn(serve(
+            listener,
+            Arc::new(handler),
+            stopping.clone(),
+        )));
     }
     Ok(ports)
 }
@@ -162,7 +189,9 @@ fn open_ports(
 async fn load_initial(options: &Options, repository: &Arc<Repository>) -> anyhow::Result<()> {
     let names: BTreeSet<String> = match options.model_control_mode {
         ModelControlMode::None | ModelControlMode::Poll => repository.names(),
-        ModelControlMode::Explicit if options.load_model.iter().any(|name| name == "*") => repository.names(),
+        ModelControlMode::Explicit if options.load_model.iter().any(|name| name == "*") => {
+            repository.names()
+        }
         ModelControlMode::Explicit => options.load_model.iter().cloned().collect(),
     };
     if options.model_control_mode != ModelControlMode::Explicit && !options.load_model.is_empty() {
@@ -186,7 +215,11 @@ async fn load_initial(options: &Options, repository: &Arc<Repository>) -> anyhow
         bail!(
             "{} of the models could not be loaded, and --exit-on-error is true: {}",
             failed.len(),
-            failed.iter().map(|reason| reason.trim_end()).collect::<Vec<_>>().join(" ")
+            failed
+                .iter()
+                .map(|reason| reason.trim_end())
+                .collect::<Vec<_>>()
+                .join(" ")
         );
     }
     repository.finish_initial_load();

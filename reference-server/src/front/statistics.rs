@@ -65,7 +65,9 @@ impl Statistics {
 }
 
 fn epoch_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }
 
 #[cfg(test)]
@@ -76,7 +78,12 @@ mod tests {
     #[test]
     fn a_batch_counts_each_request_and_one_execution() {
         let statistics = Statistics::default();
-        let times = ExecutionTimes { start: 100, inputs_ready: 110, computed: 140, end: 141 };
+        let times = ExecutionTimes {
+            start: 100,
+            inputs_ready: 110,
+            computed: 140,
+            end: 141,
+        };
         statistics.executed(&[50, 60], 5, times, 200);
         statistics.failed(7);
         let seen = statistics.snapshot();

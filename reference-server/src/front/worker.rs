@@ -98,7 +98,10 @@ impl Worker {
         let (commands, received) = mpsc::unbounded_channel();
         let pid = Arc::new(Mutex::new(None));
         let task = Task {
-            launch: Launch { name: name.clone(), library_path: hosted.library_path.clone() },
+            launch: Launch {
+                name: name.clone(),
+                library_path: hosted.library_path.clone(),
+            },
             hosted: hosted.clone(),
             limits,
             models: BTreeMap::new(),
@@ -108,7 +111,12 @@ impl Worker {
             started: Instant::now(),
         };
         tokio::spawn(task.run(received));
-        Arc::new(Self { name, hosted, commands, pid })
+        Arc::new(Self {
+            name,
+            hosted,
+            commands,
+            pid,
+        })
     }
 
     /// Name in log lines, such as `worker-3`.
@@ -132,8 +140,12 @@ impl Worker {
     /// Why it could not be loaded, the end of the process included.
     pub async fn load(&self, placement: Placement) -> Result<Loaded, LoadError> {
         let (answer, loaded) = oneshot::channel();
-        self.commands.send(Command::Load(Box::new(placement), answer)).ok();
-        loaded.await.unwrap_or_else(|_| Err(failure("the worker ended".to_owned())))
+        self.commands
+            .send(Command::Load(Box::new(placement), answer))
+            .ok();
+        loaded
+            .await
+            .unwrap_or_else(|_| Err(failure("the worker ended".to_owned())))
     }
 
     /// Releases a model. Its scheduler has been drained or stopped.
@@ -145,7 +157,10 @@ impl Worker {
 }
 
 fn failure(message: String) -> LoadError {
-    LoadError { message, missing_ops: Vec::new() }
+    LoadError {
+        message,
+        missing_ops: Vec::new(),
+    }
 }
 
 struct Model {
@@ -167,7 +182,8 @@ struct Task {
 
 impl Task {
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
-        let period = (self.limits.execution / 20).clamp(Duration::from_millis(20), Duration::from_secs(1));
+        let period =
+            (self.limits.execution / 20).clamp(Duration::from_millis(20), Duration::from_secs(1));
         let mut check = tokio::time::interval(period);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -210,7 +226,11 @@ impl Task {
         if self.process.is_none() {
             self.start().await?;
         }
-        let mut model = Model { placement, lanes: Vec::new(), crashes: VecDeque::new() };
+        let mut model = Model {
+            placement,
+            lanes: Vec::new(),
+            crashes: VecDeque::new(),
+        };
         let loaded = match self.place(&mut model).await {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(error)) => return Err(error),
@@ -260,7 +280,10 @@ impl Task {
     }
 
     fn overrun(&self) -> String {
-        format!("exceeded the load time limit of {} s (--load-timeout)", self.limits.load.as_secs_f64())
+        format!(
+            "exceeded the load time limit of {} s (--load-timeout)",
+            self.limits.load.as_secs_f64()
+        )
     }
 
     /// Loads a model into the running process and lets its scheduler serve. The outer error is
@@ -268,8 +291,11 @@ impl Task {
     async fn place(&self, model: &mut Model) -> Result<Result<Loaded, LoadError>, Death> {
         let process = self.process.as_ref().expect("started before");
         let specification = &model.placement.specification;
-        let taken: std::collections::HashSet<u32> =
-            self.models.values().flat_map(|other| other.lanes.iter().copied()).collect();
+        let taken: std::collections::HashSet<u32> = self
+            .models
+            .values()
+            .flat_map(|other| other.lanes.iter().copied())
+            .collect();
         let lanes: Vec<u32> = (0..LANES as u32)
             .filter(|lane| !taken.contains(lane))
             .take(specification.instances as usize)
@@ -286,28 +312,52 @@ impl Task {
             process.arena().region().lane(lane).reset();
             process.route(lane, Some(model.placement.scheduler.clone()));
         }
-        let request = Request::Load { specification: specification.clone(), lanes: lanes.clone() };
-        match process.request(&request, self.limits.load, &self.overrun()).await? {
-            Reply::Loaded { inputs, outputs, libraries, .. } => {
+        let request = Request::Load {
+            specification: specification.clone(),
+            lanes: lanes.clone(),
+        };
+        match process
+            .request(&request, self.limits.load, &self.overrun())
+            .await?
+        {
+            Reply::Loaded {
+                inputs,
+                outputs,
+                libraries,
+                ..
+            } => {
                 model.placement.scheduler.attach(process, &lanes);
                 model.lanes = lanes;
-                Ok(Ok(Loaded { inputs, outputs, libraries }))
+                Ok(Ok(Loaded {
+                    inputs,
+                    outputs,
+                    libraries,
+                }))
             }
             Reply::LoadFailed { error, .. } => {
                 lanes.iter().for_each(|&lane| process.route(lane, None));
                 Ok(Err(error))
             }
-            other => Ok(Err(failure(format!("the worker gave an unexpected answer: {other:?}")))),
+            other => Ok(Err(failure(format!(
+                "the worker gave an unexpected answer: {other:?}"
+            )))),
         }
     }
 
     async fn unload(&mut self, key: u64) -> Vec<StillMapped> {
-        let Some(model) = self.models.remove(&key) else { return Vec::new() };
-        let Some(process) = self.process.clone() else { return Vec::new() };
+        let Some(model) = self.models.remove(&key) else {
+            return Vec::new();
+        };
+        let Some(process) = self.process.clone() else {
+            return Vec::new();
+        };
         let reply = process
             .request(&Request::Unload { key }, self.limits.load, &self.overrun())
             .await;
-        model.lanes.iter().for_each(|&lane| process.route(lane, None));
+        model
+            .lanes
+            .iter()
+            .for_each(|&lane| process.route(lane, None));
         match reply {
             Ok(Reply::Unloaded { still_mapped, .. }) => still_mapped,
             Ok(_) => Vec::new(),
@@ -397,7 +447,9 @@ impl Task {
         }
         let keys: Vec<u64> = self.models.keys().copied().collect();
         // Lanes are given out anew.
-        self.models.values_mut().for_each(|model| model.lanes.clear());
+        self.models
+            .values_mut()
+            .for_each(|model| model.lanes.clear());
         for key in keys {
             let mut model = self.models.remove(&key).expect("keys were just read");
             let outcome = self.place(&mut model).await;
@@ -417,7 +469,9 @@ impl Task {
     }
 
     fn give_up(&mut self, key: u64, reason: &str) {
-        let Some(model) = self.models.remove(&key) else { return };
+        let Some(model) = self.models.remove(&key) else {
+            return;
+        };
         tracing::error!(worker = %self.launch.name, model = %model.placement.specification.name, "{reason}");
         model.placement.scheduler.stop(reason);
         (model.placement.given_up)(reason);
@@ -451,7 +505,11 @@ impl Task {
                 "look at what the library's global destructors do",
             ),
             Step::MapRuntime | Step::CreateSession | Step::CloseSession | Step::Idle => (
-                format!("{} did not finish with '{}'", self.hosted.runtime, specification.file.display()),
+                format!(
+                    "{} did not finish with '{}'",
+                    self.hosted.runtime,
+                    specification.file.display()
+                ),
                 "look at the constructors of the op libraries' kernels, and whether the file is a \
                  sound model",
             ),
@@ -462,8 +520,14 @@ impl Task {
 
 /// The last lines that a worker wrote, as part of a sentence.
 fn tail(death: &Death) -> String {
-    let lines: Vec<&str> =
-        death.tail.iter().rev().take(3).map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = death
+        .tail
+        .iter()
+        .rev()
+        .take(3)
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty())
+        .collect();
     if lines.is_empty() {
         return String::new();
     }

@@ -93,15 +93,26 @@ impl WorkerProcess {
             .stderr(output_end)
             .kill_on_drop(true)
             .fd_mappings(vec![
-                FdMapping { parent_fd: theirs.into(), child_fd: CONTROL_FD },
-                FdMapping { parent_fd: region.file().try_clone_to_owned()?, child_fd: REGION_FD },
-                FdMapping { parent_fd: doorbell.try_clone()?, child_fd: DOORBELL_FD },
+                FdMapping {
+                    parent_fd: theirs.into(),
+                    child_fd: CONTROL_FD,
+                },
+                FdMapping {
+                    parent_fd: region.file().try_clone_to_owned()?,
+                    child_fd: REGION_FD,
+                },
+                FdMapping {
+                    parent_fd: doorbell.try_clone()?,
+                    child_fd: DOORBELL_FD,
+                },
             ])
             .map_err(std::io::Error::other)?;
         let child = command.spawn()?;
         // The command holds our copies of the worker's descriptors.
         drop(command);
-        let pid = child.id().expect("a child that was not awaited has a process id");
+        let pid = child
+            .id()
+            .expect("a child that was not awaited has a process id");
 
         let shared = Arc::new(Shared {
             replies: Mutex::new(HashMap::new()),
@@ -121,11 +132,7 @@ impl WorkerProcess {
         tokio::spawn(read_replies(control_reader, shared.clone()));
         // SAFETY: the descriptor is owned by the registration and closed after it.
         let doorbell = unsafe { AsyncFd::register(doorbell)? };
-        let bell = tokio::spawn(answer_bell(
-            doorbell,
-            arena.clone(),
-            shared.clone(),
-        ));
+        let bell = tokio::spawn(answer_bell(doorbell, arena.clone(), shared.clone()));
         tokio::spawn(watch_process(Watch {
             child,
             killed,
@@ -218,16 +225,13 @@ impl WorkerProcess {
 
 fn library_path(folders: &[PathBuf]) -> OsString {
     let inherited = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let inherited = std::env::split_paths(&inherited).filter(|folder| !folder.as_os_str().is_empty());
+    let inherited =
+        std::env::split_paths(&inherited).filter(|folder| !folder.as_os_str().is_empty());
     std::env::join_paths(folders.iter().cloned().chain(inherited)).unwrap_or_default()
 }
 
 /// Writes every line of a worker's output to the log and keeps the last ones.
-async fn copy_output(
-    output: tokio::net::unix::pipe::Receiver,
-    name: String,
-    shared: Arc<Shared>,
-) {
+async fn copy_output(output: tokio::net::unix::pipe::Receiver, name: String, shared: Arc<Shared>) {
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
     while matches!(reader.read_until(b'\n', &mut line).await, Ok(1..)) {
@@ -255,7 +259,9 @@ async fn read_replies(control: tokio::net::unix::OwnedReadHalf, shared: Arc<Shar
         };
         let key = match &reply {
             Reply::Opened | Reply::OpenFailed { .. } => OPEN_KEY,
-            Reply::Loaded { key, .. } | Reply::LoadFailed { key, .. } | Reply::Unloaded { key, .. } => *key,
+            Reply::Loaded { key, .. }
+            | Reply::LoadFailed { key, .. }
+            | Reply::Unloaded { key, .. } => *key,
         };
         if let Some(waiting) = shared.replies.lock().remove(&key) {
             waiting.send(reply).ok();
@@ -276,7 +282,9 @@ async fn answer_bell(doorbell: AsyncFd<OwnedFd>, arena: Arc<FrontArena>, shared:
 fn reap(arena: &FrontArena, shared: &Shared, dirty: &mut Vec<Arc<Scheduler>>) {
     {
         let lanes = shared.lanes.lock();
-        arena.region().answer(|lane| dirty.extend(lanes[lane as usize].clone()));
+        arena
+            .region()
+            .answer(|lane| dirty.extend(lanes[lane as usize].clone()));
     }
     for scheduler in dirty.drain(..) {
         scheduler.reap();
@@ -305,7 +313,9 @@ async fn watch_process(mut watch: Watch) {
     };
     let status = watch.child.wait().await;
     // A process that an op library started may hold the pipe open, so this wait has a limit.
-    tokio::time::timeout(Duration::from_millis(200), &mut watch.copied).await.ok();
+    tokio::time::timeout(Duration::from_millis(200), &mut watch.copied)
+        .await
+        .ok();
     watch.bell.abort();
     // What was completed before the end counts.
     reap(&watch.arena, &watch.shared, &mut Vec::new());
@@ -361,8 +371,17 @@ mod tests {
     #[test]
     fn an_end_is_told_by_signal_and_by_status() {
         use std::os::unix::process::ExitStatusExt;
-        assert_eq!(describe(ExitStatus::from_raw(11)), "was killed by signal 11 (SIGSEGV)");
-        assert_eq!(describe(ExitStatus::from_raw(3 << 8)), "exited with status 3");
-        assert_eq!(describe(ExitStatus::from_raw(34)), "was killed by signal 34");
+        assert_eq!(
+            describe(ExitStatus::from_raw(11)),
+            "was killed by signal 11 (SIGSEGV)"
+        );
+        assert_eq!(
+            describe(ExitStatus::from_raw(3 << 8)),
+            "exited with status 3"
+        );
+        assert_eq!(
+            describe(ExitStatus::from_raw(34)),
+            "was killed by signal 34"
+        );
     }
 }

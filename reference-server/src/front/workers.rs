@@ -113,7 +113,15 @@ mod tests {
             origin: runtimes::Origin::InPlace,
         };
         let op_set: Vec<ContentHash> = set.iter().map(|&hash| hash.to_owned()).collect();
-        Group::of(isolation, &Tenant { runtime: &runtime, op_set: &op_set, model, version: 1 })
+        Group::of(
+            isolation,
+            &Tenant {
+                runtime: &runtime,
+                op_set: &op_set,
+                model,
+                version: 1,
+            },
+        )
     }
 
     #[test]
@@ -122,8 +130,14 @@ mod tests {
         for policy in [Shared, Backend] {
             assert_eq!(group(policy, &["a"], "m"), group(policy, &["b"], "n"));
         }
-        assert_eq!(group(OpSet, &["a", "b"], "m"), group(OpSet, &["a", "b"], "n"));
-        assert_ne!(group(OpSet, &["a", "b"], "m"), group(OpSet, &["b", "a"], "m"));
+        assert_eq!(
+            group(OpSet, &["a", "b"], "m"),
+            group(OpSet, &["a", "b"], "n")
+        );
+        assert_ne!(
+            group(OpSet, &["a", "b"], "m"),
+            group(OpSet, &["b", "a"], "m")
+        );
         assert_ne!(group(Model, &["a"], "m"), group(Model, &["a"], "n"));
         assert_ne!(group(Model, &["a"], "m"), group(Model, &["b"], "m"));
     }

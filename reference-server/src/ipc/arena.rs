@@ -56,14 +56,23 @@ impl FrontArena {
     /// Takes a block of at least `bytes`; `None` where the address space is used up.
     pub fn allocate(self: &Arc<Self>, bytes: usize) -> Option<InputBlock> {
         let span = self.heap.lock().allocate(bytes as u64)?;
-        Some(InputBlock { arena: self.clone(), span, bytes })
+        Some(InputBlock {
+            arena: self.clone(),
+            span,
+            bytes,
+        })
     }
 
     /// Takes over the block at `offset` of the worker's heap of which `bytes` were said to be in
     /// use; `None` where that leaves the heap.
     pub fn output(self: &Arc<Self>, offset: u64, bytes: usize) -> Option<OutputBlock> {
         let address = self.region.worker_heap(offset, bytes)?;
-        Some(OutputBlock { arena: self.clone(), offset, address, bytes })
+        Some(OutputBlock {
+            arena: self.clone(),
+            offset,
+            address,
+            bytes,
+        })
     }
 
     fn release(&self, offset: u64) {
@@ -189,7 +198,8 @@ impl WorkerArena {
     pub fn allocate(&self, bytes: usize) -> Option<(u64, NonNull<u8>)> {
         let mut state = self.state.lock();
         let WorkerState { heap, live } = &mut *state;
-        self.region.released(|offset| self.free_locked(heap, live, offset));
+        self.region
+            .released(|offset| self.free_locked(heap, live, offset));
         let span = heap.allocate(bytes as u64)?;
         live.insert(span.offset, span.bytes);
         Some((span.offset, self.region.worker_heap(span.offset, bytes)?))
@@ -202,7 +212,9 @@ impl WorkerArena {
     }
 
     fn free_locked(&self, heap: &mut Heap, live: &mut HashMap<u64, u64>, offset: u64) {
-        let Some(bytes) = live.remove(&offset) else { return };
+        let Some(bytes) = live.remove(&offset) else {
+            return;
+        };
         let span = Span { offset, bytes };
         if heap.free(span)
             && let Some(address) = self.region.worker_heap(offset, bytes as usize)
@@ -265,7 +277,9 @@ mod tests {
     #[test]
     fn a_freed_large_block_reads_as_zeros_once_its_pages_are_gone() {
         let (front, _worker) = pair();
-        let keep = front.allocate(super::super::heap::RETAINED_BYTES as usize).unwrap();
+        let keep = front
+            .allocate(super::super::heap::RETAINED_BYTES as usize)
+            .unwrap();
         drop(keep);
         let mut block = front.allocate(1 << 20).unwrap();
         block.bytes_mut().fill(9);
@@ -273,6 +287,10 @@ mod tests {
         drop(block);
         let block = front.allocate(1 << 20).unwrap();
         assert_eq!(block.offset(), offset);
-        assert!(block.bytes()[4096..(1 << 20) - 4096].iter().all(|&byte| byte == 0));
+        assert!(
+            block.bytes()[4096..(1 << 20) - 4096]
+                .iter()
+                .all(|&byte| byte == 0)
+        );
     }
 }

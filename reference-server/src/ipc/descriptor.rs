@@ -103,7 +103,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn word(&mut self) -> Result<u64, Damaged> {
-        let (&word, rest) = self.words.split_first().ok_or(Damaged("it ends too early"))?;
+        let (&word, rest) = self
+            .words
+            .split_first()
+            .ok_or(Damaged("it ends too early"))?;
         self.words = rest;
         Ok(word)
     }
@@ -167,7 +170,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn tensor() -> impl Strategy<Value = TensorPlace> {
-        (any::<u32>(), 0usize..DataType::ALL.len(), prop::collection::vec(any::<i64>(), 0..8), any::<(u64, u64)>())
+        (
+            any::<u32>(),
+            0usize..DataType::ALL.len(),
+            prop::collection::vec(any::<i64>(), 0..8),
+            any::<(u64, u64)>(),
+        )
             .prop_map(|(number, data_type, dims, (offset, bytes))| TensorPlace {
                 number,
                 data_type: DataType::ALL[data_type],

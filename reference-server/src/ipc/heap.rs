@@ -37,7 +37,12 @@ pub struct Span {
 impl Heap {
     /// A heap of `capacity` bytes of address space, all free.
     pub fn new(capacity: u64) -> Self {
-        Self { capacity, untouched: 0, free: HashMap::new(), retained: 0 }
+        Self {
+            capacity,
+            untouched: 0,
+            free: HashMap::new(),
+            retained: 0,
+        }
     }
 
     /// Takes a block of at least `bytes`; `None` where the address space is used up.

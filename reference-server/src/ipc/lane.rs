@@ -88,7 +88,12 @@ struct CompletionSlot {
 impl Lane {
     /// Makes the lane empty again. Only while no process uses it.
     pub fn reset(&self) {
-        for counter in [&self.submitted, &self.started, &self.completed, &self.asleep] {
+        for counter in [
+            &self.submitted,
+            &self.started,
+            &self.completed,
+            &self.asleep,
+        ] {
             counter.0.store(0, Ordering::SeqCst);
         }
     }
@@ -100,7 +105,9 @@ impl Lane {
         let slot = &self.submissions[(number % LANE_SLOTS) as usize];
         slot.offset.store(submission.offset, Ordering::Relaxed);
         slot.words.store(submission.words, Ordering::Relaxed);
-        self.submitted.0.store(number.wrapping_add(1), Ordering::Release);
+        self.submitted
+            .0
+            .store(number.wrapping_add(1), Ordering::Release);
         // Pairs with the fence in `next`: either we see the sleeper or it sees the submission.
         fence(Ordering::SeqCst);
         if self.asleep.0.load(Ordering::Relaxed) == 1 {
@@ -126,7 +133,9 @@ impl Lane {
             offset: slot.offset.load(Ordering::Relaxed),
             words: slot.words.load(Ordering::Relaxed),
         };
-        self.started.0.store(number.wrapping_add(1), Ordering::Release);
+        self.started
+            .0
+            .store(number.wrapping_add(1), Ordering::Release);
         Some(submission)
     }
 
@@ -151,13 +160,17 @@ impl Lane {
         let slot = &self.completions[(number % LANE_SLOTS) as usize];
         slot.offset.store(completion.offset, Ordering::Relaxed);
         slot.length.store(completion.length, Ordering::Relaxed);
-        slot.failed.store(u32::from(completion.failed), Ordering::Relaxed);
+        slot.failed
+            .store(u32::from(completion.failed), Ordering::Relaxed);
         slot.start.store(completion.times.start, Ordering::Relaxed);
         slot.inputs_ready
             .store(completion.times.inputs_ready, Ordering::Relaxed);
-        slot.computed.store(completion.times.computed, Ordering::Relaxed);
+        slot.computed
+            .store(completion.times.computed, Ordering::Relaxed);
         slot.end.store(completion.times.end, Ordering::Relaxed);
-        self.completed.0.store(number.wrapping_add(1), Ordering::Release);
+        self.completed
+            .0
+            .store(number.wrapping_add(1), Ordering::Release);
     }
 
     /// Completion number `number` (front), `None` where it has not come. Numbers count from 0
@@ -222,7 +235,10 @@ mod tests {
             let mut reaped = 0;
             while reaped < ROUNDS {
                 while sent < ROUNDS && sent - reaped < LANE_SLOTS {
-                    lane.submit(Submission { offset: u64::from(sent), words: sent });
+                    lane.submit(Submission {
+                        offset: u64::from(sent),
+                        words: sent,
+                    });
                     sent += 1;
                 }
                 while let Some(completion) = lane.completion(reaped) {
@@ -243,7 +259,10 @@ mod tests {
         let lane = region.lane(0);
         assert!(lane.take().is_none());
         assert!(lane.completion(0).is_none());
-        lane.submit(Submission { offset: 7, words: 1 });
+        lane.submit(Submission {
+            offset: 7,
+            words: 1,
+        });
         lane.reset();
         assert!(lane.take().is_none());
     }

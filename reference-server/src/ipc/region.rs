@@ -173,7 +173,8 @@ impl Region {
             return false;
         }
         ring.offsets[written as usize % RELEASES].store(offset, Ordering::Relaxed);
-        ring.written.store(written.wrapping_add(1), Ordering::Release);
+        ring.written
+            .store(written.wrapping_add(1), Ordering::Release);
         true
     }
 

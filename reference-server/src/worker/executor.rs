@@ -50,7 +50,12 @@ impl Executor {
                 let stop = stop.clone();
                 move || run(&surroundings, lane, instance, &stop)
             })?;
-        Ok(Self { surroundings, lane, stop, thread: Some(thread) })
+        Ok(Self {
+            surroundings,
+            lane,
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -68,7 +73,12 @@ impl Drop for Executor {
     }
 }
 
-fn run(surroundings: &Surroundings, number: u32, mut instance: Box<dyn Instance>, stop: &AtomicBool) {
+fn run(
+    surroundings: &Surroundings,
+    number: u32,
+    mut instance: Box<dyn Instance>,
+    stop: &AtomicBool,
+) {
     let region = surroundings.arena.region();
     let lane = region.lane(number);
     let mut scratch = Scratch::default();
@@ -80,7 +90,12 @@ fn run(surroundings: &Surroundings, number: u32, mut instance: Box<dyn Instance>
             lane.wait();
             continue;
         };
-        let completion = execute(&surroundings.arena, instance.as_mut(), submission, &mut scratch);
+        let completion = execute(
+            &surroundings.arena,
+            instance.as_mut(),
+            submission,
+            &mut scratch,
+        );
         lane.complete(completion);
         if region.ring(number) {
             // The counter cannot overflow: the front needs no more than one ring a look.
@@ -102,7 +117,10 @@ fn execute(
     submission: Submission,
     scratch: &mut Scratch,
 ) -> Completion {
-    let mut times = ExecutionTimes { start: monotonic_ns(), ..ExecutionTimes::default() };
+    let mut times = ExecutionTimes {
+        start: monotonic_ns(),
+        ..ExecutionTimes::default()
+    };
     let result = outputs_of(arena, instance, submission, scratch, &mut times).and_then(|places| {
         scratch.words.clear();
         write_tensors(&places, &mut scratch.words);
@@ -110,7 +128,9 @@ fn execute(
             Some(offset) => Ok((offset, scratch.words.len())),
             None => {
                 places.iter().for_each(|place| arena.free(place.offset));
-                Err(ExecutionError("no shared memory left for the answer".into()))
+                Err(ExecutionError(
+                    "no shared memory left for the answer".into(),
+                ))
             }
         }
     });
@@ -125,14 +145,23 @@ fn execute(
         }
     };
     times.end = monotonic_ns();
-    Completion { failed, offset, length: length as u32, times }
+    Completion {
+        failed,
+        offset,
+        length: length as u32,
+        times,
+    }
 }
 
 /// Copies `bytes` into a new block and returns its offset.
 fn put(arena: &WorkerArena, bytes: &[u8]) -> Option<u64> {
     let (offset, address) = arena.allocate(bytes.len())?;
     // SAFETY: the block is new, holds that many bytes and overlaps nothing.
-    unsafe { address.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+    unsafe {
+        address
+            .as_ptr()
+            .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+    };
     Some(offset)
 }
 
@@ -164,16 +193,22 @@ fn outputs_of(
     times.inputs_ready = monotonic_ns();
 
     let mut sink = Outputs::new(arena);
-    let outcome = catch_unwind(AssertUnwindSafe(|| instance.execute(&inputs, outputs, &mut sink)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        instance.execute(&inputs, outputs, &mut sink)
+    }));
     times.computed = monotonic_ns();
     match outcome {
         Ok(result) => result.map(|()| sink.into_places()),
-        Err(_) => Err(ExecutionError("the backend panicked; see the server's log".into())),
+        Err(_) => Err(ExecutionError(
+            "the backend panicked; see the server's log".into(),
+        )),
     }
 }
 
 fn in_place<'a>(arena: &'a WorkerArena, place: &'a TensorPlace) -> InputTensor<'a> {
-    let address = arena.region().front_heap(place.offset, place.bytes as usize);
+    let address = arena
+        .region()
+        .front_heap(place.offset, place.bytes as usize);
     InputTensor {
         input: place.number,
         data_type: place.data_type,
@@ -191,7 +226,10 @@ struct Gathered<'a> {
 
 impl<'a> Gathered<'a> {
     fn new(arena: &'a WorkerArena, batch: &[Vec<TensorPlace>]) -> Result<Self, ExecutionError> {
-        let mut gathered = Self { arena, places: Vec::with_capacity(batch[0].len()) };
+        let mut gathered = Self {
+            arena,
+            places: Vec::with_capacity(batch[0].len()),
+        };
         for (position, first) in batch[0].iter().enumerate() {
             let parts = || batch.iter().filter_map(|request| request.get(position));
             let alike = |part: &TensorPlace| {
@@ -201,7 +239,9 @@ impl<'a> Gathered<'a> {
                     && part.shape[1..] == first.shape[1..]
             };
             if first.shape.is_empty() || parts().count() != batch.len() || !parts().all(alike) {
-                return Err(ExecutionError("the requests of a batch do not fit together".into()));
+                return Err(ExecutionError(
+                    "the requests of a batch do not fit together".into(),
+                ));
             }
             let bytes: u64 = parts().map(|part| part.bytes).sum();
             let (offset, address) = arena
@@ -209,13 +249,21 @@ impl<'a> Gathered<'a> {
                 .ok_or_else(|| ExecutionError("no shared memory left to join a batch".into()))?;
             let mut shape = first.shape.clone();
             shape[0] = parts().map(|part| part.shape[0]).sum();
-            gathered.places.push(TensorPlace { shape, offset, bytes, ..first.clone() });
+            gathered.places.push(TensorPlace {
+                shape,
+                offset,
+                bytes,
+                ..first.clone()
+            });
             let mut filled = 0;
             for part in parts() {
                 let source = in_place(arena, part).data;
                 // SAFETY: the new block holds the sum of the parts; it overlaps none of them.
                 unsafe {
-                    address.add(filled).as_ptr().copy_from_nonoverlapping(source.as_ptr(), source.len());
+                    address
+                        .add(filled)
+                        .as_ptr()
+                        .copy_from_nonoverlapping(source.as_ptr(), source.len());
                 }
                 filled += source.len();
             }
@@ -237,7 +285,9 @@ impl<'a> Gathered<'a> {
                     data_type: place.data_type,
                     dims: &place.shape,
                     // SAFETY: the block is this value's own, filled in `new`.
-                    data: unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) },
+                    data: unsafe {
+                        std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize)
+                    },
                 }
             })
             .collect()

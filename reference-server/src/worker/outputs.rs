@@ -16,7 +16,10 @@ pub struct Outputs<'a> {
 impl<'a> Outputs<'a> {
     /// No outputs yet.
     pub fn new(arena: &'a WorkerArena) -> Self {
-        Self { arena, taken: SmallVec::new() }
+        Self {
+            arena,
+            taken: SmallVec::new(),
+        }
     }
 
     /// The outputs; the caller is answerable for their memory from here on.

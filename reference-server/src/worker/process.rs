@@ -31,7 +31,12 @@ pub fn run() -> anyhow::Result<()> {
         arena: WorkerArena::new(region),
         doorbell: Arc::new(inherited(DOORBELL_FD)?),
     };
-    Worker { surroundings, backend: None, models: HashMap::new() }.serve(&control)
+    Worker {
+        surroundings,
+        backend: None,
+        models: HashMap::new(),
+    }
+    .serve(&control)
 }
 
 /// Takes ownership of a descriptor that the front handed over.
@@ -68,7 +73,9 @@ impl Worker {
             self.recorder().idle();
             let mut line = serde_json::to_vec(&reply).context("failed to write a reply")?;
             line.push(b'\n');
-            (&mut &*control).write_all(&line).context("failed to send a reply")?;
+            (&mut &*control)
+                .write_all(&line)
+                .context("failed to send a reply")?;
         }
         Ok(())
     }
@@ -79,7 +86,10 @@ impl Worker {
                 Ok(()) => Reply::Opened,
                 Err(error) => Reply::OpenFailed { error },
             },
-            Request::Load { specification, lanes } => {
+            Request::Load {
+                specification,
+                lanes,
+            } => {
                 let key = specification.key;
                 match self.load(&specification, &lanes) {
                     Ok(reply) => reply,
@@ -89,8 +99,11 @@ impl Worker {
             Request::Unload { key } => {
                 // Ends the threads and drops the instances before the backend lets go.
                 self.models.remove(&key);
-                let still_mapped =
-                    self.backend.as_mut().map(|backend| backend.unload_model(key)).unwrap_or_default();
+                let still_mapped = self
+                    .backend
+                    .as_mut()
+                    .map(|backend| backend.unload_model(key))
+                    .unwrap_or_default();
                 Reply::Unloaded { key, still_mapped }
             }
         }
@@ -100,9 +113,7 @@ impl Worker {
         let arena = self.surroundings.arena.clone();
         arena.region().recorder().enter(Step::MapRuntime, library);
         self.backend = Some(match framework {
-            runtimes::Framework::OnnxRuntime => {
-                Box::new(OnnxRuntimeBackend::open(library, arena)?)
-            }
+            runtimes::Framework::OnnxRuntime => Box::new(OnnxRuntimeBackend::open(library, arena)?),
             other => {
                 return Err(LoadError {
                     message: format!(
@@ -115,13 +126,25 @@ impl Worker {
         Ok(())
     }
 
-    fn load(&mut self, specification: &ModelSpecification, lanes: &[u32]) -> Result<Reply, LoadError> {
-        let failure = |message: String| LoadError { message, missing_ops: Vec::new() };
+    fn load(
+        &mut self,
+        specification: &ModelSpecification,
+        lanes: &[u32],
+    ) -> Result<Reply, LoadError> {
+        let failure = |message: String| LoadError {
+            message,
+            missing_ops: Vec::new(),
+        };
         let backend = self
             .backend
             .as_mut()
             .ok_or_else(|| failure("the worker has no runtime mapped yet".into()))?;
-        let LoadedModel { inputs, outputs, instances, libraries } = backend.load_model(specification)?;
+        let LoadedModel {
+            inputs,
+            outputs,
+            instances,
+            libraries,
+        } = backend.load_model(specification)?;
         let mut executors = Vec::with_capacity(instances.len());
         for (&lane, instance) in lanes.iter().zip(instances) {
             match Executor::start(self.surroundings.clone(), lane, instance) {
@@ -138,6 +161,11 @@ impl Worker {
             }
         }
         self.models.insert(specification.key, executors);
-        Ok(Reply::Loaded { key: specification.key, inputs, outputs, libraries })
+        Ok(Reply::Loaded {
+            key: specification.key,
+            inputs,
+            outputs,
+            libraries,
+        })
     }
 }

@@ -40,7 +40,9 @@ pub async fn infer(
     let encoding = Encoding::of_request(text(headers, &header::CONTENT_ENCODING))?;
     let (length, mut reader) = match body.size_hint().exact() {
         Some(length) if length > limit => return Err(too_large(limit)),
-        Some(length) if encoding == Encoding::Identity => (length as usize, Reader::streaming(body)),
+        Some(length) if encoding == Encoding::Identity => {
+            (length as usize, Reader::streaming(body))
+        }
         _ => {
             let whole = collect(body, headers, limit).await?;
             (whole.len(), Reader::complete(whole))
@@ -52,7 +54,16 @@ pub async fn infer(
             let section = reader.take(length).await?;
             let plan = plan_raw(served.signature(), &section)?;
             let mut reader = Reader::complete(section);
-            let outputs = run(&served, &plan, &mut reader, Urgency { arrived, ..Urgency::default() }).await?;
+            let outputs = run(
+                &served,
+                &plan,
+                &mut reader,
+                Urgency {
+                    arrived,
+                    ..Urgency::default()
+                },
+            )
+            .await?;
             respond(&served, None, &plan.outputs, outputs, accepted)
         }
         Form::Json(header_length) => {
@@ -88,11 +99,9 @@ async fn run(
     reader: &mut Reader<Incoming>,
     urgency: Urgency,
 ) -> Result<Vec<OutputTensor>, RequestError> {
-    if let Some(output) = plan
-        .outputs
-        .iter()
-        .find(|output| output.classification > 0 || matches!(output.form, OutputForm::SharedMemory(_)))
-    {
+    if let Some(output) = plan.outputs.iter().find(|output| {
+        output.classification > 0 || matches!(output.form, OutputForm::SharedMemory(_))
+    }) {
         return Err(RequestError::unsupported(format!(
             "output '{}' is asked for as a classification or in shared memory, which this server \
              does not offer",
@@ -100,8 +109,11 @@ async fn run(
         )));
     }
     let (block, inputs) = write_inputs(served, plan, reader).await?;
-    let mut outputs: SmallVec<[u32; 4]> =
-        plan.outputs.iter().map(|output| served.output_number(output.index)).collect();
+    let mut outputs: SmallVec<[u32; 4]> = plan
+        .outputs
+        .iter()
+        .map(|output| served.output_number(output.index))
+        .collect();
     outputs.sort_unstable();
     outputs.dedup();
     let job = InferenceJob {
@@ -116,7 +128,11 @@ async fn run(
     let outcome = served.scheduler().submit(job).map_err(refused)?;
     outcome
         .await
-        .unwrap_or_else(|_| Err(InferenceError::Unavailable("the model was unloaded".to_owned())))
+        .unwrap_or_else(|_| {
+            Err(InferenceError::Unavailable(
+                "the model was unloaded".to_owned(),
+            ))
+        })
         .map_err(refused)
 }
 
@@ -139,7 +155,10 @@ async fn write_inputs(
         total = (total + input.byte_size as u64).next_multiple_of(ALIGNMENT);
     }
     let arena = served.scheduler().arena().ok_or_else(|| {
-        refused(InferenceError::Unavailable(format!("model '{}' has no worker", served.name())))
+        refused(InferenceError::Unavailable(format!(
+            "model '{}' has no worker",
+            served.name()
+        )))
     })?;
     let mut block = usize::try_from(total)
         .ok()
@@ -174,15 +193,25 @@ fn respond(
         SmallVec::with_capacity(wanted.len());
     for output in wanted {
         let number = served.output_number(output.index);
-        let tensor = outputs.iter().find(|tensor| tensor.number == number).ok_or_else(|| {
-            RequestError::internal(format!(
-                "the worker did not return output '{}'",
-                served.signature().outputs[output.index].name
-            ))
-        })?;
+        let tensor = outputs
+            .iter()
+            .find(|tensor| tensor.number == number)
+            .ok_or_else(|| {
+                RequestError::internal(format!(
+                    "the worker did not return output '{}'",
+                    served.signature().outputs[output.index].name
+                ))
+            })?;
         let specification = &served.signature().outputs[output.index];
-        let shape = served.signature().client_shape(specification, &tensor.shape)?;
-        described.push((output.index, tensor, shape, matches!(output.form, OutputForm::Binary)));
+        let shape = served
+            .signature()
+            .client_shape(specification, &tensor.shape)?;
+        described.push((
+            output.index,
+            tensor,
+            shape,
+            matches!(output.form, OutputForm::Binary),
+        ));
     }
     let listed: SmallVec<[ResponseOutput<'_>; 4]> = described
         .iter()
@@ -219,7 +248,8 @@ fn respond(
     let mut response = Response::new(match accepted.header() {
         None => Parts::new(std::iter::once(Bytes::from(header)).chain(sections)),
         Some(_) => Parts::from(
-            accepted.encode(std::iter::once(&header[..]).chain(sections.iter().map(|part| &part[..]))),
+            accepted
+                .encode(std::iter::once(&header[..]).chain(sections.iter().map(|part| &part[..]))),
         ),
     });
     *response.status_mut() = StatusCode::OK;
@@ -228,13 +258,19 @@ fn respond(
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     if binary {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        );
         headers.insert(
             HeaderName::from_static(INFERENCE_HEADER_CONTENT_LENGTH),
             HeaderValue::from(header_length),
         );
     } else {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
     }
     Ok(response)
 }
@@ -242,10 +278,15 @@ fn respond(
 /// How a client is told that its request was not served.
 fn refused(error: InferenceError) -> RequestError {
     let status = match &error {
-        InferenceError::Execution(_) | InferenceError::WorkerDied(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        InferenceError::Unavailable(_) | InferenceError::QueueFull | InferenceError::QueueTimeout => {
-            StatusCode::SERVICE_UNAVAILABLE
+        InferenceError::Execution(_) | InferenceError::WorkerDied(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
         }
+        InferenceError::Unavailable(_)
+        | InferenceError::QueueFull
+        | InferenceError::QueueTimeout => StatusCode::SERVICE_UNAVAILABLE,
     };
-    RequestError { status, message: error.to_string() }
+    RequestError {
+        status,
+        message: error.to_string(),
+    }
 }

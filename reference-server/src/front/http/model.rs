@@ -19,7 +19,11 @@ pub fn answer(service: &Service, name: &str, version: Option<&str>, action: Mode
     let repository = &service.repository;
     if action == ModelAction::Ready {
         let ready = repository.find(name, version).is_ok();
-        return Ok(empty(if ready { StatusCode::OK } else { StatusCode::BAD_REQUEST }));
+        return Ok(empty(if ready {
+            StatusCode::OK
+        } else {
+            StatusCode::BAD_REQUEST
+        }));
     }
     let served = repository.find(name, version)?;
     Ok(match action {
@@ -31,9 +35,17 @@ pub fn answer(service: &Service, name: &str, version: Option<&str>, action: Mode
         ModelAction::Metadata | ModelAction::Ready | ModelAction::Infer => {
             let versions: Vec<i64> = match version {
                 Some(_) => vec![served.version()],
-                None => repository.versions_of(name).iter().map(|served| served.version()).collect(),
+                None => repository
+                    .versions_of(name)
+                    .iter()
+                    .map(|served| served.version())
+                    .collect(),
             };
-            json(&ModelMetadata::new(served.signature(), &versions, served.platform()))
+            json(&ModelMetadata::new(
+                served.signature(),
+                &versions,
+                served.platform(),
+            ))
         }
     })
 }

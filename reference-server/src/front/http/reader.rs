@@ -21,12 +21,18 @@ where
 {
     /// A body that is still to come.
     pub fn streaming(body: B) -> Self {
-        Self { arrived: Bytes::new(), rest: Some(body) }
+        Self {
+            arrived: Bytes::new(),
+            rest: Some(body),
+        }
     }
 
     /// A body that is all there.
     pub fn complete(body: Bytes) -> Self {
-        Self { arrived: body, rest: None }
+        Self {
+            arrived: body,
+            rest: None,
+        }
     }
 
     /// Waits for more bytes.
@@ -45,7 +51,9 @@ where
             Some(Err(error)) => Err(RequestError::invalid(format!(
                 "the request body did not arrive whole: {error}"
             ))),
-            None => Err(RequestError::invalid("the request body is shorter than announced")),
+            None => Err(RequestError::invalid(
+                "the request body is shorter than announced",
+            )),
         }
     }
 
@@ -98,9 +106,13 @@ mod tests {
     use hyper::body::Frame;
     use proptest::prelude::*;
 
-    fn body(parts: Vec<Vec<u8>>) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin {
+    fn body(
+        parts: Vec<Vec<u8>>,
+    ) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin {
         StreamBody::new(futures_util::stream::iter(
-            parts.into_iter().map(|part| Ok(Frame::data(Bytes::from(part)))),
+            parts
+                .into_iter()
+                .map(|part| Ok(Frame::data(Bytes::from(part)))),
         ))
     }
 

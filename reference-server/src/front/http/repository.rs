@@ -26,9 +26,16 @@ pub fn index(service: &Service, body: &[u8]) -> Answer {
                 Some(VersionState::Loading) => (Some(ModelState::Loading), None),
                 Some(VersionState::Ready) => (Some(ModelState::Ready), None),
                 Some(VersionState::Unloading) => (Some(ModelState::Unloading), None),
-                Some(VersionState::Unavailable(reason)) => (Some(ModelState::Unavailable), Some(reason)),
+                Some(VersionState::Unavailable(reason)) => {
+                    (Some(ModelState::Unavailable), Some(reason))
+                }
             };
-            IndexEntry { name: entry.name, version: version.map(|version| version.to_string()), state, reason }
+            IndexEntry {
+                name: entry.name,
+                version: version.map(|version| version.to_string()),
+                state,
+                reason,
+            }
         })
         .collect();
     Ok(json(&entries))
@@ -45,7 +52,11 @@ pub async fn load(service: &Service, name: &str, body: &[u8]) -> Answer {
             "this server loads model files from its repositories only, not from a load request",
         ));
     }
-    match service.repository.load(name, request.config.as_deref()).await {
+    match service
+        .repository
+        .load(name, request.config.as_deref())
+        .await
+    {
         Ok(()) => Ok(empty(StatusCode::OK)),
         Err(reason) => Err(RequestError::invalid(reason)),
     }

@@ -84,7 +84,10 @@ impl<'a> Route<'a> {
     pub fn method(&self) -> http::Method {
         match self {
             Self::RepositoryIndex | Self::Load(_) | Self::Unload(_) => http::Method::POST,
-            Self::Model { action: ModelAction::Infer, .. } => http::Method::POST,
+            Self::Model {
+                action: ModelAction::Infer,
+                ..
+            } => http::Method::POST,
             _ => http::Method::GET,
         }
     }
@@ -115,8 +118,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn model<'a>(name: &'a str, version: Option<&'a str>, action: ModelAction) -> Option<Route<'a>> {
-        Some(Route::Model { name: name.into(), version: version.map(Cow::from), action })
+    fn model<'a>(
+        name: &'a str,
+        version: Option<&'a str>,
+        action: ModelAction,
+    ) -> Option<Route<'a>> {
+        Some(Route::Model {
+            name: name.into(),
+            version: version.map(Cow::from),
+            action,
+        })
     }
 
     #[test]
@@ -125,16 +136,39 @@ mod tests {
         assert_eq!(Route::parse("/v2/"), Some(Route::ServerMetadata));
         assert_eq!(Route::parse("/v2/health/live"), Some(Route::Live));
         assert_eq!(Route::parse("/v2/models/stats"), Some(Route::AllStatistics));
-        assert_eq!(Route::parse("/v2/models/m"), model("m", None, ModelAction::Metadata));
+        assert_eq!(
+            Route::parse("/v2/models/m"),
+            model("m", None, ModelAction::Metadata)
+        );
         assert_eq!(
             Route::parse("/v2/models/a%20b/versions/3/infer"),
             model("a b", Some("3"), ModelAction::Infer)
         );
-        assert_eq!(Route::parse("/v2/models/stats/config"), model("stats", None, ModelAction::Configuration));
-        assert_eq!(Route::parse("/v2/repository/index"), Some(Route::RepositoryIndex));
-        assert_eq!(Route::parse("/v2/repository/models/m/load"), Some(Route::Load("m".into())));
-        assert_eq!(Route::parse("/v2/repository/r/models/m/unload"), Some(Route::Unload("m".into())));
-        for unknown in ["", "/", "/v1", "/v2/models", "/v2/models/m/run", "/v2/models//infer", "/v2/models/%ff"] {
+        assert_eq!(
+            Route::parse("/v2/models/stats/config"),
+            model("stats", None, ModelAction::Configuration)
+        );
+        assert_eq!(
+            Route::parse("/v2/repository/index"),
+            Some(Route::RepositoryIndex)
+        );
+        assert_eq!(
+            Route::parse("/v2/repository/models/m/load"),
+            Some(Route::Load("m".into()))
+        );
+        assert_eq!(
+            Route::parse("/v2/repository/r/models/m/unload"),
+            Some(Route::Unload("m".into()))
+        );
+        for unknown in [
+            "",
+            "/",
+            "/v1",
+            "/v2/models",
+            "/v2/models/m/run",
+            "/v2/models//infer",
+            "/v2/models/%ff",
+        ] {
             assert_eq!(Route::parse(unknown), None, "{unknown}");
         }
     }

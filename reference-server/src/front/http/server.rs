@@ -29,7 +29,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A sentence that names the address, the reason and what to do.
 pub fn listen(purpose: &str, flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)

@@ -33,13 +33,18 @@ pub type Answer = Result<Response<Parts>, RequestError>;
 impl Service {
     /// Answers one request of the inference port. Nothing that a client sends makes it fail.
     pub async fn answer(&self, request: Request<Incoming>) -> Response<Parts> {
-        self.route(request).await.unwrap_or_else(|error| refusal(&error))
+        self.route(request)
+            .await
+            .unwrap_or_else(|error| refusal(&error))
     }
 
     async fn route(&self, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
         let Some(route) = Route::parse(head.uri.path()) else {
-            return Err(RequestError::not_found(format!("there is nothing at '{}'", head.uri.path())));
+            return Err(RequestError::not_found(format!(
+                "there is nothing at '{}'",
+                head.uri.path()
+            )));
         };
         if head.method != route.method() {
             return Err(RequestError {
@@ -53,18 +58,26 @@ impl Service {
             });
         }
         match route {
-            Route::Model { name, version, action: ModelAction::Infer } => {
-                infer::infer(self, &name, version.as_deref(), &head.headers, body).await
-            }
-            Route::Model { name, version, action } => {
-                model::answer(self, &name, version.as_deref(), action)
-            }
+            Route::Model {
+                name,
+                version,
+                action: ModelAction::Infer,
+            } => infer::infer(self, &name, version.as_deref(), &head.headers, body).await,
+            Route::Model {
+                name,
+                version,
+                action,
+            } => model::answer(self, &name, version.as_deref(), action),
             Route::ServerMetadata => Ok(json(&metadata::ServerMetadata::new(
                 &self.options.id,
                 env!("CARGO_PKG_VERSION"),
             ))),
             Route::Live => Ok(empty(StatusCode::OK)),
-            Route::Ready => Ok(empty(if self.ready() { StatusCode::OK } else { StatusCode::BAD_REQUEST })),
+            Route::Ready => Ok(empty(if self.ready() {
+                StatusCode::OK
+            } else {
+                StatusCode::BAD_REQUEST
+            })),
             Route::AllStatistics => Ok(model::statistics(&self.repository.all_serving())),
             Route::RepositoryIndex => {
                 let body = collect(body, &head.headers, self.options.http_max_input_size).await?;
@@ -111,9 +124,10 @@ impl Service {
             });
         }
         let mut response = Response::new(Parts::from(metrics::render(&self.repository)));
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+        );
         response
     }
 }
@@ -122,9 +136,14 @@ impl Service {
 pub fn refusal(error: &RequestError) -> Response<Parts> {
     let mut response = Response::new(Parts::from(error.body()));
     *response.status_mut() = error.status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     if error.status == StatusCode::NOT_IMPLEMENTED {
-        response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static(SUPPORTED));
+        response
+            .headers_mut()
+            .insert(header::ACCEPT_ENCODING, HeaderValue::from_static(SUPPORTED));
     }
     response
 }
@@ -144,7 +163,10 @@ pub fn json(value: &impl serde::Serialize) -> Response<Parts> {
 /// JSON text as a response.
 pub fn json_text(text: Vec<u8>) -> Response<Parts> {
     let mut response = Response::new(Parts::from(text));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     response
 }
 
@@ -153,19 +175,30 @@ pub fn json_text(text: Vec<u8>) -> Response<Parts> {
 /// # Errors
 /// The body is larger than `limit` (413), is encoded in a way that is not known (501), or does
 /// not arrive whole (400).
-pub async fn collect(body: Incoming, headers: &HeaderMap, limit: u64) -> Result<Bytes, RequestError> {
+pub async fn collect(
+    body: Incoming,
+    headers: &HeaderMap,
+    limit: u64,
+) -> Result<Bytes, RequestError> {
     let announced = body.size_hint();
     if announced.lower() > limit {
         return Err(too_large(limit));
     }
-    let collected = match http_body_util::Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX))
-        .collect()
-        .await
-    {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large(limit)),
-        Err(error) => return Err(RequestError::invalid(format!("the request body did not arrive whole: {error}"))),
-    };
+    let collected =
+        match http_body_util::Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX))
+            .collect()
+            .await
+        {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                return Err(too_large(limit));
+            }
+            Err(error) => {
+                return Err(RequestError::invalid(format!(
+                    "the request body did not arrive whole: {error}"
+                )));
+            }
+        };
     match Encoding::of_request(text(headers, &header::CONTENT_ENCODING))? {
         Encoding::Identity => Ok(collected),
         encoding => encoding.decode(&collected, limit as usize).map(Bytes::from),

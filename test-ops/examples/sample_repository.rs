@@ -1,0 +1,59 @@
+//! Writes a model repository with the sample op library, to try a server by hand or to measure
+//! one with other tools: `cargo run --release -p test-ops --example sample_repository -- DIR`.
+//!
+//! Models: `small` and `large` (BiasGelu, fp32, 1×16 and 1×262144), `copies_00` … `copies_63`
+//! with `--copies`, and one for each op and element type.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use test_ops::{
+    Builder, Configuration, Library, Model, ModelRepository, Op, ParameterSource, Sample,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args_os().skip(1);
+    let folder = PathBuf::from(
+        arguments
+            .next()
+            .ok_or("give the folder to write the model repository into")?,
+    );
+    let copies = arguments
+        .next()
+        .is_some_and(|argument| argument == "--copies");
+
+    let repository = ModelRepository::create(&folder)?;
+    let library = folder.join("libsample_ops.so");
+    Builder::in_cache(&runtimes::Cache::locate(None)?)
+        .build_to(&Library::Sample(Sample::default()), &library)?;
+    let library = library.canonicalize()?.display().to_string();
+    let configuration = Configuration::with_op_libraries([&library]);
+
+    let elementwise = |dims: &[i64], name: &str| {
+        Model::new(
+            Op::BiasGelu,
+            test_ops::DataType::Fp32,
+            dims,
+            ParameterSource::Constant,
+        )
+        .with_name(name)
+    };
+    repository.add(&elementwise(&[1, 16], "small"), &configuration)?;
+    repository.add(&elementwise(&[1, 262_144], "large"), &configuration)?;
+    if copies {
+        for copy in 0..64 {
+            repository.add(
+                &elementwise(&[1, 16], &format!("copies_{copy:02}")),
+                &configuration,
+            )?;
+        }
+    }
+    for op in Op::ALL {
+        for &data_type in op.data_types() {
+            let model = Model::new(op, data_type, &[-1, 64], ParameterSource::Input);
+            repository.add(&model, &configuration)?;
+        }
+    }
+    println!("{}", folder.display());
+    Ok(())
+}
