@@ -3,6 +3,7 @@
 //! All of it is data: names and recipes, no files and no processes. The experiment turns it into
 //! files in a folder of its own and into requests to a server of its own.
 
+use std::fmt;
 use std::time::Duration;
 
 use runtimes::RuntimeName;
@@ -180,6 +181,9 @@ pub enum Step {
     AwaitRebuilt(&'static str),
     /// Waits until the model is no longer ready.
     AwaitGone(&'static str),
+    /// Runs the model, whatever it answers, until the server gives it up and marks it unavailable;
+    /// the reason is the observation.
+    RunUntilGivenUp(&'static str),
     /// Some process of the server has the library mapped.
     IsMapped(&'static str),
     /// No process of the server has the library mapped, within a short time.
@@ -201,4 +205,47 @@ pub enum Step {
     RunsOn(&'static str, RuntimeName),
     /// Inference on the model is refused with status 404.
     IsUnknownToInference(&'static str),
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Load(model) => write!(f, "load model '{model}'"),
+            Self::Unload(model) => write!(f, "unload model '{model}'"),
+            Self::AwaitLoaded(model) => write!(f, "wait until model '{model}' is loaded"),
+            Self::Compute(model) => write!(f, "run model '{model}' and compare its values"),
+            Self::AwaitAnswer(model) => write!(f, "wait until model '{model}' answers rightly"),
+            Self::StartTraffic(model) => write!(f, "ask model '{model}' without a pause"),
+            Self::AwaitTraffic(count) => write!(f, "wait for {count} further answers"),
+            Self::Replace(library, content) => {
+                write!(f, "replace library '{library}' by {}", content.file_name())
+            }
+            Self::TouchModel(model) => write!(f, "write model '{model}' anew"),
+            Self::RemoveModel(model) => write!(f, "remove model '{model}'"),
+            Self::AwaitRebuilt(model) => {
+                write!(f, "wait until model '{model}' runs the library's new code")
+            }
+            Self::AwaitGone(model) => write!(f, "wait until model '{model}' is not ready"),
+            Self::RunUntilGivenUp(model) => {
+                write!(f, "run model '{model}' until the server gives it up")
+            }
+            Self::IsMapped(library) => write!(f, "library '{library}' is mapped"),
+            Self::IsUnmapped(library) => write!(f, "library '{library}' is not mapped"),
+            Self::LogSays(texts) => write!(f, "a line of the log contains {}", texts.join(" and ")),
+            Self::HasState(model, state) => write!(f, "the index lists model '{model}' as {state}"),
+            Self::IsLive => f.write_str("the server is live"),
+            Self::IsReady => f.write_str("the server is ready"),
+            Self::IsNotReady => f.write_str("the server is not ready"),
+            Self::AreIsolated(first, second) => {
+                write!(
+                    f,
+                    "models '{first}' and '{second}' are isolated as the policy says"
+                )
+            }
+            Self::RunsOn(model, runtime) => write!(f, "model '{model}' is served by {runtime}"),
+            Self::IsUnknownToInference(model) => {
+                write!(f, "a request to model '{model}' is refused with status 404")
+            }
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! How a run is made.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use runtimes::RuntimeName;
 
@@ -48,47 +49,16 @@ impl RunOptions {
 
 /// A switch that ends a run early and leaves no process behind. Clones share the switch.
 #[derive(Clone, Debug, Default)]
-pub struct Cancellation {
-    state: Arc<(Mutex<bool>, Condvar)>,
-}
+pub struct Cancellation(Arc<AtomicBool>);
 
 impl Cancellation {
     /// Ends the run: every server is killed, no further case is started.
     pub fn cancel(&self) {
-        *self
-            .state
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = true;
-        self.state.1.notify_all();
+        self.0.store(true, Ordering::SeqCst);
     }
 
     /// Whether the run is to end.
     pub fn is_cancelled(&self) -> bool {
-        *self
-            .state
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
-    /// Waits until the run is to end, at most until `deadline`; whether it is to end.
-    pub fn wait_until(&self, deadline: Instant) -> bool {
-        let mut cancelled = self
-            .state
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        while !*cancelled {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            cancelled = match self.state.1.wait_timeout(cancelled, left) {
-                Ok((guard, _)) => guard,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-        }
-        true
+        self.0.load(Ordering::SeqCst)
     }
 }

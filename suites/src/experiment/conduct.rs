@@ -353,7 +353,7 @@ fn take_steps(stage: &mut Stage<'_>, unmet: &mut Vec<String>) -> Result<Finding,
             Ok(()) => {}
             Err(StepError::Found(later)) => {
                 unmet.push(format!(
-                    "afterwards, {step:?}: {}: {}",
+                    "afterwards, {step}: {}: {}",
                     later.outcome, later.message
                 ));
             }

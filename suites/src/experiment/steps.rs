@@ -19,6 +19,8 @@ use crate::server::ServerProcess;
 /// Longest wait for something that the server does by itself: noticing a change, restarting a
 /// worker, ending one.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest wait for the server to give up a model: it is patient with workers that die.
+const LONG: Duration = Duration::from_secs(60);
 /// Longest wait for something that should have happened already.
 const SHORT: Duration = Duration::from_secs(5);
 /// How often it is looked for.
@@ -131,6 +133,7 @@ impl Stage<'_> {
                 self.await_answer(model)
             }
             Step::AwaitGone(model) => self.await_gone(model),
+            Step::RunUntilGivenUp(model) => self.run_until_given_up(model),
             Step::IsMapped(library) => self.is_mapped(library),
             Step::IsUnmapped(library) => self.is_unmapped(library),
             Step::LogSays(texts) => self.log_says(texts),
@@ -353,6 +356,37 @@ impl Stage<'_> {
             self.client.is_model_ready(model).is_ok_and(|ready| !ready)
         });
         met(gone, || format!("model '{model}' is still ready"))
+    }
+
+    fn run_until_given_up(&mut self, model: &'static str) -> Result<(), StepError> {
+        let questions = self.questions(model)?;
+        let mut reason = None;
+        wait_until(LONG, || {
+            for question in &questions {
+                // Whether it answers does not matter; the index tells when it is given up.
+                let _ = question.ask(&self.client);
+            }
+            reason = self.entries(model).ok().and_then(|entries| {
+                entries
+                    .into_iter()
+                    .find(|entry| entry.state == "UNAVAILABLE")
+            });
+            reason.is_some()
+        });
+        match reason {
+            Some(entry) => {
+                let refusal = ClientError::Refused {
+                    request: "POST /v2/repository/index".into(),
+                    status: 200,
+                    text: entry.reason,
+                };
+                let limit = self.arrangement.launch.execution_timeout;
+                Err(self.found(Phase::FirstRun, &refusal, Duration::ZERO, limit))
+            }
+            None => Err(StepError::Unmet(format!(
+                "model '{model}' was not given up within {LONG:?}"
+            ))),
+        }
     }
 
     fn is_mapped(&self, library: &str) -> Result<(), StepError> {

@@ -22,6 +22,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = initializers();
     cases.push(unchecked_api());
     cases.extend(kernels());
+    cases.push(kernel_crashes_every_worker());
     cases
 }
 
@@ -175,4 +176,33 @@ fn kernels() -> Vec<Case> {
             expect_contained(draft, outcome, Phase::FirstRun, message)
         })
         .collect()
+}
+
+fn kernel_crashes_every_worker() -> Case {
+    let library = Sample::default().with_fault(Fault::KernelCrashes);
+    let draft = Draft::new(
+        "kernel-crashes-every-worker",
+        "The op kills each worker that runs it: the server restarts the worker a few times, then \
+         marks the model unavailable with the reason.",
+    )
+    .subject(library)
+    .healthy()
+    .steps([
+        Step::Load(HEALTHY),
+        Step::StartTraffic(HEALTHY),
+        Step::Load(SUBJECT),
+        Step::RunUntilGivenUp(SUBJECT),
+    ])
+    .afterwards([
+        Step::IsLive,
+        Step::IsNotReady,
+        Step::IsUnknownToInference(SUBJECT),
+        Step::AwaitTraffic(FURTHER_ANSWERS),
+    ]);
+    expect_contained(
+        draft,
+        Outcome::WorkerCrashed,
+        Phase::FirstRun,
+        &["signal 11 (SIGSEGV)"],
+    )
 }
