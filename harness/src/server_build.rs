@@ -33,20 +33,25 @@ pub enum ServerBuildError {
     },
 }
 
-/// The executable of the server: `named` where one is, otherwise the reference server as its
-/// sources are now, built in release mode. What cargo does is shown on `progress`.
+/// The server that was named on the command line.
+///
+/// # Errors
+/// [`ServerBuildError::NotThere`].
+pub fn named(path: &Path) -> Result<PathBuf, ServerBuildError> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(ServerBuildError::NotThere(path))
+    }
+}
+
+/// The reference server as its sources are now, built in release mode. What cargo does is shown
+/// on `progress`.
 ///
 /// # Errors
 /// [`ServerBuildError`].
-pub fn server(named: Option<&Path>, progress: &ProgressBar) -> Result<PathBuf, ServerBuildError> {
-    if let Some(named) = named {
-        let path = std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
-        return if path.is_file() {
-            Ok(path)
-        } else {
-            Err(ServerBuildError::NotThere(path))
-        };
-    }
+pub fn build(progress: &ProgressBar) -> Result<PathBuf, ServerBuildError> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
     if !workspace.join("Cargo.toml").is_file() {
         return Err(ServerBuildError::NoSources(workspace.to_owned()));
@@ -120,11 +125,7 @@ mod tests {
 
     #[test]
     fn a_named_server_must_be_there() {
-        let error = server(
-            Some(Path::new("/nonexistent/server")),
-            &ProgressBar::hidden(),
-        )
-        .unwrap_err();
+        let error = named(Path::new("/nonexistent/server")).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/server"), "{error}");
     }
 

@@ -131,6 +131,7 @@ pub struct CaseProgress {
     terminal: Terminal,
     bar: ProgressBar,
     running: BTreeSet<String>,
+    preparing: String,
 }
 
 impl CaseProgress {
@@ -141,6 +142,7 @@ impl CaseProgress {
             terminal,
             bar: terminal.bar(0),
             running: BTreeSet::new(),
+            preparing: String::new(),
         }
     }
 
@@ -153,9 +155,11 @@ impl CaseProgress {
             }
             suites::Event::Preparing { what } => {
                 self.bar.set_message(what.clone());
-                if !self.terminal.draws() {
+                // Variants of one library share a name: one line for all of them.
+                if !self.terminal.draws() && self.preparing != *what {
                     self.terminal.say(what);
                 }
+                self.preparing.clone_from(what);
             }
             suites::Event::Started { id } => {
                 self.running.insert(id.clone());

@@ -167,9 +167,15 @@ fn prepare(
     cancellation: Cancellation,
 ) -> Result<RunOptions, Failure> {
     provision::install(cache, missing, terminal)?;
-    let spinner = terminal.spinner("building the reference server");
-    let server = server_build::server(arguments.server_bin.as_deref(), &spinner);
-    spinner.finish_and_clear();
+    let server = match &arguments.server_bin {
+        Some(named) => server_build::named(named),
+        None => {
+            let spinner = terminal.spinner("building the reference server");
+            let server = server_build::build(&spinner);
+            spinner.finish_and_clear();
+            server
+        }
+    };
     let mut options = RunOptions::new(server.map_err(Failure::environment)?, cache.root());
     options.isolation = arguments.isolation;
     options.runtime = arguments.runtime;

@@ -26,6 +26,8 @@ pub struct Page {
     pub matrix: Matrix,
     /// The numbers that matter most.
     pub highlights: Vec<Fact>,
+    /// What the load generator itself takes.
+    pub generator: Option<String>,
     /// Plots by section.
     pub plots: Plots,
     /// Advice on all measurements.

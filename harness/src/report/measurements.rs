@@ -53,6 +53,30 @@ impl MeasurementRow {
     }
 }
 
+/// What the load generator itself takes, in a sentence; nothing where it was not measured.
+pub fn generator(measurements: &[Measurement]) -> Option<String> {
+    let nulls = measurements
+        .iter()
+        .filter(|m| m.kind == Kind::Serving && m.framework == "none");
+    let parts: Vec<String> = nulls
+        .map(|null| {
+            format!(
+                "{} ({}, concurrency {})",
+                quantity(null.median, &null.unit),
+                null.shape_text().unwrap_or_default(),
+                null.concurrency.unwrap_or(1)
+            )
+        })
+        .collect();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "The load generator with a server that does nothing, both on one thread, has these \
+             medians: {}. Latencies contain its part.",
+            parts.join(", ")
+        )
+    })
+}
+
 /// The numbers that matter most: the quickest start and the best and smallest of serving.
 pub fn highlights(measurements: &[Measurement]) -> Vec<Fact> {
     let mut facts = Vec::new();

@@ -8,7 +8,7 @@ use suites::Verdict;
 use super::cases::{CaseDetail, badge, matrix};
 use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
 use super::machine::{machine_facts, run_facts};
-use super::measurements::{MeasurementRow, highlights};
+use super::measurements::{MeasurementRow, generator, highlights};
 use super::plots::{Plot, Section};
 use crate::command_text::command_text;
 use crate::results::{Overall, Results};
@@ -74,6 +74,7 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
             .collect(),
         matrix: matrix(&results.cases),
         highlights: highlights(&results.measurements),
+        generator: generator(&results.measurements),
         plots: by_section(plots),
         warnings: results
             .run

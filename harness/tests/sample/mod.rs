@@ -186,6 +186,19 @@ pub fn sample_measurements() -> Vec<Measurement> {
             900,
         );
     }
+    for concurrency in [1, 4] {
+        let id = format!("serving/none/null/1x64/fp32/http/c{concurrency}");
+        let tensor = ("null", &[1, 64][..], "fp32");
+        measured_into(
+            &mut measurements,
+            &id,
+            Kind::Serving,
+            tensor,
+            Some(concurrency),
+            18.0,
+            20_000,
+        );
+    }
     for (shape, text, median) in [([1, 64], "1x64", 70.0), ([1, 262_144], "1x262144", 880.0)] {
         for concurrency in [1, 4] {
             let id = format!("serving/onnxruntime/BiasGelu/{text}/fp32/http/c{concurrency}");

@@ -1,45 +1,54 @@
-//! Op time inside the worker, one plot for each framework.
+//! Op time inside the worker.
 
-use super::latency::subject;
 use super::plot::{Plot, PlotError, Section};
 use super::strip::{self, Row};
 use crate::measurement::{Kind, Measurement};
 use crate::quantity::quantity;
 
-/// One plot for each framework, one row for each op, shape and element type.
+/// One plot for each framework and shape, one row for each op and element type: ops are compared
+/// at the same size, on a linear axis where they are of one order.
 pub fn draw(measurements: &[Measurement]) -> Result<Vec<Plot>, PlotError> {
-    let mut frameworks: Vec<&str> = Vec::new();
-    let kernels: Vec<&Measurement> = measurements
-        .iter()
-        .filter(|m| m.kind == Kind::Kernel)
-        .collect();
-    for kernel in &kernels {
-        if !frameworks.contains(&kernel.framework.as_str()) {
-            frameworks.push(&kernel.framework);
+    let mut groups: Vec<Vec<&Measurement>> = Vec::new();
+    for kernel in measurements.iter().filter(|m| m.kind == Kind::Kernel) {
+        let same = |group: &Vec<&Measurement>| {
+            (&group[0].framework, &group[0].shape) == (&kernel.framework, &kernel.shape)
+        };
+        match groups.iter_mut().find(|group| same(group)) {
+            Some(group) => group.push(kernel),
+            None => groups.push(vec![kernel]),
         }
     }
-    frameworks
+    groups.iter().map(|group| draw_group(group)).collect()
+}
+
+fn draw_group(group: &[&Measurement]) -> Result<Plot, PlotError> {
+    let framework = &group[0].framework;
+    let shape = group[0].shape_text().unwrap_or_default();
+    let rows: Vec<Row> = group
+        .iter()
+        .map(|kernel| (label(kernel), *kernel))
+        .collect();
+    let words: Vec<String> = rows
+        .iter()
+        .map(|(label, kernel)| format!("{label} {}", quantity(kernel.median, &kernel.unit)))
+        .collect();
+    Plot::draw(
+        format!("op-time-{framework}-{}", shape.replace('×', "x")),
+        Section::OpTime,
+        (
+            format!("{framework}, {shape}"),
+            format!("Median op times: {}.", words.join(", ")),
+        ),
+        strip::height(rows.len()),
+        |area| strip::draw(area, &rows),
+    )
+}
+
+/// `BiasGelu fp32`.
+fn label(kernel: &Measurement) -> String {
+    [kernel.op.as_deref(), kernel.dtype.as_deref()]
         .into_iter()
-        .map(|framework| {
-            let rows: Vec<Row> = kernels
-                .iter()
-                .filter(|kernel| kernel.framework == framework)
-                .map(|kernel| (subject(kernel), *kernel))
-                .collect();
-            let words: Vec<String> = rows
-                .iter()
-                .map(|(label, kernel)| format!("{label} {}", quantity(kernel.median, &kernel.unit)))
-                .collect();
-            Plot::draw(
-                format!("op-time-{framework}"),
-                Section::OpTime,
-                (
-                    format!("Op time, {framework}"),
-                    format!("Medians: {}.", words.join(", ")),
-                ),
-                strip::height(rows.len()),
-                |area| strip::draw(area, &rows),
-            )
-        })
-        .collect()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
