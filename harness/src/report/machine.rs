@@ -71,6 +71,12 @@ pub fn run_facts(run: &Run) -> Vec<Fact> {
         Fact::new("Isolation", run.isolation.name()),
         Fact::new("Expectations", run.profile.name()),
     ];
+    if run.interrupted {
+        facts.push(Fact::new(
+            "Ended early",
+            "yes: what was done until then is here",
+        ));
+    }
     if run.quick {
         facts.push(Fact::new("Measurements", "shortened (--quick)"));
     }

@@ -22,7 +22,8 @@ impl Overall {
 }
 
 impl Results {
-    /// The counts in one line: `41 passed, 1 failed, 0 skipped, 0 errors`.
+    /// The counts in one line: `41 passed, 1 failed, 0 skipped, 0 errors`, and whether the run was
+    /// ended early.
     #[must_use]
     pub fn counts_text(&self) -> String {
         let counts = self.summary;
@@ -32,7 +33,11 @@ impl Results {
             counts.failed,
             counts.skipped,
             count(counts.errors, "error")
-        )
+        ) + if self.run.interrupted {
+            " (ended early)"
+        } else {
+            ""
+        }
     }
 
     /// Cases that ask for attention: failures, then errors.
