@@ -41,8 +41,9 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         pip: !missing.is_empty(),
     })?;
     // The folder comes first: a place that cannot be written is told before an hour of work.
-    let folder = ResultsFolder::create(&arguments.results_dir, start, commit().as_deref())
-        .map_err(failure)?;
+    let commit = commit();
+    let folder =
+        ResultsFolder::create(&arguments.results_dir, start, commit.as_deref()).map_err(failure)?;
 
     let cancellation = Cancellation::default();
     interrupt::watch(cancellation.clone());
@@ -64,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         schema_version: SCHEMA_VERSION,
         run: Run {
             command_line: command_line(),
-            commit: commit(),
+            commit,
             harness_version: env!("CARGO_PKG_VERSION").to_owned(),
             isolation: arguments.isolation,
             profile: Profile::Reference,

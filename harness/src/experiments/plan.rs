@@ -148,8 +148,8 @@ impl Subject for Cancellable<'_> {
     }
 }
 
-/// A warning where the generator's own time is a large part of `measurement`: its median against
-/// the null server at the same tensor and concurrency, which was measured before.
+/// A warning where the generator's own time may be a large part of `measurement`: its rate with the
+/// null server at the same tensor and concurrency, which was measured before, is not much higher.
 fn generator_overhead(measurement: &Measurement, earlier: &[Measurement]) -> Option<Warning> {
     if measurement.kind != Kind::Serving || measurement.framework == "none" {
         return None;
@@ -163,7 +163,7 @@ fn generator_overhead(measurement: &Measurement, earlier: &[Measurement]) -> Opt
                     measurement.concurrency,
                 )
     })?;
-    let share = null.median / measurement.median;
+    let share = (measurement.throughput? / null.throughput?).min(1.0);
     (share > Warning::GENERATOR_SHARE).then_some(Warning::GeneratorOverhead { share })
 }
 
@@ -178,19 +178,19 @@ mod tests {
             .into_iter()
             .find(|m| m.kind == Kind::Serving && m.framework != "none")
             .unwrap();
-        let null = |median: f64, concurrency: u32| Measurement {
+        let null = |times: f64, concurrency: u32| Measurement {
             framework: "none".to_owned(),
-            median,
+            throughput: serving.throughput.map(|throughput| throughput * times),
             concurrency: Some(concurrency),
             ..serving.clone()
         };
         let warned = |nulls: &[Measurement]| generator_overhead(&serving, nulls);
         assert_eq!(
-            warned(&[null(serving.median * 0.5, 1)]),
-            Some(Warning::GeneratorOverhead { share: 0.5 })
+            warned(&[null(1.25, 1)]),
+            Some(Warning::GeneratorOverhead { share: 0.8 })
         );
-        assert_eq!(warned(&[null(serving.median * 0.1, 1)]), None);
-        assert_eq!(warned(&[null(serving.median * 0.5, 2)]), None);
+        assert_eq!(warned(&[null(10.0, 1)]), None);
+        assert_eq!(warned(&[null(1.25, 2)]), None);
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub enum Warning {
     },
     /// The load generator itself takes a large part of the time.
     GeneratorOverhead {
-        /// The generator's median against the null server as a share of this median.
+        /// This throughput as a share of what the generator reaches with a null server on its own
+        /// thread: an upper bound of the generator's part of the time, at most 1.
         share: f64,
     },
     /// Other work was going on when the measurement began.
@@ -54,7 +55,7 @@ impl Warning {
     /// The share of severe outliers above which [`Warning::Outliers`] is given.
     pub const OUTLIER_SHARE: f64 = 0.05;
     /// The share of the generator above which [`Warning::GeneratorOverhead`] is given.
-    pub const GENERATOR_SHARE: f64 = 0.25;
+    pub const GENERATOR_SHARE: f64 = 0.5;
 }
 
 impl fmt::Display for Warning {
@@ -87,8 +88,8 @@ impl fmt::Display for Warning {
             ),
             Self::GeneratorOverhead { share } => write!(
                 f,
-                "the load generator alone takes {:.0} % of this time: the server is faster than \
-                 this number says",
+                "up to {:.0} % of this time may be the load generator's own, going by its rate with \
+                 a server that does nothing: the server may be faster than this number says",
                 share * 100.0
             ),
             Self::BusyMachine { share } => write!(
