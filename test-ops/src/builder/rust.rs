@@ -36,6 +36,8 @@ impl RustBuild {
         hasher.update(&version);
         hasher.update(compiler.identity().as_bytes());
         hasher.update(sources.rust_hash()?.as_bytes());
+        // How cargo is called.
+        hasher.update(include_bytes!("rust.rs"));
         Ok(RustBuild {
             root: root.to_owned(),
             key: short(&hasher.finalize()),
@@ -133,9 +135,11 @@ fn cargo(sources: &Sources, target: &Path) -> Command {
         PACKAGE,
     ]);
     command.arg("--target-dir").arg(target);
-    // Two small packages: link-time optimization costs seconds and wins nothing here.
+    // Two small packages: link-time optimization costs seconds and wins nothing here, where each
+    // package is one unit, so that what must be inlined for an instruction set is.
     command
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
     command
 }
