@@ -80,8 +80,9 @@ impl Select {
 /// Where runtimes are.
 #[derive(Debug, Clone, Args)]
 pub struct Cache {
-    /// Folder for installed runtimes and built op libraries [default: $XDG_CACHE_HOME/custom-op-harness]
-    #[arg(long, value_name = "DIR", env = runtimes::CACHE_VARIABLE)]
+    /// Folder for installed runtimes and built op libraries [default: $CUSTOM_OP_HARNESS_CACHE, or
+    /// custom-op-harness in the user's cache folder]
+    #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
 }
 

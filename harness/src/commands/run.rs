@@ -1,5 +1,6 @@
 //! `harness run`
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -124,14 +125,15 @@ struct Work {
 fn select(arguments: &Arguments) -> Result<Work, Failure> {
     let select = &arguments.select;
     let cases = suites::cases(&select.selection());
-    let mut frameworks: Vec<Framework> = suites::cases(&Selection {
+    let of_framework = Selection {
         frameworks: select.framework.clone(),
         ..Selection::default()
-    })
-    .iter()
-    .map(|case| case.framework)
-    .collect();
-    frameworks.dedup();
+    };
+    let frameworks: BTreeSet<Framework> = suites::cases(&of_framework)
+        .iter()
+        .map(|case| case.framework)
+        .collect();
+    let mut frameworks: Vec<Framework> = frameworks.into_iter().collect();
     // A suite is a set of cases; who asks for one does not ask for measurements.
     let experiments = if select.suite.is_empty() {
         experiments::experiments(&frameworks, select.filter.as_ref())
@@ -249,10 +251,7 @@ fn command_line() -> Vec<String> {
         .collect()
 }
 
-fn runtime_records(
-    cache: &Cache,
-    needed: &std::collections::BTreeSet<runtimes::RuntimeName>,
-) -> Vec<RuntimeRecord> {
+fn runtime_records(cache: &Cache, needed: &BTreeSet<runtimes::RuntimeName>) -> Vec<RuntimeRecord> {
     needed
         .iter()
         .filter_map(|name| cache.find(name))

@@ -32,12 +32,12 @@ pub fn draw(measurements: &[Measurement]) -> Result<Vec<Plot>, PlotError> {
     Ok(vec![plot])
 }
 
-/// What stands behind kind and framework in the id, as words: `server to ready`.
+/// What stands behind kind and framework in the id, as words: `model load, new worker`.
 fn label(measurement: &Measurement) -> String {
-    measurement
+    let name = measurement
         .id
         .splitn(3, '/')
         .nth(2)
-        .unwrap_or(&measurement.id)
-        .replace(['-', '/'], " ")
+        .unwrap_or(&measurement.id);
+    name.replace('-', " ").replace('/', ", ")
 }
