@@ -1,7 +1,7 @@
 //! Writes a model repository with the sample op library, to try a server by hand or to measure
 //! one with other tools: `cargo run --release -p test-ops --example sample_repository -- DIR`.
 //!
-//! Models: `small` and `large` (BiasGelu, fp32, 1×16 and 1×262144), `copies_00` … `copies_63`
+//! Models: `small` and `large` (Modulo, fp32, 1×16 and 1×262144), `copies_00` … `copies_63`
 //! with `--copies`, and one for each op and element type.
 
 use std::error::Error;
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let elementwise = |dims: &[i64], name: &str| {
         Model::new(
-            Op::BiasGelu,
+            Op::Modulo,
             test_ops::DataType::Fp32,
             dims,
             ParameterSource::Constant,

@@ -590,7 +590,9 @@ impl Scheduler {
             _descriptor: descriptor,
             submitted: monotonic_ns(),
         });
-        arena.region().lane(instance.lane).submit(submission);
+        if arena.region().lane(instance.lane).submit(submission) {
+            instance.process.wake_soon(instance.lane);
+        }
     }
 }
 

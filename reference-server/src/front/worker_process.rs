@@ -16,7 +16,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::scheduler::Scheduler;
 use crate::ipc::arena::FrontArena;
@@ -64,6 +64,9 @@ pub struct WorkerProcess {
 struct Shared {
     replies: Mutex<HashMap<u64, oneshot::Sender<Reply>>>,
     lanes: Mutex<Vec<Option<Arc<Scheduler>>>>,
+    /// Lanes whose thread sleeps and has something to do.
+    sleepers: Mutex<Vec<u32>>,
+    wake: Notify,
     tail: Mutex<VecDeque<String>>,
 }
 
@@ -117,6 +120,8 @@ impl WorkerProcess {
         let shared = Arc::new(Shared {
             replies: Mutex::new(HashMap::new()),
             lanes: Mutex::new(vec![None; LANES]),
+            sleepers: Mutex::new(Vec::new()),
+            wake: Notify::new(),
             tail: Mutex::new(VecDeque::new()),
         });
         let arena = FrontArena::new(region);
@@ -133,8 +138,10 @@ impl WorkerProcess {
         // SAFETY: the descriptor is owned by the registration and closed after it.
         let doorbell = unsafe { AsyncFd::register(doorbell)? };
         let bell = tokio::spawn(answer_bell(doorbell, arena.clone(), shared.clone()));
+        let waker = tokio::spawn(wake_sleepers(arena.clone(), shared.clone()));
         tokio::spawn(watch_process(Watch {
             child,
+            waker,
             killed,
             copied,
             bell,
@@ -203,6 +210,18 @@ impl WorkerProcess {
     /// Sends completions of `lane` to `scheduler` from now on; `None` to nobody.
     pub fn route(&self, lane: u32, scheduler: Option<Arc<Scheduler>>) {
         self.shared.lanes.lock()[lane as usize] = scheduler;
+    }
+
+    /// Wakes the thread of `lane` once the requests that have arrived by now are submitted.
+    ///
+    /// Waking is the most expensive step of a small request, for both sides. Requests that arrive
+    /// together share one.
+    pub fn wake_soon(&self, lane: u32) {
+        let mut sleepers = self.shared.sleepers.lock();
+        if !sleepers.contains(&lane) {
+            sleepers.push(lane);
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Waits until the process is gone.
@@ -279,6 +298,19 @@ async fn answer_bell(doorbell: AsyncFd<OwnedFd>, arena: Arc<FrontArena>, shared:
     }
 }
 
+/// Wakes sleeping lanes after the tasks that are ready now have had their turn.
+async fn wake_sleepers(arena: Arc<FrontArena>, shared: Arc<Shared>) {
+    let mut lanes = Vec::new();
+    loop {
+        shared.wake.notified().await;
+        tokio::task::yield_now().await;
+        std::mem::swap(&mut lanes, &mut *shared.sleepers.lock());
+        for lane in lanes.drain(..) {
+            arena.region().lane(lane).wake();
+        }
+    }
+}
+
 fn reap(arena: &FrontArena, shared: &Shared, dirty: &mut Vec<Arc<Scheduler>>) {
     {
         let lanes = shared.lanes.lock();
@@ -296,6 +328,7 @@ struct Watch {
     killed: oneshot::Receiver<String>,
     copied: tokio::task::JoinHandle<()>,
     bell: tokio::task::JoinHandle<()>,
+    waker: tokio::task::JoinHandle<()>,
     arena: Arc<FrontArena>,
     shared: Arc<Shared>,
     death: watch::Sender<Option<Death>>,
@@ -317,6 +350,7 @@ async fn watch_process(mut watch: Watch) {
         .await
         .ok();
     watch.bell.abort();
+    watch.waker.abort();
     // What was completed before the end counts.
     reap(&watch.arena, &watch.shared, &mut Vec::new());
     let death = Death {

@@ -98,9 +98,10 @@ impl Lane {
         }
     }
 
-    /// Writes a submission (front) and wakes the instance's thread where it sleeps. The caller
-    /// keeps fewer than [`LANE_SLOTS`] under way.
-    pub fn submit(&self, submission: Submission) {
+    /// Writes a submission (front). Returns true where the instance's thread sleeps and must be
+    /// [woken](Self::wake). The caller keeps fewer than [`LANE_SLOTS`] under way.
+    #[must_use = "a sleeping thread has to be woken"]
+    pub fn submit(&self, submission: Submission) -> bool {
         let number = self.submitted.0.load(Ordering::Relaxed);
         let slot = &self.submissions[(number % LANE_SLOTS) as usize];
         slot.offset.store(submission.offset, Ordering::Relaxed);
@@ -110,9 +111,7 @@ impl Lane {
             .store(number.wrapping_add(1), Ordering::Release);
         // Pairs with the fence in `next`: either we see the sleeper or it sees the submission.
         fence(Ordering::SeqCst);
-        if self.asleep.0.load(Ordering::Relaxed) == 1 {
-            self.wake();
-        }
+        self.asleep.0.load(Ordering::Relaxed) == 1
     }
 
     /// Wakes the instance's thread, whether or not there is something to do.
@@ -235,10 +234,13 @@ mod tests {
             let mut reaped = 0;
             while reaped < ROUNDS {
                 while sent < ROUNDS && sent - reaped < LANE_SLOTS {
-                    lane.submit(Submission {
+                    let asleep = lane.submit(Submission {
                         offset: u64::from(sent),
                         words: sent,
                     });
+                    if asleep {
+                        lane.wake();
+                    }
                     sent += 1;
                 }
                 while let Some(completion) = lane.completion(reaped) {
@@ -259,10 +261,10 @@ mod tests {
         let lane = region.lane(0);
         assert!(lane.take().is_none());
         assert!(lane.completion(0).is_none());
-        lane.submit(Submission {
+        assert!(!lane.submit(Submission {
             offset: 7,
             words: 1,
-        });
+        }));
         lane.reset();
         assert!(lane.take().is_none());
     }

@@ -85,7 +85,8 @@ impl Recorder {
         self.step.store(Step::Idle as u32, Ordering::SeqCst);
         self.requested_api.store(0, Ordering::Relaxed);
         self.offered_api.store(0, Ordering::Relaxed);
-        self.subject_length.store(bytes.len() as u32, Ordering::Relaxed);
+        self.subject_length
+            .store(bytes.len() as u32, Ordering::Relaxed);
         for (word, chunk) in self.subject.iter().zip(bytes.chunks(4)) {
             let mut padded = [0; 4];
             padded[..chunk.len()].copy_from_slice(chunk);
