@@ -17,7 +17,7 @@ use super::statistics::Statistics;
 use super::worker::{GivenUp, Loaded, Placement};
 use super::workers::{ContentHash, Tenant, Workers};
 use crate::configuration::{
-    ConfigurationError, ModelConfiguration, ReportedTensor, SearchPlaces, VersionFolder, versions,
+    ConfigurationError, ModelConfiguration, ReportedTensor, SearchPlaces, VersionFolder,
 };
 use crate::protocol::Signature;
 use crate::worker::backend::{LoadError, ModelSpecification, TensorSignature};
@@ -95,9 +95,7 @@ impl Loader {
                 Some(json) => ModelConfiguration::from_json(json, folder, name, self.auto_complete),
                 None => ModelConfiguration::read(folder, name, self.auto_complete),
             }?;
-            let versions = configuration
-                .version_policy
-                .select(&versions::scan(folder)?, name)?;
+            let versions = configuration.select_versions(folder)?;
             Ok((configuration, versions))
         };
         let (configuration, versions) =
@@ -123,8 +121,9 @@ impl Loader {
         let configuration = &plan.configuration;
         let chosen = self.op_libraries(plan, version)?;
         let runtime = self.runtime_for(plan, &chosen)?;
-        for Chosen { library, .. } in &chosen {
-            for finding in library.findings_for(runtime) {
+        let libraries: Vec<&OpLibrary> = chosen.iter().map(|chosen| &chosen.library).collect();
+        for (position, library) in libraries.iter().enumerate() {
+            for finding in library.findings_after(runtime, &libraries[..position]) {
                 tracing::warn!("model '{}': {finding}", plan.name);
             }
         }
@@ -143,7 +142,9 @@ impl Loader {
             key,
             name: plan.name.clone(),
             version: version.version,
-            file: version.path.join(&configuration.model_file),
+            file: configuration
+                .model_path(version)
+                .map_err(|error| LoadFailure(error.to_string()))?,
             op_libraries: chosen.iter().map(|chosen| chosen.path.clone()).collect(),
             instances: configuration.instance_count,
             parameters: configuration.parameters.clone(),
@@ -222,15 +223,14 @@ impl Loader {
     /// The runtime that serves a model.
     fn runtime_for(&self, plan: &Plan, chosen: &[Chosen]) -> Result<&Runtime, LoadFailure> {
         let framework = plan.configuration.framework;
+        let libraries: Vec<&OpLibrary> = chosen.iter().map(|chosen| &chosen.library).collect();
         let refusal = |runtime: &Runtime| {
-            chosen
-                .iter()
-                .find_map(|chosen| match chosen.library.verdict(runtime) {
-                    verdict @ (Verdict::Fails { .. } | Verdict::RegistersNothing { .. }) => {
-                        Some((chosen, verdict))
-                    }
-                    Verdict::Loads | Verdict::NeedsTrial { .. } => None,
-                })
+            chosen.iter().enumerate().find_map(|(position, chosen)| {
+                let verdict = chosen
+                    .library
+                    .verdict_after(runtime, &libraries[..position]);
+                verdict.refuses().then_some((chosen, verdict))
+            })
         };
         let refuse = |(chosen, verdict): (&Chosen, Verdict), runtime: &Runtime| {
             LoadFailure(format!(
