@@ -26,9 +26,9 @@ pub enum BinaryError {
 /// The server's executable: `named` where it is given, else the one beside the current executable,
 /// else the one that `cargo build --release -p reference-server` makes in this workspace.
 ///
-/// Under cargo (`cargo run`, `cargo test`) the one beside is brought up to date first, so that
-/// nobody measures yesterday's server. `progress` gets one line before cargo is called; cargo's own
-/// lines go to standard error.
+/// Under `cargo run` the one beside is brought up to date first, so that nobody measures
+/// yesterday's server; `cargo test --workspace` has done that already. `progress` gets one line
+/// before cargo is called; cargo's own lines go to standard error.
 ///
 /// # Errors
 /// The named path is not a file; the build fails.
@@ -44,9 +44,15 @@ pub fn server_binary(
             Err(BinaryError::Missing(path))
         };
     }
-    let beside = beside_current_executable();
-    match (beside, std::env::var_os("CARGO")) {
-        (Some(beside), None) => Ok(beside),
+    match (beside_current_executable(), std::env::var_os("CARGO")) {
+        (Some(Beside { file, .. }), None) => Ok(file),
+        (
+            Some(Beside {
+                file,
+                of_test: true,
+            }),
+            Some(_),
+        ) => Ok(file),
         (beside, cargo) => {
             // The one beside was built with the profile of this executable.
             let release = beside.is_none() || !cfg!(debug_assertions);
@@ -70,15 +76,19 @@ fn arguments(release: bool) -> Vec<&'static str> {
     arguments
 }
 
-/// Beside the current executable; test executables lie one folder deeper.
-fn beside_current_executable() -> Option<PathBuf> {
+/// A server that lies beside the current executable.
+struct Beside {
+    file: PathBuf,
+    /// The current executable is a test; those lie in a folder below the others.
+    of_test: bool,
+}
+
+fn beside_current_executable() -> Option<Beside> {
     let executable = std::env::current_exe().ok()?;
-    executable
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .map(|folder| folder.join(NAME))
-        .find(|file| file.is_file())
+    let folder = executable.parent()?;
+    let of_test = folder.file_name().is_some_and(|name| name == "deps");
+    let file = if of_test { folder.parent()? } else { folder }.join(NAME);
+    file.is_file().then_some(Beside { file, of_test })
 }
 
 fn build(cargo: &OsStr, arguments: &[&str]) -> Result<PathBuf, BinaryError> {

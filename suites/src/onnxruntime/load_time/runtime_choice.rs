@@ -110,7 +110,7 @@ fn strict() -> Case {
         &[
             "{library}",
             "API level 30",
-            "{runtime}",
+            "ONNX Runtime 1.27.0",
             "onnxruntime-1.32.0",
         ],
     )
