@@ -304,3 +304,34 @@ fn exit(results: &Results) -> Exit {
         Overall::Interrupted => Exit::Environment,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::sample_results;
+
+    #[test]
+    fn the_path_of_the_report_comes_last() {
+        let folder = ResultsFolder::at("/results/run");
+        let text = closing(&sample_results(), &folder);
+        assert_eq!(text.lines().last(), Some("/results/run/report.html"));
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_status_tells_the_worst_that_happened() {
+        let mut results = sample_results();
+        assert_eq!(exit(&results), Exit::CaseFailed);
+        results.summary.failed = 0;
+        assert_eq!(exit(&results), Exit::Internal);
+        results.summary.errors = 0;
+        assert_eq!(exit(&results), Exit::AsExpected);
+        results.run.interrupted = true;
+        assert_eq!(exit(&results), Exit::Environment);
+        results
+            .run
+            .problems
+            .push("startup/x was not measured".to_owned());
+        assert_eq!(exit(&results), Exit::Internal);
+    }
+}
