@@ -65,6 +65,10 @@ struct EntryState {
     serving: Serving,
     /// What the model's files looked like when they were last loaded.
     fingerprint: Option<Fingerprint>,
+    /// The op libraries that were last loaded.
+    libraries: BTreeSet<PathBuf>,
+    /// What the files and the op libraries looked like when polling last looked.
+    noticed: Option<Fingerprint>,
 }
 
 /// All models of a server.
@@ -358,6 +362,10 @@ impl Repository {
                 .collect();
             // A configuration that came with the request is not the folder's.
             state.fingerprint = override_json.is_none().then_some(before);
+            state.libraries = serving
+                .values()
+                .flat_map(|served| served.op_libraries.iter().cloned())
+                .collect();
             std::mem::replace(&mut state.serving, serving.clone())
         };
         self.publish(name, serving);
@@ -438,6 +446,8 @@ impl Repository {
         let serving = {
             let mut state = entry.state.lock();
             state.fingerprint = None;
+            // A model that comes back is new.
+            state.noticed = None;
             for (version, state) in &mut state.versions {
                 let _ = version;
                 *state = VersionState::Unloading;
@@ -484,27 +494,18 @@ impl Repository {
         }
     }
 
-    /// Whether a model's files differ from what was last loaded or tried.
+    /// Whether a model's files differ from what they were at the last look. A model that failed
+    /// is tried again when its files change, not at every look, also while an older load of it
+    /// serves.
     fn changed(&self, name: &str) -> bool {
         let Ok(folder) = self.folder_of(name) else {
             return false;
         };
         let entry = self.entry(name);
-        let now = Fingerprint::of_folder(&folder);
+        let mut now = Fingerprint::of_folder(&folder);
         let mut state = entry.state.lock();
-        if state.fingerprint.as_ref() == Some(&now)
-            && !state
-                .serving
-                .values()
-                .any(|served| served.libraries_changed())
-        {
-            return false;
-        }
-        // A model that failed is tried again when its files change, not at every look.
-        if state.serving.is_empty() {
-            state.fingerprint = Some(now);
-        }
-        true
+        state.libraries.iter().for_each(|library| now.add(library));
+        state.noticed.replace(now.clone()) != Some(now)
     }
 
     /// Unloads everything, for the end of the server.
