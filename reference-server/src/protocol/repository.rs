@@ -41,8 +41,7 @@ pub enum ModelState {
 }
 
 /// Body of `POST /v2/repository/index`; an empty body lists everything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IndexRequest {
     /// Whether only models that are ready are listed.
     pub ready: bool,
@@ -73,7 +72,13 @@ impl IndexRequest {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        serde_json::from_slice(body).map_err(|error| unreadable("repository index", &error))
+        let fields: BTreeMap<String, Value> = serde_json::from_slice(body)
+            .map_err(|error| unreadable("repository index", &error))?;
+        let ready = match fields.get("ready") {
+            None => false,
+            Some(value) => truth("ready", value)?,
+        };
+        Ok(Self { ready })
     }
 }
 
@@ -130,12 +135,7 @@ impl UnloadRequest {
         let mut request = Self::default();
         for (key, value) in parameters(body, "model unload")? {
             if key == "unload_dependents" {
-                request.unload_dependents = value.as_bool().ok_or_else(|| {
-                    RequestError::invalid(format!(
-                        "Unable to parse 'unload_dependents': true or false is expected, got \
-                         {value}"
-                    ))
-                })?;
+                request.unload_dependents = truth("unload_dependents", &value)?;
             }
         }
         Ok(request)
@@ -156,6 +156,14 @@ fn parameters(body: &[u8], what: &str) -> Result<BTreeMap<String, Value>, Reques
     serde_json::from_slice::<Body>(body)
         .map(|body| body.parameters)
         .map_err(|error| unreadable(what, &error))
+}
+
+fn truth(field: &str, value: &Value) -> Result<bool, RequestError> {
+    value.as_bool().ok_or_else(|| {
+        RequestError::invalid(format!(
+            "Unable to parse '{field}': true or false is expected, got {value}"
+        ))
+    })
 }
 
 fn unreadable(what: &str, error: &serde_json::Error) -> RequestError {
@@ -201,6 +209,8 @@ mod tests {
             IndexRequest::parse(br#"{"ready":true}"#),
             Ok(IndexRequest { ready: true })
         );
+        let wrong = IndexRequest::parse(br#"{"ready":"yes"}"#).unwrap_err();
+        assert!(wrong.message.contains("'ready'"), "{}", wrong.message);
         assert_eq!(LoadRequest::parse(b"{}"), Ok(LoadRequest::default()));
         let unload = UnloadRequest::parse(br#"{"parameters":{"unload_dependents":true}}"#);
         assert!(unload.unwrap().unload_dependents);
