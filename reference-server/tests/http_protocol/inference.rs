@@ -38,7 +38,19 @@ fn every_sample_computes_with_json_tensors() {
             // The protocol has no JSON form of half precision.
             assert_eq!(response.status, 400, "{}", model.name);
             let error = response.error();
-            assert!(error.contains("FP16") && error.contains("'x'"), "{error}");
+            assert!(
+                error.contains("FP16") && error.contains("output 'y'"),
+                "{error}"
+            );
+            let request =
+                Inference::new(&model, &inputs, Form::Json).parameter("binary_data_output", true);
+            let response = server.send(&request.request());
+            assert_eq!(response.status, 400, "{}", model.name);
+            let error = response.error();
+            assert!(
+                error.contains("FP16") && error.contains("input x"),
+                "{error}"
+            );
         } else {
             assert_computed(&response, &model, &inputs, Form::Json);
         }

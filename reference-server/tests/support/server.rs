@@ -256,15 +256,11 @@ pub fn run_to_end(repository: &Path, flags: &[&str]) -> Ended {
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
-            // The rest of what it wrote.
-            let mut seen = log.text();
-            wait_until("the log is complete", || {
-                let now = log.text();
-                let complete = Arc::strong_count(&log.0) == 1;
-                seen = now;
-                complete
+            wait_until("the log is read to its end", || {
+                Arc::strong_count(&log.0) == 1
             });
-            return Ended { status, log: seen };
+            let log = log.text();
+            return Ended { status, log };
         }
         if start.elapsed() > DEADLINE {
             child.kill().ok();
@@ -281,12 +277,16 @@ fn spawn(repository: &Path, flags: &[&str]) -> (Child, Log) {
     command
         .arg("--model-repository")
         .arg(repository)
-        // The server takes free ports and tells which.
-        .args(["--http-port", "0", "--metrics-port", "0"])
         .args(flags.iter().map(OsStr::new))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
+    for flag in ["--http-port", "--metrics-port"] {
+        if !flags.contains(&flag) {
+            // The server takes a free port and tells which.
+            command.args([flag, "0"]);
+        }
+    }
     let mut child = command.spawn().expect("the server's executable starts");
     let log = Log::default();
     let stderr = child.stderr.take().expect("stderr is piped");
