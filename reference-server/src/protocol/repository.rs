@@ -72,8 +72,8 @@ impl IndexRequest {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let fields: BTreeMap<String, Value> = serde_json::from_slice(body)
-            .map_err(|error| unreadable("repository index", &error))?;
+        let fields: BTreeMap<String, Value> =
+            serde_json::from_slice(body).map_err(|error| unreadable("repository index", &error))?;
         let ready = match fields.get("ready") {
             None => false,
             Some(value) => truth("ready", value)?,
