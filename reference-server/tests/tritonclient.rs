@@ -1,0 +1,139 @@
+//! The unmodified `tritonclient` from PyPI against the server: `tritonclient/check.py` runs in a
+//! virtual environment that is made once and kept in the cache folder.
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use runtimes::Cache;
+use support::samples::{Samples, batching, one_of_each, small};
+use support::server::Server;
+
+/// The version that also holds the `perf_analyzer` that this server is measured with.
+const EARLIER: &str = "2.41.0";
+/// The newest version.
+const NEWEST: &str = "2.73.0";
+
+#[test]
+fn tritonclient_2_41_0() {
+    check(EARLIER);
+}
+
+#[test]
+fn tritonclient_2_73_0() {
+    check(NEWEST);
+}
+
+fn check(version: &str) {
+    let python = match client(version) {
+        Ok(python) => python,
+        Err(reason) => {
+            // Past the test harness's capture: a skipped test must be seen.
+            let note = format!("tritonclient {version}: SKIPPED, {reason}\n");
+            std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes()).unwrap();
+            return;
+        }
+    };
+    let samples = Samples::new();
+    one_of_each().iter().for_each(|model| samples.add(model));
+    for name in ["small", "idle"] {
+        samples.add_with(&small().with_name(name), |configuration| {
+            configuration.max_batch_size = 8;
+            configuration.dynamic_batching = Some(batching(20_000));
+        });
+    }
+    let mut flags = vec!["--model-control-mode", "explicit", "--load-model", "small"];
+    let models = one_of_each();
+    for model in &models {
+        flags.extend(["--load-model", &model.name]);
+    }
+    let server = Server::start(samples.root(), &flags);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tritonclient/check.py");
+    let output = Command::new(python)
+        .arg(&script)
+        .arg(server.http().to_string())
+        .output()
+        .expect("Python starts");
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        output.status,
+        text(&output)
+    );
+    let checks = fs::read_to_string(&script).unwrap();
+    let checks = checks.matches("\ndef check_").count();
+    let passed = text(&output).matches(": passed\n").count();
+    assert_eq!(passed, checks, "{}", text(&output));
+}
+
+/// The Python of an environment with this version of `tritonclient`, made where it is missing.
+///
+/// # Errors
+/// Why this machine cannot have one: Python, its `venv` or its pip is missing.
+///
+/// # Panics
+/// When the installation fails.
+fn client(version: &str) -> Result<PathBuf, String> {
+    let folder = Cache::locate(None).unwrap().root().join("tritonclient");
+    fs::create_dir_all(&folder).unwrap();
+    let environment = folder.join(version);
+    let python = environment.join("bin/python");
+    // Test processes may run at the same time. The system drops the lock with the file.
+    let lock = File::create(folder.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    // Written last, so that an interrupted installation does not count.
+    let complete = environment.join("complete");
+    let works = || {
+        let probe = Command::new(&python)
+            .args(["-c", "import tritonclient.http"])
+            .output();
+        probe.is_ok_and(|output| output.status.success())
+    };
+    if complete.is_file() && works() {
+        return Ok(python);
+    }
+    let possible = Command::new("python3")
+        .args(["-c", "import venv, ensurepip"])
+        .output()
+        .map_err(|error| format!("python3 does not start: {error}"))?;
+    if !possible.status.success() {
+        return Err(format!(
+            "python3 lacks venv or pip (on Debian: apt-get install python3-venv): {}",
+            text(&possible).trim()
+        ));
+    }
+    run(Command::new("python3")
+        .args(["-m", "venv", "--clear"])
+        .arg(&environment));
+    run(Command::new(&python)
+        .args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
+        .arg(format!("tritonclient[http]=={version}")));
+    fs::write(&complete, "").unwrap();
+    Ok(python)
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("the command starts");
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        text(&output)
+    );
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
