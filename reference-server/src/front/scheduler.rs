@@ -18,7 +18,7 @@ use super::worker_process::WorkerProcess;
 use crate::configuration::{DynamicBatching, QueuePolicy, QueueTimeoutAction};
 use crate::ipc::arena::{FrontArena, InputBlock, OutputBlock};
 use crate::ipc::descriptor::{TensorPlace, read_tensors, write_execution};
-use crate::ipc::lane::{Completion, LANE_SLOTS, Submission, monotonic_ns};
+use crate::ipc::lane::{Completion, ExecutionTimes, LANE_SLOTS, Submission, monotonic_ns};
 use crate::protocol::{DataType, Shape};
 
 /// How a model's queue behaves.
@@ -369,6 +369,8 @@ impl Scheduler {
                 let _ = running;
                 let running = instance.running.pop_front().expect("looked at above");
                 instance.reaped = instance.reaped.wrapping_add(1);
+                let ExecutionTimes { start, end, .. } = completion.times;
+                process.answered(end.saturating_sub(start));
                 self.answer(process.arena(), running, completion);
             }
             // Executions in one lane follow each other: the next began when this one ended.
@@ -590,9 +592,8 @@ impl Scheduler {
             _descriptor: descriptor,
             submitted: monotonic_ns(),
         });
-        if arena.region().lane(instance.lane).submit(submission) {
-            instance.process.wake_soon(instance.lane);
-        }
+        let asleep = arena.region().lane(instance.lane).submit(submission);
+        instance.process.submitted(instance.lane, asleep);
     }
 }
 

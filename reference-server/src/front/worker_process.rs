@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
@@ -21,11 +22,17 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::scheduler::Scheduler;
 use crate::ipc::arena::FrontArena;
 use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
+use crate::ipc::lane::monotonic_ns;
 use crate::ipc::region::{LANES, Region};
 use crate::worker::recorder::Record;
 
 /// Lines of a worker's output that are kept as evidence.
 const TAIL_LINES: usize = 20;
+
+/// How long the front looks for an answer before it sleeps.
+const POLL_NS: u64 = 50_000;
+/// Executions count as this at most, so that a worker that is fast again is recognised soon.
+const EXECUTION_CAP_NS: u64 = 4 * POLL_NS;
 
 /// What a worker process is started with.
 #[derive(Clone, Debug)]
@@ -66,7 +73,12 @@ struct Shared {
     lanes: Mutex<Vec<Option<Arc<Scheduler>>>>,
     /// Lanes whose thread sleeps and has something to do.
     sleepers: Mutex<Vec<u32>>,
-    wake: Notify,
+    /// Something was submitted.
+    submitted: Notify,
+    /// Executions that were submitted and not answered.
+    under_way: AtomicU32,
+    /// Running average of the time that the worker takes for one, in nanoseconds.
+    execution_ns: AtomicU64,
     tail: Mutex<VecDeque<String>>,
 }
 
@@ -121,7 +133,9 @@ impl WorkerProcess {
             replies: Mutex::new(HashMap::new()),
             lanes: Mutex::new(vec![None; LANES]),
             sleepers: Mutex::new(Vec::new()),
-            wake: Notify::new(),
+            submitted: Notify::new(),
+            under_way: AtomicU32::new(0),
+            execution_ns: AtomicU64::new(EXECUTION_CAP_NS),
             tail: Mutex::new(VecDeque::new()),
         });
         let arena = FrontArena::new(region);
@@ -137,14 +151,12 @@ impl WorkerProcess {
         tokio::spawn(read_replies(control_reader, shared.clone()));
         // SAFETY: the descriptor is owned by the registration and closed after it.
         let doorbell = unsafe { AsyncFd::register(doorbell)? };
-        let bell = tokio::spawn(answer_bell(doorbell, arena.clone(), shared.clone()));
-        let waker = tokio::spawn(wake_sleepers(arena.clone(), shared.clone()));
+        let attendant = tokio::spawn(attend(doorbell, arena.clone(), shared.clone()));
         tokio::spawn(watch_process(Watch {
             child,
-            waker,
             killed,
             copied,
-            bell,
+            attendant,
             arena: arena.clone(),
             shared: shared.clone(),
             death: death_sender,
@@ -212,16 +224,28 @@ impl WorkerProcess {
         self.shared.lanes.lock()[lane as usize] = scheduler;
     }
 
-    /// Wakes the thread of `lane` once the requests that have arrived by now are submitted.
+    /// Notes that an execution was submitted to `lane`, whose thread sleeps where `asleep`.
     ///
-    /// Waking is the most expensive step of a small request, for both sides. Requests that arrive
-    /// together share one.
-    pub fn wake_soon(&self, lane: u32) {
-        let mut sleepers = self.shared.sleepers.lock();
-        if !sleepers.contains(&lane) {
-            sleepers.push(lane);
-            self.shared.wake.notify_one();
+    /// The thread is woken once the requests that have arrived by now are submitted: waking is the
+    /// most expensive step of a small request, for both sides, and requests that arrive together
+    /// share one.
+    pub fn submitted(&self, lane: u32, asleep: bool) {
+        if asleep {
+            let mut sleepers = self.shared.sleepers.lock();
+            if !sleepers.contains(&lane) {
+                sleepers.push(lane);
+            }
         }
+        self.shared.under_way.fetch_add(1, Ordering::Relaxed);
+        self.shared.submitted.notify_one();
+    }
+
+    /// Notes that an execution was answered that took the worker `ns`.
+    pub fn answered(&self, ns: u64) {
+        self.shared.under_way.fetch_sub(1, Ordering::Relaxed);
+        let average = self.shared.execution_ns.load(Ordering::Relaxed);
+        let average = (average * 3 + ns.min(EXECUTION_CAP_NS)) / 4;
+        self.shared.execution_ns.store(average, Ordering::Relaxed);
     }
 
     /// Waits until the process is gone.
@@ -288,35 +312,58 @@ async fn read_replies(control: tokio::net::unix::OwnedReadHalf, shared: Arc<Shar
     }
 }
 
-/// Tells schedulers of completions each time the worker rings.
-async fn answer_bell(doorbell: AsyncFd<OwnedFd>, arena: Arc<FrontArena>, shared: Arc<Shared>) {
+/// Serves the lanes of a process: wakes its threads and tells schedulers of completions.
+///
+/// After a submission to a worker that answers within microseconds, looking for the answer is
+/// cheaper than sleeping and being woken for it, and it lets other tasks run between two looks.
+async fn attend(doorbell: AsyncFd<OwnedFd>, arena: Arc<FrontArena>, shared: Arc<Shared>) {
+    let mut sleepers = Vec::new();
     let mut dirty = Vec::new();
-    while let Ok(mut ready) = doorbell.readable().await {
-        // The registration is edge-triggered, so the counter need not be read to wait again.
-        ready.clear_ready();
-        reap(&arena, &shared, &mut dirty);
-    }
-}
-
-/// Wakes sleeping lanes after the tasks that are ready now have had their turn.
-async fn wake_sleepers(arena: Arc<FrontArena>, shared: Arc<Shared>) {
-    let mut lanes = Vec::new();
     loop {
-        shared.wake.notified().await;
-        tokio::task::yield_now().await;
-        std::mem::swap(&mut lanes, &mut *shared.sleepers.lock());
-        for lane in lanes.drain(..) {
-            arena.region().lane(lane).wake();
+        tokio::select! {
+            biased;
+            () = shared.submitted.notified() => {
+                if !shared.sleepers.lock().is_empty() {
+                    // The tasks that are ready now have their turn first.
+                    tokio::task::yield_now().await;
+                }
+            }
+            ready = doorbell.readable() => match ready {
+                // The registration is edge-triggered, so the counter need not be read.
+                Ok(mut ready) => ready.clear_ready(),
+                Err(_) => return,
+            },
+        }
+        let start = monotonic_ns();
+        loop {
+            std::mem::swap(&mut sleepers, &mut *shared.sleepers.lock());
+            for lane in sleepers.drain(..) {
+                arena.region().lane(lane).wake();
+            }
+            let soon = shared.answers_soon() && monotonic_ns() - start < POLL_NS;
+            reap(&arena, &shared, soon, &mut dirty);
+            if !soon {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
     }
 }
 
-fn reap(arena: &FrontArena, shared: &Shared, dirty: &mut Vec<Arc<Scheduler>>) {
+impl Shared {
+    /// Whether an answer is likely to come within the time that is polled for.
+    fn answers_soon(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
+            && self.execution_ns.load(Ordering::Relaxed) < POLL_NS / 2
+    }
+}
+
+fn reap(arena: &FrontArena, shared: &Shared, polling: bool, dirty: &mut Vec<Arc<Scheduler>>) {
     {
         let lanes = shared.lanes.lock();
         arena
             .region()
-            .answer(|lane| dirty.extend(lanes[lane as usize].clone()));
+            .answer(polling, |lane| dirty.extend(lanes[lane as usize].clone()));
     }
     for scheduler in dirty.drain(..) {
         scheduler.reap();
@@ -327,8 +374,7 @@ struct Watch {
     child: tokio::process::Child,
     killed: oneshot::Receiver<String>,
     copied: tokio::task::JoinHandle<()>,
-    bell: tokio::task::JoinHandle<()>,
-    waker: tokio::task::JoinHandle<()>,
+    attendant: tokio::task::JoinHandle<()>,
     arena: Arc<FrontArena>,
     shared: Arc<Shared>,
     death: watch::Sender<Option<Death>>,
@@ -349,10 +395,9 @@ async fn watch_process(mut watch: Watch) {
     tokio::time::timeout(Duration::from_millis(200), &mut watch.copied)
         .await
         .ok();
-    watch.bell.abort();
-    watch.waker.abort();
+    watch.attendant.abort();
     // What was completed before the end counts.
-    reap(&watch.arena, &watch.shared, &mut Vec::new());
+    reap(&watch.arena, &watch.shared, false, &mut Vec::new());
     let death = Death {
         ended_by_server: reason.is_some(),
         how: reason.unwrap_or_else(|| match status {

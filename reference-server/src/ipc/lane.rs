@@ -138,6 +138,11 @@ impl Lane {
         Some(submission)
     }
 
+    /// Whether there is something to take (worker).
+    pub fn has_submission(&self) -> bool {
+        self.started.0.load(Ordering::Relaxed) != self.submitted.0.load(Ordering::Acquire)
+    }
+
     /// Sleeps (worker) until there may be something to take; also returns at times without.
     pub fn wait(&self) {
         self.asleep.0.store(1, Ordering::Relaxed);

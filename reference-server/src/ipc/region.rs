@@ -147,13 +147,15 @@ impl Region {
         bell.rung.swap(1, Ordering::SeqCst) == 0
     }
 
-    /// Calls `visit` (front) with every lane that had a completion since the last call.
-    pub fn answer(&self, mut visit: impl FnMut(u32)) {
+    /// Calls `visit` (front) with every lane that had a completion since the last call. With
+    /// `polling` the front promises to look again soon, and completions until then do not ask for
+    /// a wake-up; the last look must be without.
+    pub fn answer(&self, polling: bool, mut visit: impl FnMut(u32)) {
         let bell = &self.control().bell;
-        // Cleared before looking: a completion that comes later rings again.
-        bell.rung.store(0, Ordering::SeqCst);
+        // Set before looking: a completion that comes later rings again where it has to.
+        bell.rung.store(u32::from(polling), Ordering::SeqCst);
         for (word, dirty) in bell.dirty.iter().enumerate() {
-            if dirty.load(Ordering::Relaxed) == 0 {
+            if dirty.load(Ordering::SeqCst) == 0 {
                 continue;
             }
             let mut bits = dirty.swap(0, Ordering::SeqCst);
@@ -238,12 +240,17 @@ mod tests {
         assert!(!region.ring(700));
         assert!(!region.ring(3));
         let mut lanes = Vec::new();
-        region.answer(|lane| lanes.push(lane));
+        region.answer(false, |lane| lanes.push(lane));
         assert_eq!(lanes, [3, 700]);
         lanes.clear();
-        region.answer(|lane| lanes.push(lane));
+        region.answer(false, |lane| lanes.push(lane));
         assert!(lanes.is_empty());
         assert!(region.ring(3));
+        region.answer(true, |_| {});
+        assert!(!region.ring(9), "a front that polls needs no wake-up");
+        region.answer(false, |lane| lanes.push(lane));
+        assert_eq!(lanes, [9]);
+        assert!(region.ring(9));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::backend::{ExecutionError, InputTensor, Instance};
 use super::outputs::Outputs;
+use super::patience::Patience;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::descriptor::{Execution, TensorPlace, read_execution, write_tensors};
 use crate::ipc::lane::{Completion, ExecutionTimes, Submission, monotonic_ns};
@@ -25,6 +26,8 @@ pub struct Surroundings {
     pub arena: Arc<WorkerArena>,
     /// Wakes the front.
     pub doorbell: Arc<OwnedFd>,
+    /// Held by the one thread that waits without sleeping.
+    pub spinner: Arc<AtomicBool>,
 }
 
 /// A running executor. Dropping it ends the thread after the execution under way and drops the
@@ -86,10 +89,12 @@ fn run(
     let region = surroundings.arena.region();
     let lane = region.lane(number);
     let mut scratch = Scratch::default();
+    let mut patience = Patience::new(surroundings.spinner.clone());
     // Start of the first execution that the front was not told of.
     let mut untold: Option<u64> = None;
     loop {
         if let Some(submission) = lane.take() {
+            patience.taken();
             let completion = execute(
                 &surroundings.arena,
                 instance.as_mut(),
@@ -109,7 +114,7 @@ fn run(
             }
         } else if stop.load(Ordering::SeqCst) {
             return;
-        } else {
+        } else if !patience.wait(lane) {
             lane.wait();
         }
     }

@@ -8,5 +8,6 @@ pub mod backend;
 pub mod executor;
 pub mod onnxruntime;
 pub mod outputs;
+pub mod patience;
 pub mod process;
 pub mod recorder;

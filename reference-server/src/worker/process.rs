@@ -26,17 +26,26 @@ pub fn run() -> anyhow::Result<()> {
     // The front's death must not leave workers behind, whatever they are busy with.
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let control = UnixStream::from(inherited(CONTROL_FD)?);
-    let region = Region::map(inherited(REGION_FD)?).context("failed to map the shared region")?;
-    let surroundings = Surroundings {
-        arena: WorkerArena::new(region),
-        doorbell: Arc::new(inherited(DOORBELL_FD)?),
-    };
+    let surroundings = inherited_surroundings()?;
     Worker {
         surroundings,
         backend: None,
         models: HashMap::new(),
     }
     .serve(&control)
+}
+
+/// Maps the region and takes the doorbell that the front handed over. Once a process.
+///
+/// # Errors
+/// The process was not started by a front.
+pub fn inherited_surroundings() -> anyhow::Result<Surroundings> {
+    let region = Region::map(inherited(REGION_FD)?).context("failed to map the shared region")?;
+    Ok(Surroundings {
+        arena: WorkerArena::new(region),
+        doorbell: Arc::new(inherited(DOORBELL_FD)?),
+        spinner: Arc::default(),
+    })
 }
 
 /// Takes ownership of a descriptor that the front handed over.

@@ -1,7 +1,7 @@
 //! Listening, connections, and their orderly end.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 use super::body::Parts;
@@ -20,6 +21,10 @@ use super::body::Parts;
 const BACKLOG: u32 = 1024;
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client that still sends after its response may pause.
+const LINGER_PAUSE: Duration = Duration::from_secs(2);
+/// How long such a client is listened to.
+const LINGER_TOTAL: Duration = Duration::from_secs(30);
 /// Pause after the system refused a connection, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -72,22 +77,29 @@ where
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let handler = handler.clone();
-                async move { Ok::<_, Infallible>(handler(request).await) }
+                Box::pin(async move { Ok::<_, Infallible>(handler(request).await) })
             });
-            let connection = http1::Builder::new()
+            let mut connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), service);
-            tokio::pin!(connection);
-            let result = tokio::select! {
-                result = connection.as_mut() => result,
-                () = stopped(&mut stop) => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+            let mut ending = false;
+            let result = loop {
+                tokio::select! {
+                    result = poll_fn(|context| connection.poll_without_shutdown(context)) => break result,
+                    () = stopped(&mut stop), if !ending => {
+                        ending = true;
+                        std::pin::Pin::new(&mut connection).graceful_shutdown();
+                    }
                 }
             };
             if let Err(error) = result {
                 tracing::debug!("a connection ended early: {error}");
+            }
+            let stream = connection.into_parts().io.into_inner();
+            tokio::select! {
+                () = linger(stream) => {}
+                () = stopped(&mut stop) => {}
             }
             drop(open);
         });
@@ -101,4 +113,22 @@ where
 /// Waits until the server is told to stop, or is gone.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     stop.wait_for(|stop| *stop).await.ok();
+}
+
+/// Closes a connection so that the last response arrives.
+///
+/// A request that is refused before its body was read leaves bytes in the socket. Closing it then
+/// makes the system reset the connection, and the client, still sending, never sees the response.
+/// So the rest is read and thrown away, for a bounded time.
+async fn linger(mut stream: TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let rest = async {
+        let mut scratch = vec![0; 64 * 1024];
+        while let Ok(Ok(1..)) = tokio::time::timeout(LINGER_PAUSE, stream.read(&mut scratch)).await
+        {
+        }
+    };
+    tokio::time::timeout(LINGER_TOTAL, rest).await.ok();
 }
