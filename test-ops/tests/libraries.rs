@@ -97,7 +97,7 @@ fn a_pinned_library_stays() {
 #[test]
 fn the_loader_refuses_broken_files() {
     for (broken, reason) in [
-        (Broken::MissingDependency, "libmissing_dependency.so"),
+        (Broken::MissingDependency, "libabsent_dependency.so"),
         (
             Broken::UndefinedSymbol,
             "undefined symbol: _ZN6vendor6Tensor6resizeEm",

@@ -364,7 +364,7 @@ with_every_runtime! {
         for (broken, reason) in [
             (Broken::NoEntryPoint, "no function 'RegisterCustomOps'"),
             (Broken::MangledEntryPoint, "no function 'RegisterCustomOps'"),
-            (Broken::MissingDependency, "libmissing_dependency.so"),
+            (Broken::MissingDependency, "libabsent_dependency.so"),
             (Broken::UndefinedSymbol, "undefined symbol"),
             (Broken::NotElf, "no complete shared object"),
             (Broken::OtherArchitecture, "the dynamic loader says"),

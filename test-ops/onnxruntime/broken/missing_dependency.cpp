@@ -4,9 +4,9 @@ struct OrtStatus;
 struct OrtSessionOptions;
 struct OrtApiBase;
 
-extern "C" int missing_dependency_version();
+extern "C" int absent_dependency_version();
 
 extern "C" OrtStatus* RegisterCustomOps(OrtSessionOptions*, const OrtApiBase*) {
-    missing_dependency_version();
+    absent_dependency_version();
     return nullptr;
 }

@@ -185,13 +185,19 @@ impl Builder {
             Broken::MangledEntryPoint => compile("mangled_entry_point.cpp", &[]),
             Broken::UndefinedSymbol => compile("undefined_symbol.cpp", &[]),
             Broken::MissingDependency => {
-                let folder = product.parent().unwrap_or(Path::new("."));
-                let stub = folder.join("libmissing_dependency.so");
+                // The dependency, which stays behind in the scratch folder; in a folder of its
+                // own, because it could bear the product's name.
+                let folder = product
+                    .parent()
+                    .unwrap_or(Path::new("."))
+                    .join("dependency");
+                fs::create_dir_all(&folder).map_err(BuildError::writing(&folder))?;
+                let stub = folder.join("libabsent_dependency.so");
                 let source = toolchain.sources.broken("dependency_stub.cpp");
                 toolchain.compiler.compile(&source, &[], &stub)?;
                 compile(
                     "missing_dependency.cpp",
-                    &["-L", &folder.to_string_lossy(), "-lmissing_dependency"],
+                    &["-L", &folder.to_string_lossy(), "-labsent_dependency"],
                 )
             }
             Broken::InitializerCrashes => compile("initializer.cpp", &["-DCRASHES"]),

@@ -36,9 +36,12 @@ impl Sources {
         self.library().join("broken").join(file)
     }
 
-    /// Hash of all C++ sources.
+    /// Hash of all C++ sources, and of how they are compiled.
     pub(super) fn broken_hash(&self) -> Result<blake3::Hash, BuildError> {
-        hash_folders(&[self.library().join("broken")])
+        hash_folders(&[
+            self.library().join("broken"),
+            self.workspace.join("test-ops/src/builder"),
+        ])
     }
 
     /// Hash of what the Rust libraries are compiled from, with the versions and the profile that

@@ -62,7 +62,7 @@ pub enum Broken {
     NoEntryPoint,
     /// `RegisterCustomOps` declared without `extern "C"`, hence with a C++ name.
     MangledEntryPoint,
-    /// Needs `libmissing_dependency.so`, which does not exist.
+    /// Needs `libabsent_dependency.so`, which does not exist.
     MissingDependency,
     /// Refers to `vendor::Tensor::resize(unsigned long)`, which no library defines.
     UndefinedSymbol,

@@ -148,7 +148,7 @@ fn contents() -> Vec<Case> {
             Phase::Dlopen,
             &[
                 "{library}",
-                "needs the library libmissing_dependency.so",
+                "needs the library libabsent_dependency.so",
                 "not found",
                 "install",
             ],
