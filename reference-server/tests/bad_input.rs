@@ -592,7 +592,7 @@ fn wrong_repository_requests() {
             "a configuration that is none",
             Request::post(load, broken.to_string()),
             400,
-            &["'small'", "max_batch_size"],
+            &["'small'", "line 1 column"],
         ),
         (
             "a model in the request",
@@ -747,11 +747,17 @@ fn a_body_far_above_the_limit_is_answered_while_it_is_being_sent() {
     let samples = Samples::with_small();
     let server = Server::start(samples.root(), &["--http-max-input-size", "1000"]);
     for _ in 0..10 {
-        // More than the sockets between client and server can hold.
+        // More than the sockets between client and server can hold; like most clients, this one
+        // reads when it has written everything.
         let response = server.connect().send(&infer(vec![b' '; 16 << 20]));
         let response = response.expect("the refusal arrives");
         assert_refusal(&response, "16 MiB", 400, &["--http-max-input-size"]);
     }
+    // The same for every refusal that does not need the body.
+    let unknown = Request::post("/v2/models/nobody/infer", vec![b' '; 16 << 20]);
+    let response = server.connect().send(&unknown);
+    let response = response.expect("the refusal arrives");
+    assert_refusal(&response, "16 MiB for nobody", 404, &["'nobody'"]);
     assert_serves(&server, &small());
 }
 

@@ -87,7 +87,6 @@ fn json_and_binary_tensors_mix() {
 #[test]
 fn outputs_come_as_they_are_asked_for() {
     let samples = Samples::with_small();
-    samples.put_library(&test_ops::Sample::default().into());
     let server = Server::start(samples.root(), &[]);
     let inputs = small().sample_inputs(2, 6);
     let plain = || Inference::to("small").input("x", &inputs[0], Form::Binary);
