@@ -110,6 +110,10 @@ impl Loader {
 
     /// Loads one version.
     ///
+    /// Which API level an op library asks for shows only while it registers its ops. Where that is
+    /// more than the default runtime offers, an installed runtime that offers it is tried, unless
+    /// the model names its runtime or the choice is strict.
+    ///
     /// # Errors
     /// What went wrong, on which file, why, and what to do.
     pub async fn load(
@@ -118,9 +122,66 @@ impl Loader {
         version: &VersionFolder,
         given_up: GivenUp,
     ) -> Result<Arc<ServedVersion>, LoadFailure> {
-        let configuration = &plan.configuration;
         let chosen = self.op_libraries(plan, version)?;
-        let runtime = self.runtime_for(plan, &chosen)?;
+        let mut runtime = self.runtime_for(plan, &chosen)?;
+        let mut tried: Vec<RuntimeName> = Vec::new();
+        let mut because = String::new();
+        loop {
+            let attempt = self.load_into(runtime, plan, version, &chosen, given_up.clone());
+            let error = match attempt.await {
+                Ok(served) if because.is_empty() => return Ok(served),
+                Ok(served) => {
+                    tracing::warn!(
+                        "model '{}' is served by {} because {because}",
+                        plan.name,
+                        runtime.name
+                    );
+                    return Ok(served);
+                }
+                Err(error) => error,
+            };
+            tried.push(runtime.name);
+            let offering = error.refused_api.and_then(|refused| {
+                let other = self.runtime_offering(refused.requested, plan, &chosen, &tried)?;
+                Some((refused, other))
+            });
+            match offering {
+                Some((refused, other)) if self.may_choose(plan) => {
+                    because = format!(
+                        "an op library of it asks for API level {}, and {} offers levels up to {}",
+                        refused.requested, runtime.name, refused.offered
+                    );
+                    runtime = other;
+                }
+                offering => {
+                    let mut text = self.with_advice(error);
+                    if let Some((refused, other)) = offering {
+                        text += &format!(
+                            "; {} is installed and offers level {}: {}",
+                            other.name,
+                            refused.requested,
+                            self.how_to_choose(plan, other)
+                        );
+                    }
+                    if !because.is_empty() {
+                        text += &format!("; {} was chosen because {because}", runtime.name);
+                    }
+                    return Err(LoadFailure(text));
+                }
+            }
+        }
+    }
+
+    /// Loads one version into a worker of `runtime`.
+    async fn load_into(
+        &self,
+        runtime: &Runtime,
+        plan: &Plan,
+        version: &VersionFolder,
+        chosen: &[Chosen],
+        given_up: GivenUp,
+    ) -> Result<Arc<ServedVersion>, LoadError> {
+        let configuration = &plan.configuration;
         let libraries: Vec<&OpLibrary> = chosen.iter().map(|chosen| &chosen.library).collect();
         for (position, library) in libraries.iter().enumerate() {
             for finding in library.findings_after(runtime, &libraries[..position]) {
@@ -144,7 +205,7 @@ impl Loader {
             version: version.version,
             file: configuration
                 .model_path(version)
-                .map_err(|error| LoadFailure(error.to_string()))?,
+                .map_err(|error| LoadError::new(error.to_string()))?,
             op_libraries: chosen.iter().map(|chosen| chosen.path.clone()).collect(),
             instances: configuration.instance_count,
             parameters: configuration.parameters.clone(),
@@ -160,10 +221,7 @@ impl Loader {
             scheduler: scheduler.clone(),
             given_up,
         };
-        let loaded = worker
-            .load(placement)
-            .await
-            .map_err(|error| LoadFailure(self.with_advice(error)))?;
+        let loaded = worker.load(placement).await?;
         loaded
             .libraries
             .iter()
@@ -174,7 +232,7 @@ impl Loader {
             Ok(described) => described,
             Err(reason) => {
                 worker.unload(key).await;
-                return Err(LoadFailure(reason));
+                return Err(LoadError::new(reason));
             }
         };
         scheduler.set_policy(policy(&configuration));
@@ -186,7 +244,7 @@ impl Loader {
             signature,
             input_numbers,
             output_numbers,
-            op_libraries: chosen.into_iter().map(|chosen| chosen.path).collect(),
+            op_libraries: chosen.iter().map(|chosen| chosen.path.clone()).collect(),
             libraries_seen,
             scheduler,
             statistics,
@@ -220,60 +278,92 @@ impl Loader {
             .collect()
     }
 
-    /// The runtime that serves a model.
+    /// The runtime that serves a model, as far as its op libraries' files tell.
     fn runtime_for(&self, plan: &Plan, chosen: &[Chosen]) -> Result<&Runtime, LoadFailure> {
         let framework = plan.configuration.framework;
-        let libraries: Vec<&OpLibrary> = chosen.iter().map(|chosen| &chosen.library).collect();
-        let refusal = |runtime: &Runtime| {
-            chosen.iter().enumerate().find_map(|(position, chosen)| {
-                let verdict = chosen
-                    .library
-                    .verdict_after(runtime, &libraries[..position]);
-                verdict.refuses().then_some((chosen, verdict))
-            })
+        let preferred = match &plan.configuration.runtime {
+            Some(name) => self.named_runtime(name, framework)?,
+            None => self.runtimes.default_of(framework).ok_or_else(|| {
+                LoadFailure(format!(
+                    "no runtime of {framework} is installed, and model '{}' needs one; install one \
+                     with `harness setup`, or give one with --runtime {framework}=PATH",
+                    plan.name
+                ))
+            })?,
         };
-        let refuse = |(chosen, verdict): (&Chosen, Verdict), runtime: &Runtime| {
-            LoadFailure(format!(
-                "failed to load op library '{}' with {}: {}",
-                chosen.path.display(),
-                runtime.name,
-                told(&verdict)
-            ))
+        let Some((library, verdict)) = refusal(preferred, chosen) else {
+            return Ok(preferred);
         };
-        if let Some(name) = &plan.configuration.runtime {
-            let runtime = self.named_runtime(name, framework)?;
-            return match refusal(runtime) {
-                None => Ok(runtime),
-                Some(found) => Err(refuse(found, runtime)),
-            };
+        let fitting = self
+            .runtimes
+            .of(framework)
+            .find(|other| refusal(other, chosen).is_none());
+        match fitting {
+            Some(other) if self.may_choose(plan) => {
+                tracing::warn!(
+                    "model '{}' is served by {} because its op library '{}' does not fit {}: \
+                     {verdict}",
+                    plan.name,
+                    other.name,
+                    library.path.display(),
+                    preferred.name
+                );
+                Ok(other)
+            }
+            fitting => {
+                let mut text = format!(
+                    "failed to load op library '{}' with {}: {}",
+                    library.path.display(),
+                    preferred.name,
+                    told(&verdict)
+                );
+                if let Some(other) = fitting {
+                    text += &format!(
+                        "; {} is installed and fits: {}",
+                        other.name,
+                        self.how_to_choose(plan, other)
+                    );
+                }
+                Err(LoadFailure(text))
+            }
         }
-        let default = self.runtimes.default_of(framework).ok_or_else(|| {
-            LoadFailure(format!(
-                "no runtime of {framework} is installed, and model '{}' needs one; install one with \
-                 `harness setup`, or give one with --runtime {framework}=PATH",
-                plan.name
-            ))
-        })?;
-        let Some(found) = refusal(default) else {
-            return Ok(default);
-        };
-        if self.select == RuntimeSelect::Auto
-            && let Some(other) = self
-                .runtimes
-                .of(framework)
-                .find(|other| refusal(other).is_none())
-        {
-            tracing::warn!(
-                "model '{}' is served by {} because its op library '{}' does not fit {}: {}",
-                plan.name,
-                other.name,
-                found.0.path.display(),
-                default.name,
-                found.1
-            );
-            return Ok(other);
+    }
+
+    /// Whether another runtime than the preferred one may serve the model.
+    fn may_choose(&self, plan: &Plan) -> bool {
+        plan.configuration.runtime.is_none() && self.select == RuntimeSelect::Auto
+    }
+
+    /// A runtime that offers an API level, that the op libraries' files do not rule out, and that
+    /// was not tried yet.
+    fn runtime_offering(
+        &self,
+        level: u32,
+        plan: &Plan,
+        chosen: &[Chosen],
+        tried: &[RuntimeName],
+    ) -> Option<&Runtime> {
+        let framework = plan.configuration.framework;
+        self.runtimes.of(framework).find(|other| {
+            let offered = framework.api_level(&other.name.version);
+            offered.is_some_and(|offered| offered >= level)
+                && !tried.contains(&other.name)
+                && refusal(other, chosen).is_none()
+        })
+    }
+
+    /// What to do for `runtime` to serve the model.
+    fn how_to_choose(&self, plan: &Plan, runtime: &Runtime) -> String {
+        let name = runtime.name;
+        let by_model = format!(
+            "name it in the model's configuration (parameters {{ key: \"runtime\" value {{ \
+             string_value: \"{name}\" }} }})"
+        );
+        if plan.configuration.runtime.is_none() {
+            format!("{by_model}, or start the server with --runtime-select auto")
+        } else {
+            by_model
         }
-        Err(refuse(found, default))
     }
 
     fn named_runtime(
@@ -307,6 +397,17 @@ impl Loader {
     pub fn release(&self) {
         self.workers.release();
     }
+}
+
+/// The first library that cannot work with `runtime`, and why.
+fn refusal<'a>(runtime: &Runtime, chosen: &'a [Chosen]) -> Option<(&'a Chosen, Verdict)> {
+    let libraries: Vec<&OpLibrary> = chosen.iter().map(|chosen| &chosen.library).collect();
+    chosen.iter().enumerate().find_map(|(position, chosen)| {
+        let verdict = chosen
+            .library
+            .verdict_after(runtime, &libraries[..position]);
+        verdict.refuses().then_some((chosen, verdict))
+    })
 }
 
 /// Reason and remedy of a verdict that refuses.

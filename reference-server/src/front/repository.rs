@@ -396,7 +396,7 @@ impl Repository {
     fn given_up(self: &Arc<Self>, name: &str, version: i64) -> super::worker::GivenUp {
         let repository = Arc::downgrade(self);
         let name = name.to_owned();
-        Box::new(move |reason| {
+        Arc::new(move |reason| {
             let Some(repository) = repository.upgrade() else {
                 return;
             };

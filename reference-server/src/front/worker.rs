@@ -18,7 +18,7 @@ use super::worker_process::{Death, Launch, WorkerProcess};
 use crate::ipc::control::{Reply, Request};
 use crate::ipc::region::LANES;
 use crate::worker::backend::{
-    LibraryReport, LoadError, ModelSpecification, StillMapped, TensorSignature,
+    LibraryReport, LoadError, ModelSpecification, RefusedApi, StillMapped, TensorSignature,
 };
 use crate::worker::recorder::Step;
 
@@ -67,7 +67,7 @@ pub struct Loaded {
 }
 
 /// Told when a model is given up, with the reason.
-pub type GivenUp = Box<dyn Fn(&str) + Send + Sync>;
+pub type GivenUp = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A model to load.
 pub struct Placement {
@@ -145,7 +145,7 @@ impl Worker {
             .ok();
         loaded
             .await
-            .unwrap_or_else(|_| Err(failure("the worker ended".to_owned())))
+            .unwrap_or_else(|_| Err(LoadError::new("the worker ended")))
     }
 
     /// Releases a model. Its scheduler has been drained or stopped.
@@ -153,13 +153,6 @@ impl Worker {
         let (answer, unloaded) = oneshot::channel();
         self.commands.send(Command::Unload(key, answer)).ok();
         unloaded.await.unwrap_or_default()
-    }
-}
-
-fn failure(message: String) -> LoadError {
-    LoadError {
-        message,
-        missing_ops: Vec::new(),
     }
 }
 
@@ -235,7 +228,7 @@ impl Task {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(error)) => return Err(error),
             Err(death) => {
-                let error = failure(self.told(&death, &model.placement.specification));
+                let error = self.told(&death, &model.placement.specification);
                 self.recover(death).await;
                 return Err(error);
             }
@@ -247,7 +240,7 @@ impl Task {
     /// Starts a process and maps the runtime.
     async fn start(&mut self) -> Result<(), LoadError> {
         let process = WorkerProcess::start(&self.launch).map_err(|error| {
-            failure(format!(
+            LoadError::new(format!(
                 "failed to start a worker process: {error}; look at the limits on processes, open \
                  files and address space"
             ))
@@ -269,7 +262,7 @@ impl Task {
                 self.process = Some(process);
                 Ok(())
             }
-            Err(death) => Err(failure(format!(
+            Err(death) => Err(LoadError::new(format!(
                 "failed to map {} from '{}': the worker {}{}",
                 self.hosted.runtime,
                 self.hosted.library.display(),
@@ -301,7 +294,7 @@ impl Task {
             .take(specification.instances as usize)
             .collect();
         if lanes.len() < specification.instances as usize {
-            return Ok(Err(failure(format!(
+            return Ok(Err(LoadError::new(format!(
                 "model '{}' asks for {} instances, and a worker has room for {} more",
                 specification.name,
                 specification.instances,
@@ -338,7 +331,7 @@ impl Task {
                 lanes.iter().for_each(|&lane| process.route(lane, None));
                 Ok(Err(error))
             }
-            other => Ok(Err(failure(format!(
+            other => Ok(Err(LoadError::new(format!(
                 "the worker gave an unexpected answer: {other:?}"
             )))),
         }
@@ -459,8 +452,8 @@ impl Task {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => self.give_up(key, &error.message),
                 Err(death) => {
-                    let reason = self.told(&death, &specification);
-                    self.give_up(key, &reason);
+                    let error = self.told(&death, &specification);
+                    self.give_up(key, &error.message);
                     return Err(death);
                 }
             }
@@ -478,17 +471,22 @@ impl Task {
     }
 
     /// Why the process ended while it loaded a model, as a reason that a client sees.
-    fn told(&self, death: &Death, specification: &ModelSpecification) -> String {
+    fn told(&self, death: &Death, specification: &ModelSpecification) -> LoadError {
         let subject = death.record.subject.display();
         let how = &death.how;
-        if let Some((requested, offered)) = death.record.refused_api {
-            return format!(
+        if let Some(refused) = death.record.refused_api {
+            let RefusedApi { requested, offered } = refused;
+            let message = format!(
                 "op library '{subject}' asked {} for API level {requested}, was refused because \
                  the runtime offers levels up to {offered}, and went on without looking: the \
-                 worker {how}; build the library for API level {offered} or lower, or name a \
-                 newer runtime in the model's configuration (parameters {{ key: \"runtime\" }})",
+                 worker {how}; build the library for API level {offered} or lower, or serve the \
+                 model with a newer runtime",
                 self.hosted.runtime
             );
+            return LoadError {
+                refused_api: Some(refused),
+                ..LoadError::new(message)
+            };
         }
         let (what, remedy) = match death.record.step {
             Step::OpenLibrary => (
@@ -514,7 +512,10 @@ impl Task {
                  sound model",
             ),
         };
-        format!("{what}: the worker {how}{}; {remedy}", tail(death))
+        LoadError::new(format!(
+            "{what}: the worker {how}{}; {remedy}",
+            tail(death)
+        ))
     }
 }
 

@@ -158,6 +158,29 @@ pub struct LoadError {
     pub message: String,
     /// The ops the model needs that nobody registered, where that is the reason.
     pub missing_ops: Vec<RegisteredOp>,
+    /// The API level that an op library asked for in vain, where that is the reason: another
+    /// runtime may offer it.
+    pub refused_api: Option<RefusedApi>,
+}
+
+impl LoadError {
+    /// An error that only its text explains.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            missing_ops: Vec::new(),
+            refused_api: None,
+        }
+    }
+}
+
+/// A level of the runtime's versioned interface that an op library asked for and did not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedApi {
+    /// The level that the library asked for.
+    pub requested: u32,
+    /// The highest level that the runtime offers.
+    pub offered: u32,
 }
 
 /// Why an execution failed; the framework's message.

@@ -124,12 +124,9 @@ impl Worker {
         self.backend = Some(match framework {
             runtimes::Framework::OnnxRuntime => Box::new(OnnxRuntimeBackend::open(library, arena)?),
             other => {
-                return Err(LoadError {
-                    message: format!(
-                        "this server has no backend for {other}; it serves onnxruntime models"
-                    ),
-                    missing_ops: Vec::new(),
-                });
+                return Err(LoadError::new(format!(
+                    "this server has no backend for {other}; it serves onnxruntime models"
+                )));
             }
         });
         Ok(())
@@ -140,14 +137,10 @@ impl Worker {
         specification: &ModelSpecification,
         lanes: &[u32],
     ) -> Result<Reply, LoadError> {
-        let failure = |message: String| LoadError {
-            message,
-            missing_ops: Vec::new(),
-        };
         let backend = self
             .backend
             .as_mut()
-            .ok_or_else(|| failure("the worker has no runtime mapped yet".into()))?;
+            .ok_or_else(|| LoadError::new("the worker has no runtime mapped yet"))?;
         let LoadedModel {
             inputs,
             outputs,
@@ -161,7 +154,7 @@ impl Worker {
                 Err(error) => {
                     drop(executors);
                     backend.unload_model(specification.key);
-                    return Err(failure(format!(
+                    return Err(LoadError::new(format!(
                         "failed to start a thread for an instance of model '{}': {error}; lower \
                          the number of instances or raise the process limit",
                         specification.name

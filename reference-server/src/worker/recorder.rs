@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::backend::RefusedApi;
+
 /// Longest subject (a path) that is recorded, in bytes; longer ones keep their end.
 const SUBJECT_CAPACITY: usize = 1024;
 
@@ -71,9 +73,8 @@ pub struct Record {
     pub step: Step,
     /// The file that the step was about.
     pub subject: PathBuf,
-    /// The API level that the library asked for in this step and was refused, with the highest
-    /// level that the runtime offers.
-    pub refused_api: Option<(u32, u32)>,
+    /// The API level that the library asked for in this step and was refused.
+    pub refused_api: Option<RefusedApi>,
 }
 
 impl Recorder {
@@ -100,11 +101,11 @@ impl Recorder {
         self.step.store(Step::Idle as u32, Ordering::SeqCst);
     }
 
-    /// Notes that the library of the current step asked for API level `requested` while the
-    /// runtime offers at most `offered`.
-    pub fn refused_api(&self, requested: u32, offered: u32) {
-        self.offered_api.store(offered, Ordering::Relaxed);
-        self.requested_api.store(requested, Ordering::SeqCst);
+    /// Notes that the library of the current step was refused an API level.
+    pub fn refused_api(&self, refused: RefusedApi) {
+        self.offered_api.store(refused.offered, Ordering::Relaxed);
+        self.requested_api
+            .store(refused.requested, Ordering::SeqCst);
     }
 
     /// What the recorder holds now.
@@ -122,8 +123,10 @@ impl Recorder {
         Record {
             step,
             subject: PathBuf::from(std::ffi::OsString::from_vec(bytes)),
-            refused_api: (requested != 0)
-                .then(|| (requested, self.offered_api.load(Ordering::Relaxed))),
+            refused_api: (requested != 0).then(|| RefusedApi {
+                requested,
+                offered: self.offered_api.load(Ordering::Relaxed),
+            }),
         }
     }
 }
@@ -141,8 +144,12 @@ mod tests {
     fn tells_the_last_step_and_forgets_the_one_before() {
         let recorder = empty();
         recorder.enter(Step::Register, Path::new("/a/longer/path.so"));
-        recorder.refused_api(99, 32);
-        assert_eq!(recorder.read().refused_api, Some((99, 32)));
+        let refused = RefusedApi {
+            requested: 99,
+            offered: 32,
+        };
+        recorder.refused_api(refused);
+        assert_eq!(recorder.read().refused_api, Some(refused));
         recorder.enter(Step::OpenLibrary, Path::new("/b.so"));
         let record = recorder.read();
         assert_eq!(record.step, Step::OpenLibrary);

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Version;
+
 pub(crate) mod onnxruntime;
 
 /// A framework whose models can have custom ops.
@@ -47,6 +49,15 @@ impl Framework {
             Self::PyTorch => "PyTorch",
             Self::TensorFlow => "TensorFlow",
             Self::TensorRt => "TensorRT",
+        }
+    }
+
+    /// The highest level of its versioned C interface that `version` of the framework offers to op
+    /// libraries; `None` where the framework has no such levels.
+    pub const fn api_level(self, version: &Version) -> Option<u32> {
+        match self {
+            Self::OnnxRuntime => onnxruntime::api_level(version),
+            Self::PyTorch | Self::TensorFlow | Self::TensorRt => None,
         }
     }
 }
@@ -115,6 +126,15 @@ mod tests {
         for framework in Framework::ALL {
             assert_eq!(framework.to_string().parse(), Ok(framework));
         }
+    }
+
+    #[test]
+    fn only_onnxruntime_has_levels() {
+        let version = Version::new(1, 32, 0);
+        assert_eq!(Framework::OnnxRuntime.api_level(&version), Some(32));
+        assert_eq!(Framework::PyTorch.api_level(&version), None);
+        let other = Version::new(2, 0, 0);
+        assert_eq!(Framework::OnnxRuntime.api_level(&other), None);
     }
 
     #[test]

@@ -19,6 +19,16 @@ const ENTRY: &[u8] = b"\0OrtGetApiBase\0";
 /// Official builds export their symbols under the version `VERS_<version>`.
 const SYMBOL_VERSION: &[u8] = b"\0VERS_";
 
+/// The level of the C interface that `OrtApiBase::GetApi` offers at most: release 1.N raises
+/// `ORT_API_VERSION` to N, and every release offers all levels before its own.
+pub(crate) const fn api_level(version: &Version) -> Option<u32> {
+    if version.major() == 1 {
+        Some(version.minor())
+    } else {
+        None
+    }
+}
+
 /// Finds ONNX Runtime at `path`, a library or a folder.
 pub(crate) fn locate(path: &Path) -> Result<Runtime, LocateError> {
     let unreadable = |path: &Path, source| LocateError::Unreadable {

@@ -87,9 +87,10 @@ impl OnnxRuntimeBackend {
         threads: Threads,
         libraries: &[LibraryId],
     ) -> Result<(Session, Registered), LoadError> {
-        let options = Options::new(&self.runtime, threads).map_err(|failure| LoadError {
-            message: format!("ONNX Runtime refuses the session's options: {failure}"),
-            missing_ops: Vec::new(),
+        let options = Options::new(&self.runtime, threads).map_err(|failure| {
+            LoadError::new(format!(
+                "ONNX Runtime refuses the session's options: {failure}"
+            ))
         })?;
         let mut registered = Registered::default();
         for &id in libraries {
@@ -217,12 +218,11 @@ impl Backend for OnnxRuntimeBackend {
 }
 
 fn signature_of(session: &Session, file: &Path) -> Result<Signature, LoadError> {
-    let mut signature = Signature::of(session).map_err(|error| LoadError {
-        message: format!(
+    let mut signature = Signature::of(session).map_err(|error| {
+        LoadError::new(format!(
             "the model file '{}' cannot be served: {error}",
             file.display()
-        ),
-        missing_ops: Vec::new(),
+        ))
     })?;
     // A tensor without dimensions is a scalar, or the model does not tell its rank. The file knows.
     let unclear = |tensor: &super::signature::Tensor| tensor.dims.is_empty();

@@ -44,12 +44,9 @@ pub(super) fn session_failure(
     let subject = format!("the model file '{}'", model.display());
     let says = format!("ONNX Runtime {} says: {failure}", runtime.version);
     if !model.is_file() {
-        return LoadError {
-            message: format!(
-                "{subject} cannot be read; check that it exists and is a file. {says}"
-            ),
-            missing_ops: Vec::new(),
-        };
+        return LoadError::new(format!(
+            "{subject} cannot be read; check that it exists and is a file. {says}"
+        ));
     }
     if let Some((domain, first, second)) = domain_twice(&registered.domains) {
         let who = if first == second {
@@ -61,29 +58,21 @@ pub(super) fn session_failure(
                 second.display()
             )
         };
-        return LoadError {
-            message: format!(
-                "{subject} cannot be prepared: one session takes each custom op domain once, and \
-                 for the domain '{domain}' {who}; use one library for each domain in this model. \
-                 {says}"
-            ),
-            missing_ops: Vec::new(),
-        };
+        return LoadError::new(format!(
+            "{subject} cannot be prepared: one session takes each custom op domain once, and for \
+             the domain '{domain}' {who}; use one library for each domain in this model. {says}"
+        ));
     }
     let Some(file) = ModelFile::read(model) else {
-        return LoadError {
-            message: format!(
-                "{subject} is not an ONNX model or is damaged; export or copy it again. {says}"
-            ),
-            missing_ops: Vec::new(),
-        };
+        return LoadError::new(format!(
+            "{subject} is not an ONNX model or is damaged; export or copy it again. {says}"
+        ));
     };
     let missing = missing_ops(&file, &registered.libraries, &failure.message);
     if missing.is_empty() {
-        return LoadError {
-            message: format!("{subject} cannot be prepared for execution. {says}"),
-            missing_ops: missing,
-        };
+        return LoadError::new(format!(
+            "{subject} cannot be prepared for execution. {says}"
+        ));
     }
     LoadError {
         message: format!(
@@ -94,6 +83,7 @@ pub(super) fn session_failure(
             if missing.len() == 1 { "it" } else { "them" },
         ),
         missing_ops: missing,
+        refused_api: None,
     }
 }
 

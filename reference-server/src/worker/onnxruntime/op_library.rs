@@ -13,7 +13,7 @@ use self::loaded::{Handle, Mapping};
 use super::registration;
 use super::runtime::Runtime;
 use super::status::check;
-use crate::worker::backend::{LibraryReport, LoadError, StillMapped};
+use crate::worker::backend::{LibraryReport, LoadError, RefusedApi, StillMapped};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// Most spellings of a path that are tried to get past a former file of the same name.
@@ -48,7 +48,10 @@ struct Remaining {
 }
 
 /// A library registers nothing, or asks for a level that the runtime lacks, or fails.
-struct Refusal(String);
+struct Refusal {
+    reason: String,
+    refused_api: Option<RefusedApi>,
+}
 
 impl OpLibraries {
     /// No library yet.
@@ -56,7 +59,9 @@ impl OpLibraries {
         let offered = runtime.api_level;
         let noting = recorder.clone();
         let base = registration::interpose(runtime.base, runtime.api, move |requested| {
-            (*noting).as_ref().refused_api(requested, offered);
+            (*noting)
+                .as_ref()
+                .refused_api(RefusedApi { requested, offered });
         });
         Self {
             loaded: Vec::new(),
@@ -210,10 +215,9 @@ impl OpLibraries {
         let outcome = unsafe { check(status) };
         let refusal = match (outcome, observed.refused_level) {
             (Ok(()), None) if observed.ops.is_empty() && library.registers_through_us() => {
-                Some(Refusal(
+                Some(Refusal::new(
                     "its function 'RegisterCustomOps' registered no ops and reported no error; \
-                     check that it adds a custom op domain to the session options"
-                        .to_owned(),
+                     check that it adds a custom op domain to the session options",
                 ))
             }
             (Ok(()), Some(level)) if observed.ops.is_empty() => {
@@ -221,14 +225,17 @@ impl OpLibraries {
             }
             (Ok(()), _) => None,
             (Err(failure), Some(level)) => Some(self.level_refusal(level, Some(&failure.message))),
-            (Err(failure), None) => Some(Refusal(format!(
+            (Err(failure), None) => Some(Refusal::new(format!(
                 "its function 'RegisterCustomOps' failed with \"{}\" ({:?}); the message is the \
                  library's own, and its source tells what it expects",
                 failure.message, failure.code
             ))),
         };
         match refusal {
-            Some(Refusal(reason)) => Err(refused(&library.path, &reason)),
+            Some(refusal) => Err(LoadError {
+                refused_api: refusal.refused_api,
+                ..refused(&library.path, &refusal.reason)
+            }),
             None => Ok((
                 LibraryReport {
                     path: library.path.clone(),
@@ -246,11 +253,17 @@ impl OpLibraries {
         let says = message.map_or_else(String::new, |text| {
             format!(" (the library says \"{text}\")")
         });
-        Refusal(format!(
-            "it asks for ONNX Runtime API level {level}, and ONNX Runtime {version} offers at most \
-             level {offered}{says}; build it for level {offered} or lower, or serve the model with \
-             a runtime that offers level {level}: ONNX Runtime 1.{level} or newer"
-        ))
+        Refusal {
+            reason: format!(
+                "it asks for ONNX Runtime API level {level}, and ONNX Runtime {version} offers at \
+                 most level {offered}{says}; build it for level {offered} or lower, or serve the \
+                 model with a runtime that offers level {level}: ONNX Runtime 1.{level} or newer"
+            ),
+            refused_api: Some(RefusedApi {
+                requested: level,
+                offered,
+            }),
+        }
     }
 
     /// The path under which the library was opened.
@@ -322,12 +335,18 @@ impl OpLibrary {
     }
 }
 
-fn refused(path: &Path, reason: &str) -> LoadError {
-    LoadError {
-        message: format!(
-            "the op library '{}' cannot be loaded: {reason}",
-            path.display()
-        ),
-        missing_ops: Vec::new(),
+impl Refusal {
+    fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            refused_api: None,
+        }
     }
+}
+
+fn refused(path: &Path, reason: &str) -> LoadError {
+    LoadError::new(format!(
+        "the op library '{}' cannot be loaded: {reason}",
+        path.display()
+    ))
 }

@@ -9,6 +9,7 @@ use ort::AsPointer;
 use ort::environment::{Environment, GlobalThreadPoolOptions};
 use ort::logging::LogLevel;
 use ort::sys::{OrtAllocator, OrtAllocatorType, OrtApi, OrtApiBase, OrtMemType, OrtMemoryInfo};
+use runtimes::Framework;
 
 use super::status::{Failure, check};
 use crate::worker::backend::LoadError;
@@ -24,7 +25,7 @@ pub(super) struct Runtime {
     pub(super) base: &'static OrtApiBase,
     /// The version that the library tells, such as `1.32.0`.
     pub(super) version: String,
-    /// The highest API level that it offers: its minor version.
+    /// The highest API level that it offers.
     pub(super) api_level: u32,
     /// Describes plain memory of the CPU; never released, as the runtime is not.
     pub(super) cpu_memory: NonNull<OrtMemoryInfo>,
@@ -48,12 +49,11 @@ impl Runtime {
         recorder.enter(Step::MapRuntime, library);
         let opened = Self::open_unrecorded(library);
         recorder.idle();
-        opened.map(Arc::new).map_err(|reason| LoadError {
-            message: format!(
+        opened.map(Arc::new).map_err(|reason| {
+            LoadError::new(format!(
                 "the ONNX Runtime library '{}' cannot be used: {reason}",
                 library.display()
-            ),
-            missing_ops: Vec::new(),
+            ))
         })
     }
 
@@ -79,10 +79,12 @@ impl Runtime {
         let version = unsafe { CStr::from_ptr((base.GetVersionString)()) }
             .to_string_lossy()
             .into_owned();
+        // What a build from source adds, as in 1.33.0-dev, says nothing about the level.
         let api_level = version
-            .split('.')
-            .nth(1)
-            .and_then(|minor| minor.parse().ok())
+            .split(['-', '+'])
+            .next()
+            .and_then(|release| release.parse().ok())
+            .and_then(|release| Framework::OnnxRuntime.api_level(&release))
             .ok_or_else(|| {
                 format!("its version '{version}' is not of the form 1.<level>.<patch>")
             })?;

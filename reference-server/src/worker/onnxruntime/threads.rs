@@ -32,12 +32,11 @@ impl Threads {
                 .parse::<i32>()
                 .ok()
                 .filter(|count| *count >= 0)
-                .ok_or_else(|| LoadError {
-                    message: format!(
+                .ok_or_else(|| {
+                    LoadError::new(format!(
                         "the parameter '{key}' of the model configuration is '{text}'; it must be \
                          a number of threads, or 0 for the worker's shared threads"
-                    ),
-                    missing_ops: Vec::new(),
+                    ))
                 })
         };
         let intra_op = read("intra_op_thread_count")?;
