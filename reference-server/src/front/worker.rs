@@ -512,10 +512,7 @@ impl Task {
                  sound model",
             ),
         };
-        LoadError::new(format!(
-            "{what}: the worker {how}{}; {remedy}",
-            tail(death)
-        ))
+        LoadError::new(format!("{what}: the worker {how}{}; {remedy}", tail(death)))
     }
 }
 

@@ -5,6 +5,7 @@
 //! front can read after the worker's death.
 
 pub mod backend;
+pub mod exception_barrier;
 pub mod executor;
 pub mod onnxruntime;
 pub mod outputs;

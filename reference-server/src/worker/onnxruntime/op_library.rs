@@ -6,7 +6,7 @@ mod loaded;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ort::sys::OrtSessionOptions;
+use ort::sys::{OrtSessionOptions, OrtStatusPtr};
 
 use self::file_identity::FileIdentity;
 use self::loaded::{Handle, Mapping};
@@ -14,6 +14,7 @@ use super::registration;
 use super::runtime::Runtime;
 use super::status::check;
 use crate::worker::backend::{LibraryReport, LoadError, RefusedApi, StillMapped};
+use crate::worker::exception_barrier;
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// Most spellings of a path that are tried to get past a former file of the same name.
@@ -208,11 +209,11 @@ impl OpLibraries {
         self.recorder().enter(Step::Register, &library.path);
         // SAFETY: the entry point has the signature that ONNX Runtime prescribes; options and base
         // are live. What the library does is its own: that is what the worker process is for.
-        let status = unsafe { entry(options, self.base) };
+        let status = unsafe { exception_barrier::call(entry, options, self.base) };
         self.recorder().idle();
         let observed = registration::finish();
         // SAFETY: the library created the status through the runtime's table, and gave it to us.
-        let outcome = unsafe { check(status) };
+        let outcome = unsafe { check(OrtStatusPtr(status)) };
         let refusal = match (outcome, observed.refused_level) {
             (Ok(()), None) if observed.ops.is_empty() && library.registers_through_us() => {
                 Some(Refusal::new(

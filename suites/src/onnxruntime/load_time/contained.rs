@@ -84,7 +84,8 @@ fn initializers() -> Vec<Case> {
                 "{library}",
                 "static initializer",
                 "signal 6 (SIGABRT)",
-                "exception",
+                "std::runtime_error",
+                "the static initializer throws, as it was asked to",
             ],
         ),
         (

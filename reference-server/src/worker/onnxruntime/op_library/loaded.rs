@@ -1,17 +1,19 @@
 //! A library that the dynamic loader has opened for us.
 
-use std::ffi::c_void;
+use std::ffi::{CStr, CString, c_void};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-use ort::sys::{OrtApiBase, OrtSessionOptions, OrtStatusPtr};
+use ort::sys::{OrtApiBase, OrtSessionOptions, OrtStatus};
 use procfs::process::MMapPath;
 
 use super::file_identity::FileIdentity;
+use crate::worker::exception_barrier;
 
 /// The signature of `RegisterCustomOps`, from ONNX Runtime's C interface.
 pub(super) type RegisterCustomOps =
-    unsafe extern "C" fn(*mut OrtSessionOptions, *const OrtApiBase) -> OrtStatusPtr;
+    exception_barrier::Entry<OrtSessionOptions, OrtApiBase, OrtStatus>;
 
 /// An open library.
 pub(super) struct Handle {
@@ -42,11 +44,14 @@ impl Handle {
     /// # Errors
     /// The dynamic loader's own words.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
+        let name = CString::new(path.as_os_str().as_bytes())
+            .map_err(|_| format!("the path '{}' holds a zero byte", path.display()))?;
         // SAFETY: initializers of an op library may do anything; a worker process is there to
         // contain it.
-        let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
-            .map_err(|error| loader_message(&error))?;
-        let handle = library.into_raw();
+        let handle = unsafe { exception_barrier::open(&name, RTLD_NOW | RTLD_LOCAL) };
+        if handle.is_null() {
+            return Err(loader_message());
+        }
         let mut link_map: *const LinkMap = std::ptr::null();
         // SAFETY: the handle is open; the request writes one pointer.
         let answer =
@@ -57,10 +62,9 @@ impl Handle {
         } else {
             0
         };
-        // SAFETY: `handle` came from `into_raw` and is given back once.
-        let library = unsafe { Library::from_raw(handle) };
         Ok(Self {
-            library,
+            // SAFETY: the handle is open, and is closed once.
+            library: unsafe { Library::from_raw(handle) },
             mapping: Mapping {
                 dynamic_section,
                 path: path_at(dynamic_section).unwrap_or_default(),
@@ -85,7 +89,11 @@ impl Handle {
     /// # Errors
     /// The dynamic loader's own words.
     pub(super) fn close(self) -> Result<(), String> {
-        self.library.close().map_err(|error| loader_message(&error))
+        // SAFETY: the handle is open and is closed once: `into_raw` gives it up.
+        match unsafe { exception_barrier::close(self.library.into_raw()) } {
+            0 => Ok(()),
+            _ => Err(loader_message()),
+        }
     }
 }
 
@@ -113,19 +121,17 @@ fn path_at(address: usize) -> Option<PathBuf> {
         })
 }
 
-fn loader_message(error: &libloading::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = cause_text;
-        }
-        source = cause.source();
+/// What the dynamic loader said last on this thread.
+fn loader_message() -> String {
+    // SAFETY: the function returns a C string of this thread, or null.
+    let text = unsafe { libc::dlerror() };
+    if text.is_null() {
+        return "the dynamic loader gave no reason".to_owned();
     }
-    text.strip_prefix("dlopen failed: ")
-        .unwrap_or(&text)
-        .to_owned()
+    // SAFETY: not null, and copied before the loader is called again.
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// `path` with `repetitions` times a `./` before the file's name: the same file to the kernel and
