@@ -19,7 +19,6 @@ mod commit;
 mod interrupt;
 mod preflight;
 mod quantity;
-mod server_build;
 mod terminal;
 
 // The made-up run is shared with the tests under `tests/`, which see this package from outside.

@@ -1,11 +1,15 @@
 //! Where the server's executable is.
 
-use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde::Deserialize;
+
 /// Name of the server's executable and of its package.
 const NAME: &str = "reference-server";
+/// Arguments of cargo that build it. Only a release build is worth measuring.
+const ARGUMENTS: [&str; 4] = ["build", "--release", "--package", NAME];
 
 /// Why there is no server to run.
 #[derive(Debug, thiserror::Error)]
@@ -13,28 +17,32 @@ pub enum BinaryError {
     /// The path that was named is not a file.
     #[error("there is no server at '{}'; check the path given with --server-bin", .0.display())]
     Missing(PathBuf),
+    /// The sources are not where this program was built.
+    #[error(
+        "failed to build the server: its sources are not in '{}' any more; build this program \
+         again where they are, or name a server with --server-bin", .0.display()
+    )]
+    NoSources(PathBuf),
+    /// cargo could not be started.
+    #[error("failed to start cargo to build the server: {0}; is Rust installed?")]
+    Start(#[source] std::io::Error),
     /// The build did not succeed.
-    #[error("failed to build the server with `{command}`: {reason}")]
+    #[error("failed to build the server (cargo {}):\n{output}", ARGUMENTS.join(" "))]
     Build {
-        /// The command line.
-        command: String,
-        /// Why.
-        reason: String,
+        /// What cargo wrote.
+        output: String,
     },
 }
 
-/// The server's executable: `named` where it is given, else the one beside the current executable,
-/// else the one that `cargo build --release -p reference-server` makes in this workspace.
-///
-/// Under `cargo run` the one beside is brought up to date first, so that nobody measures
-/// yesterday's server; `cargo test --workspace` has done that already. `progress` gets one line
-/// before cargo is called; cargo's own lines go to standard error.
+/// The server's executable: `named` where it is given; in a test the one that cargo has built
+/// along with it; else the server as its sources are now, built in release mode, so that nobody
+/// runs yesterday's. `progress` gets each line that cargo writes.
 ///
 /// # Errors
 /// The named path is not a file; the build fails.
 pub fn server_binary(
     named: Option<&Path>,
-    progress: impl FnOnce(&str),
+    progress: impl FnMut(&str),
 ) -> Result<PathBuf, BinaryError> {
     if let Some(named) = named {
         let path = std::path::absolute(named).unwrap_or_else(|_| named.to_owned());
@@ -44,85 +52,91 @@ pub fn server_binary(
             Err(BinaryError::Missing(path))
         };
     }
-    match (beside_current_executable(), std::env::var_os("CARGO")) {
-        (Some(Beside { file, .. }), None) => Ok(file),
-        (
-            Some(Beside {
-                file,
-                of_test: true,
-            }),
-            Some(_),
-        ) => Ok(file),
-        (beside, cargo) => {
-            // The one beside was built with the profile of this executable.
-            let release = beside.is_none() || !cfg!(debug_assertions);
-            let arguments = arguments(release);
-            progress(&format!(
-                "building the reference server: cargo {}",
-                arguments.join(" ")
-            ));
-            build(&cargo.unwrap_or_else(|| "cargo".into()), &arguments)
-        }
+    match beside_test() {
+        Some(file) => Ok(file),
+        None => build(progress),
     }
 }
 
-/// The arguments of cargo that build the server.
-fn arguments(release: bool) -> Vec<&'static str> {
-    let mut arguments = vec!["build"];
-    if release {
-        arguments.push("--release");
-    }
-    arguments.extend(["--package", NAME]);
-    arguments
-}
-
-/// A server that lies beside the current executable.
-struct Beside {
-    file: PathBuf,
-    /// The current executable is a test; those lie in a folder below the others.
-    of_test: bool,
-}
-
-fn beside_current_executable() -> Option<Beside> {
+/// The server beside the current executable, if that is a test: tests lie in a folder below it.
+fn beside_test() -> Option<PathBuf> {
     let executable = std::env::current_exe().ok()?;
     let folder = executable.parent()?;
-    let of_test = folder.file_name().is_some_and(|name| name == "deps");
-    let file = if of_test { folder.parent()? } else { folder }.join(NAME);
-    file.is_file().then_some(Beside { file, of_test })
+    let is_test = folder.file_name().is_some_and(|name| name == "deps");
+    let file = folder.parent()?.join(NAME);
+    (is_test && file.is_file()).then_some(file)
 }
 
-fn build(cargo: &OsStr, arguments: &[&str]) -> Result<PathBuf, BinaryError> {
-    let failed = |reason: String| BinaryError::Build {
-        command: format!("cargo {}", arguments.join(" ")),
-        reason,
-    };
-    let output = Command::new(cargo)
-        .args(arguments)
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| failed(format!("{error}; is Rust installed?")))?;
-    if !output.status.success() {
-        return Err(failed(format!(
-            "cargo ended with {}; see its messages above",
-            output.status
-        )));
+fn build(mut progress: impl FnMut(&str)) -> Result<PathBuf, BinaryError> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if !package.join("Cargo.toml").is_file() {
+        return Err(BinaryError::NoSources(package.to_owned()));
     }
-    executable_in(&output.stdout).ok_or_else(|| failed("cargo told of no executable".to_owned()))
+    let mut child = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(ARGUMENTS)
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(package)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(BinaryError::Start)?;
+    // Both pipes are read at the same time, so that neither fills up and stops cargo.
+    let messages = child.stdout.take().map(|mut pipe| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            pipe.read_to_end(&mut bytes).map(|_| bytes)
+        })
+    });
+    let mut output = String::new();
+    for line in child
+        .stderr
+        .take()
+        .into_iter()
+        .flat_map(|pipe| BufReader::new(pipe).lines())
+    {
+        let Ok(line) = line else { break };
+        progress(line.trim());
+        output.push_str(&line);
+        output.push('\n');
+    }
+    let messages = messages
+        .and_then(|reader| reader.join().ok()?.ok())
+        .unwrap_or_default();
+    let status = child.wait().map_err(BinaryError::Start)?;
+    if !status.success() {
+        return Err(BinaryError::Build { output });
+    }
+    executable_in(&messages).ok_or_else(|| BinaryError::Build {
+        output: format!("{output}cargo named no executable"),
+    })
 }
 
-/// The executable that cargo's JSON messages tell of.
+/// A message of cargo about something that it built.
+#[derive(Deserialize)]
+struct Artifact {
+    target: Target,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// The executable that cargo's messages tell of: one JSON object a line.
 fn executable_in(messages: &[u8]) -> Option<PathBuf> {
     messages
         .split(|&byte| byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == NAME)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .filter_map(|line| serde_json::from_slice::<Artifact>(line).ok())
+        .filter(|artifact| artifact.target.name == NAME)
+        .find_map(|artifact| artifact.executable)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -140,11 +154,18 @@ mod tests {
             "not json\n",
             "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"reference-server\"},\"executable\":null}\n",
             "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"reference-server\"},\"executable\":\"/t/server\"}\n",
+            "{\"reason\":\"build-finished\",\"success\":true}\n",
         );
         assert_eq!(
             executable_in(messages.as_bytes()),
             Some(PathBuf::from("/t/server"))
         );
-        assert_eq!(executable_in(b""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_else_is_passed_over(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(executable_in(&bytes), None);
+        }
     }
 }

@@ -21,7 +21,6 @@ use crate::results::{
     Counts, Machine, Overall, Results, ResultsFolder, Run, RuntimeRecord, SCHEMA_VERSION,
     verdict_table,
 };
-use crate::server_build;
 use crate::terminal::{CaseProgress, Terminal};
 
 /// Sets up, runs the cases, measures, and writes the results.
@@ -170,15 +169,18 @@ fn prepare(
     cancellation: Cancellation,
 ) -> Result<RunOptions, Failure> {
     provision::install(cache, missing, terminal)?;
-    let server = match &arguments.server_bin {
-        Some(named) => server_build::named(named),
-        None => {
-            let spinner = terminal.spinner("building the reference server");
-            let server = server_build::build(&spinner);
-            spinner.finish_and_clear();
-            server
+    let spinner = arguments
+        .server_bin
+        .is_none()
+        .then(|| terminal.spinner("building the reference server"));
+    let server = suites::server_binary(arguments.server_bin.as_deref(), |line| {
+        if let Some(spinner) = &spinner {
+            spinner.set_message(line.to_owned());
         }
-    };
+    });
+    if let Some(spinner) = spinner {
+        spinner.finish_and_clear();
+    }
     let mut options = RunOptions::new(server.map_err(Failure::environment)?, cache.root());
     options.isolation = arguments.isolation;
     options.runtime = arguments.runtime;
