@@ -74,7 +74,7 @@ pub fn run(
     let ids = cases.iter().map(|case| case.id.clone()).collect();
     tell(Event::Planned { ids, jobs });
 
-    let builder = Builder::new(cache.root().join("op-libraries"));
+    let builder = Builder::in_cache(&cache);
     let mut settings = Vec::new();
     for framework in cases
         .iter()

@@ -40,8 +40,7 @@ impl Testbed {
         let scratch = tempfile::tempdir().context("failed to make a folder for measurements")?;
         let library = scratch.path().join("op-libraries").join("libcustom_ops.so");
         let cache = Cache::at(&options.runtime_cache)?;
-        Builder::new(cache.root().join("op-libraries"))
-            .build_to(&Sample::default().into(), &library)?;
+        Builder::in_cache(&cache).build_to(&Sample::default().into(), &library)?;
         Ok(Self {
             scratch,
             library,
