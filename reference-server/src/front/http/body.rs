@@ -62,7 +62,7 @@ mod tests {
 
     #[tokio::test]
     async fn parts_arrive_in_order_and_the_length_is_known() {
-        let body = Parts::new(["ab", "", "c"].map(Bytes::from_static));
+        let body = Parts::new(["ab", "", "c"].map(Bytes::from));
         assert_eq!(body.size_hint().exact(), Some(3));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abc");
         assert!(Parts::default().is_end_stream());
