@@ -42,15 +42,7 @@ fn check_object(path: &Path, object: &Object, scope: &Scope) -> Option<Finding> 
         || format!("has no version of {family}"),
         |newest| format!("has versions up to {newest}"),
     );
-    let who = if object.path == path {
-        format!("'{}'", path.display())
-    } else {
-        format!(
-            "'{}', needed by '{}',",
-            object.path.display(),
-            path.display()
-        )
-    };
+    let who = object.named_beside(path);
     let source = match family {
         "GLIBC" => {
             "a system whose C library is not newer than this machine's (an older base image)"

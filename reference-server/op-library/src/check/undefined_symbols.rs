@@ -44,15 +44,7 @@ fn check_object(path: &Path, object: &Object, scope: &Scope) -> Option<Finding> 
     let version = first
         .version
         .map_or_else(String::new, |version| format!(", version {version}"));
-    let who = if object.path == path {
-        format!("'{}'", path.display())
-    } else {
-        format!(
-            "'{}', needed by '{}',",
-            object.path.display(),
-            path.display()
-        )
-    };
+    let who = object.named_beside(path);
     let Reading { cause, remedy } = Reading::of(first, scope);
     let readable = demangle(first.name);
     let mangled = if readable == first.name {

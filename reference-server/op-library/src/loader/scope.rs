@@ -33,6 +33,17 @@ pub(crate) struct Object {
     pub settled: bool,
 }
 
+impl Object {
+    /// The object as the subject of a sentence about the op library at `path`.
+    pub(crate) fn named_beside(&self, path: &Path) -> String {
+        if self.path == path {
+            format!("'{}'", path.display())
+        } else {
+            format!("'{}', needed by '{}',", self.path.display(), path.display())
+        }
+    }
+}
+
 /// A needed library that is not found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MissingLink {
