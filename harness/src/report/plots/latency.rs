@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::palette;
-use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT};
+use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT, horizontal_grid};
 use super::ticks;
 use crate::measurement::{Kind, Measurement};
 use crate::quantity::{quantity, round_quantity};
@@ -109,17 +109,7 @@ fn curves(area: &Area, group: &[&Measurement]) -> DrawingResult {
         .x_label_area_size(34)
         .y_label_area_size(48)
         .build_cartesian_2d(left.ln()..right.ln(), 0.0..100.0)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .bold_line_style(palette::GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(palette::GRID)
-        .label_style(("sans-serif", TEXT, &palette::MUTED))
-        .x_labels(0)
-        .y_labels(5)
-        .y_label_formatter(&|y| format!("{y:.0} %"))
-        .draw()?;
+    horizontal_grid(&mut chart, &|y| format!("{y:.0} %"))?;
     let below = ("sans-serif", TEXT).into_font().color(&palette::MUTED);
     let below = below.pos(Pos::new(HPos::Center, VPos::Top));
     for tick in ticks::logarithmic(left, right, 5) {

@@ -1,6 +1,7 @@
 //! A drawn plot.
 
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::palette;
@@ -51,6 +52,26 @@ pub const WIDTH: u32 = 460;
 
 /// The size of axis text. The SVG writer divides by 1.24.
 pub const TEXT: i32 = 16;
+
+/// A chart of numbers against numbers.
+pub type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// Draws the axes of `chart` and its horizontal lines, labelled with `label`; labels of the
+/// horizontal axis are the caller's.
+pub fn horizontal_grid(chart: &mut Chart<'_>, label: &dyn Fn(&f64) -> String) -> DrawingResult {
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .bold_line_style(palette::GRID)
+        .light_line_style(TRANSPARENT)
+        .axis_style(palette::GRID)
+        .label_style(("sans-serif", TEXT, &palette::MUTED))
+        .x_labels(0)
+        .y_labels(5)
+        .y_label_formatter(label)
+        .draw()?;
+    Ok(())
+}
 
 impl Plot {
     /// Draws a plot of `height` pixels with `draw`.

@@ -5,7 +5,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::latency::{file_part, same_tensor, subject};
 use super::palette;
-use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT, WIDTH};
+use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT, WIDTH, horizontal_grid};
 use crate::measurement::{Kind, Measurement};
 use crate::quantity::rate;
 
@@ -77,17 +77,7 @@ fn line(area: &Area, points: &[Point]) -> DrawingResult {
         .x_label_area_size(46)
         .y_label_area_size(68)
         .build_cartesian_2d(-0.25..last + 0.35, 0.0..highest * 1.15)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .bold_line_style(palette::GRID)
-        .light_line_style(TRANSPARENT)
-        .axis_style(palette::GRID)
-        .label_style(("sans-serif", TEXT, &palette::MUTED))
-        .x_labels(0)
-        .y_labels(5)
-        .y_label_formatter(&|y| rate(*y))
-        .draw()?;
+    horizontal_grid(&mut chart, &|y| rate(*y))?;
     let colour = palette::SERIES[0];
     let placed: Vec<(f64, f64)> = points
         .iter()
