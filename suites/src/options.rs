@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use runtimes::RuntimeName;
+use runtimes::{Catalog, Framework, RuntimeName};
 
 use crate::expectation::{Isolation, Profile};
 
@@ -44,6 +44,17 @@ impl RunOptions {
             case_time_limit: Duration::from_secs(120),
             cancellation: Cancellation::default(),
         }
+    }
+
+    /// The runtime that the run is made with for `framework`; `None`: the catalogue has none.
+    pub fn runtime_of(&self, framework: Framework) -> Option<RuntimeName> {
+        self.runtime
+            .filter(|runtime| runtime.framework == framework)
+            .or_else(|| {
+                Catalog::builtin()
+                    .default_of(framework)
+                    .map(|entry| entry.name())
+            })
     }
 }
 

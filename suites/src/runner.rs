@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 
-use runtimes::{Cache, CacheError, Catalog, Framework, RuntimeName};
+use runtimes::{Cache, CacheError, Framework, RuntimeName};
 use test_ops::{BuildError, Builder, Library};
 
 use crate::arrangement::Step;
@@ -81,7 +81,9 @@ pub fn run(
         .map(|case| case.framework)
         .collect::<HashSet<_>>()
     {
-        let runtime = runtime_for(framework, options)?;
+        let runtime = options
+            .runtime_of(framework)
+            .ok_or(RunError::NoRuntime(framework))?;
         if !installed.contains(&runtime) {
             let cache = cache.root().to_owned();
             return Err(RunError::NotInstalled {
@@ -159,18 +161,6 @@ fn conduct_without_panic(case: &Case, setting: &Setting<'_>) -> Option<CaseResul
             format!("the case panicked: {text}"),
         ))
     })
-}
-
-fn runtime_for(framework: Framework, options: &RunOptions) -> Result<RuntimeName, RunError> {
-    options
-        .runtime
-        .filter(|runtime| runtime.framework == framework)
-        .or_else(|| {
-            Catalog::builtin()
-                .default_of(framework)
-                .map(|entry| entry.name())
-        })
-        .ok_or(RunError::NoRuntime(framework))
 }
 
 /// Every op library that a case uses at some time, each once.

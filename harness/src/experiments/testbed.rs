@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use runtimes::{Cache, Catalog, Framework};
+use runtimes::{Cache, Framework};
 use suites::RunOptions;
 use suites::server::{ServerCommand, ServerProcess};
 use test_ops::{Builder, Configuration, Model, ModelRepository, ParameterSource, Sample};
@@ -97,13 +97,7 @@ impl Testbed {
     ) -> anyhow::Result<ServerCommand> {
         let runtime = self
             .options
-            .runtime
-            .filter(|runtime| runtime.framework == framework)
-            .or_else(|| {
-                Catalog::builtin()
-                    .default_of(framework)
-                    .map(|entry| entry.name())
-            })
+            .runtime_of(framework)
             .with_context(|| format!("the catalogue of runtimes has none of {framework}"))?;
         Ok(ServerCommand::new(&self.options.server_bin)
             .flag("model-repository", repository)
