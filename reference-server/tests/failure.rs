@@ -99,11 +99,8 @@ fn an_execution_beyond_its_limit_fails_alone() {
 #[test]
 fn a_model_that_kills_its_worker_again_and_again_is_given_up() {
     let samples = Samples::with_small();
-    let deadly = samples.root().join("libdeadly.so");
     let library = Sample::default().with_fault(Fault::KernelCrashes);
-    test_ops::Builder::in_cache(&runtimes::Cache::locate(None).unwrap())
-        .build_to(&library.into(), &deadly)
-        .unwrap();
+    let deadly = samples.add_library("libdeadly.so", &library.into());
     let model = small().with_name("deadly");
     samples.add_with(&model, |configuration| {
         configuration.op_libraries = vec![deadly.to_str().unwrap().to_owned()];
@@ -129,9 +126,7 @@ fn a_model_that_kills_its_worker_again_and_again_is_given_up() {
     assert_eq!(server.worker_of("small"), healthy);
 
     // Repaired, it is welcome again.
-    test_ops::Builder::in_cache(&runtimes::Cache::locate(None).unwrap())
-        .build_to(&Sample::default().into(), &deadly)
-        .unwrap();
+    samples.add_library("libdeadly.so", &Sample::default().into());
     assert_eq!(server.load("deadly").status, 200);
     assert_serves(&server, &model);
     assert_eq!(server.get("/v2/health/ready").status, 200);

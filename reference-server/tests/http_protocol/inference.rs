@@ -118,13 +118,10 @@ fn outputs_come_as_they_are_asked_for() {
 #[test]
 fn a_model_with_several_outputs_sends_those_that_are_wanted() {
     let samples = Samples::new();
-    let second = samples.root().join("libsecond.so");
     let library = test_ops::Sample::default()
         .with_domain("second")
         .with_signature(2);
-    test_ops::Builder::in_cache(&runtimes::Cache::locate(None).unwrap())
-        .build_to(&library.into(), &second)
-        .unwrap();
+    let second = samples.add_library("libsecond.so", &library.into());
     let model = small().with_domains(&[test_ops::DEFAULT_DOMAIN, "second"]);
     samples.add_with(&model, |configuration| {
         configuration

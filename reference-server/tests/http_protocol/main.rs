@@ -8,6 +8,7 @@ mod batching;
 mod compression;
 mod control_modes;
 mod inference;
+mod isolation;
 mod metadata;
 mod metrics;
 mod repositories;

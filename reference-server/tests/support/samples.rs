@@ -9,6 +9,9 @@ use test_ops::{
     Builder, Configuration, DataType, Library, Model, ModelRepository, Op, ParameterSource, Sample,
 };
 
+/// File name of the op library.
+const LIBRARY: &str = "libsample_ops.so";
+
 /// A model repository in a temporary folder, with the sample op library beside its models.
 pub struct Samples {
     folder: tempfile::TempDir,
@@ -44,12 +47,19 @@ impl Samples {
 
     /// The op library's file.
     pub fn library(&self) -> PathBuf {
-        self.root().join("libsample_ops.so")
+        self.root().join(LIBRARY)
+    }
+
+    /// Adds a further op library to the folder and returns its path.
+    pub fn add_library(&self, file_name: &str, library: &Library) -> PathBuf {
+        let path = self.root().join(file_name);
+        builder().build_to(library, &path).unwrap();
+        path
     }
 
     /// Puts another library in the op library's place.
     pub fn put_library(&self, library: &Library) {
-        builder().build_to(library, &self.library()).unwrap();
+        self.add_library(LIBRARY, library);
     }
 
     /// A configuration that names the op library and nothing else.
