@@ -102,6 +102,8 @@ impl WorkerProcess {
         command
             .arg(super::options::WORKER_COMMAND)
             .env_remove("LD_PRELOAD")
+            // Writing a backtrace takes seconds, in which a crash looks like a hang.
+            .env("RUST_BACKTRACE", "0")
             .env("LD_LIBRARY_PATH", library_path(&launch.library_path))
             .stdin(Stdio::null())
             .stdout(output_end.try_clone()?)
@@ -345,6 +347,8 @@ async fn attend(doorbell: AsyncFd<OwnedFd>, arena: Arc<FrontArena>, shared: Arc<
             if !soon {
                 break;
             }
+            // The worker may wait for this very processor.
+            rustix::thread::sched_yield();
             tokio::task::yield_now().await;
         }
     }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::ipc::lane::{Lane, monotonic_ns};
 
 /// Longest wait without sleeping.
-const LONGEST_NS: u64 = 50_000;
+const LONGEST_NS: u64 = 200_000;
 /// Gaps count as this at most, so that a burst after a pause is recognised within a few requests.
 const GAP_CAP_NS: u64 = 4 * LONGEST_NS;
 
@@ -57,9 +57,8 @@ impl Patience {
         }
         let mut found = lane.has_submission();
         while !found && monotonic_ns().saturating_sub(since) < LONGEST_NS {
-            for _ in 0..16 {
-                std::hint::spin_loop();
-            }
+            // Whoever else wants this processor gets it: above all the front, where both share one.
+            rustix::thread::sched_yield();
             found = lane.has_submission();
         }
         spinner.store(false, Ordering::Release);
