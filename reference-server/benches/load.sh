@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Drives the server over HTTP with perf_analyzer 2.41 (from PyPI) and wrk, and prints one table:
+# rates, latencies, processor time of the server per inference, start-up time and memory.
+#
+#   reference-server/benches/load.sh [ROUNDS]
+#
+# Needs wrk and the libraries that perf_analyzer links (Debian: wrk, libb64-0d). Client and server
+# share this machine; run it while nothing else does. Figures of one run compare with each other,
+# figures of two runs only within the machine's noise, which the rounds show.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+rounds=${1:-3}
+cache=${CUSTOM_OP_HARNESS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/custom-op-harness}
+tools=$cache/load-tools
+scratch=$(mktemp -d)
+trap 'kill "${server:-0}" 2>/dev/null || true; rm -rf "$scratch"' EXIT
+
+command -v wrk >/dev/null || { echo "wrk is missing: install the package wrk" >&2; exit 3; }
+if [ ! -x "$tools/perf_analyzer" ]; then
+  mkdir -p "$tools"
+  python3 -m pip download --quiet --no-deps --only-binary=:all: --platform manylinux1_x86_64 \
+    --dest "$scratch" tritonclient==2.41.0
+  python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$scratch" \
+    nvidia-cuda-runtime-cu12==12.4.127
+  for wheel in "$scratch"/*.whl; do python3 -m zipfile -e "$wheel" "$scratch/wheels"; done
+  find "$scratch/wheels" -name 'libcudart.so.12' -exec cp {} "$tools/" \;
+  find "$scratch/wheels" -name perf_analyzer -exec install -m 755 {} "$tools/perf_analyzer" \;
+fi
+perf_analyzer() { LD_LIBRARY_PATH=$tools "$tools/perf_analyzer" "$@"; }
+perf_analyzer --version >/dev/null 2>&1 || { echo "perf_analyzer does not start: install libb64-0d" >&2; exit 3; }
+
+cargo build --quiet --release --package reference-server
+cargo run --quiet --release --package test-ops --example sample_repository -- "$scratch/models" --copies >/dev/null
+target=${CARGO_TARGET_DIR:-target}/release/reference-server
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+start() { # start MODEL…: leaves $server and $port, prints milliseconds from spawn to ready
+  port=$(free_port)
+  local loads=() model
+  for model in "$@"; do loads+=(--load-model "$model"); done
+  local begin=${EPOCHREALTIME/./}
+  "$target" --model-repository "$scratch/models" --model-control-mode explicit "${loads[@]}" \
+    --http-port "$port" --metrics-port "$(free_port)" --log-verbose 0 2>"$scratch/log" &
+  server=$!
+  python3 - "$port" <<'PYTHON'
+import http.client, sys, time
+deadline = time.monotonic() + 30
+while time.monotonic() < deadline:
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=5)
+        connection.request("GET", "/v2/health/ready")
+        if connection.getresponse().status == 200:
+            sys.exit(0)
+    except OSError:
+        pass
+    time.sleep(0.001)
+sys.exit("the server did not become ready in 30 s")
+PYTHON
+  echo "$(((${EPOCHREALTIME/./} - begin) / 1000))"
+}
+stop() { kill "$server"; wait "$server" || true; }
+resident() { awk '/VmRSS/ {printf "%.1f MiB", $2 / 1024}' "/proc/$1/status"; }
+ticks() { cat "/proc/$server/stat" $(pgrep -P "$server" | sed 's|.*|/proc/&/stat|') | awk '{s += $14 + $15} END {print s}'; }
+
+python3 - "$scratch" <<'PYTHON'
+import json, sys
+folder, count = sys.argv[1], 16
+header = json.dumps({
+    "inputs": [{"name": "x", "shape": [1, count], "datatype": "FP32",
+                "parameters": {"binary_data_size": 4 * count}}],
+    "parameters": {"binary_data_output": True},
+}).encode()
+open(f"{folder}/body", "wb").write(header + b"\0\0\x80\x3f" * count)
+open(f"{folder}/request.lua", "w").write(f"""
+local file = io.open("{folder}/body", "rb")
+wrk.method, wrk.body = "POST", file:read("*a")
+file:close()
+wrk.headers["Content-Type"] = "application/octet-stream"
+wrk.headers["Inference-Header-Content-Length"] = "{len(header)}"
+""")
+PYTHON
+
+analyze() { # analyze MODEL CONCURRENCY
+  local before after output
+  before=$(ticks)
+  output=$(perf_analyzer --input-data zero -m "$1" -u "127.0.0.1:$port" --concurrency-range "$2" -p 2000 -s 30 -r 4 2>&1 || true)
+  after=$(ticks)
+  python3 - "$1" "$2" "$((after - before))" "$(getconf CLK_TCK)" "$port" "$output" <<'PYTHON'
+import re, sys
+model, concurrency, ticks, per_second, port, output = sys.argv[1:]
+p50 = re.findall(r"p50 latency: (\d+)", output)
+rate = re.findall(r"throughput: ([\d.]+) infer/sec", output)
+counts = [int(n) for n in re.findall(r"Request count: (\d+)", output)]
+print(f"  perf_analyzer {model:5} concurrency {concurrency:>2}: p50 {p50[-1] if p50 else '?':>6} us, "
+      f"{rate[-1] if rate else '?':>10}/s")
+PYTHON
+}
+
+for round in $(seq "$rounds"); do
+  echo "round $round of $rounds"
+  start small large >"$scratch/ready"
+  echo "  spawn to ready, two models: $(cat "$scratch/ready") ms"
+  for connections in 1 4 16; do
+    rate=$(wrk -t1 -c"$connections" -d3 -s "$scratch/request.lua" "http://127.0.0.1:$port/v2/models/small/infer" |
+      awk '/Requests\/sec/ {print $2} /Non-2xx/ {print "with errors"}')
+    echo "  wrk, $connections connections: $rate/s"
+  done
+  for concurrency in 1 4 16; do analyze small "$concurrency"; done
+  count() { python3 -c "import json, urllib.request as u; print(json.load(u.urlopen('http://127.0.0.1:$port/v2/models/small/stats'))['model_stats'][0]['inference_count'])"; }
+  inferences=$(count); before=$(ticks)
+  perf_analyzer --input-data zero -m small -u "127.0.0.1:$port" --concurrency-range 16 -p 2000 -s 30 -r 3 >/dev/null 2>&1 || true
+  echo "  server processor time per small inference at 16: $(((($(ticks) - before) * 1000000 / $(getconf CLK_TCK)) / ($(count) - inferences))) us"
+  for concurrency in 1 16; do analyze large "$concurrency"; done
+  echo "  resident after the load: front $(resident "$server"), worker $(resident "$(pgrep -P "$server" | head -1)")"
+  stop
+done
+start $(seq -f 'copies_%02.0f' 0 63) >"$scratch/ready"
+echo "64 small models: ready in $(cat "$scratch/ready") ms, front $(resident "$server"), worker $(resident "$(pgrep -P "$server" | head -1)")"
+stop
