@@ -82,18 +82,17 @@ wrk.headers["Inference-Header-Content-Length"] = "{len(header)}"
 PYTHON
 
 analyze() { # analyze MODEL CONCURRENCY
-  local before after output
-  before=$(ticks)
-  output=$(perf_analyzer --input-data zero -m "$1" -u "127.0.0.1:$port" --concurrency-range "$2" -p 2000 -s 30 -r 4 2>&1 || true)
-  after=$(ticks)
-  python3 - "$1" "$2" "$((after - before))" "$(getconf CLK_TCK)" "$port" "$output" <<'PYTHON'
-import re, sys
-model, concurrency, ticks, per_second, port, output = sys.argv[1:]
-p50 = re.findall(r"p50 latency: (\d+)", output)
-rate = re.findall(r"throughput: ([\d.]+) infer/sec", output)
-counts = [int(n) for n in re.findall(r"Request count: (\d+)", output)]
-print(f"  perf_analyzer {model:5} concurrency {concurrency:>2}: p50 {p50[-1] if p50 else '?':>6} us, "
-      f"{rate[-1] if rate else '?':>10}/s")
+  perf_analyzer --input-data zero -m "$1" -u "127.0.0.1:$port" --concurrency-range "$2" -p 2000 -s 30 -r 4 2>&1 |
+    awk -v model="$1" -v concurrency="$2" '
+      /p50 latency:/ {p50 = $3}
+      /^Concurrency:.*throughput:/ {rate = $4}
+      END {printf "  perf_analyzer, %s tensor, concurrency %s: p50 %s us, %s/s\n", model, concurrency, p50, rate}'
+}
+inferences() {
+  python3 - "$port" <<'PYTHON'
+import json, sys, urllib.request
+statistics = urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/v2/models/small/stats")
+print(json.load(statistics)["model_stats"][0]["inference_count"])
 PYTHON
 }
 
@@ -107,10 +106,11 @@ for round in $(seq "$rounds"); do
     echo "  wrk, $connections connections: $rate/s"
   done
   for concurrency in 1 4 16; do analyze small "$concurrency"; done
-  count() { python3 -c "import json, urllib.request as u; print(json.load(u.urlopen('http://127.0.0.1:$port/v2/models/small/stats'))['model_stats'][0]['inference_count'])"; }
-  inferences=$(count); before=$(ticks)
+  served=$(inferences)
+  spent=$(ticks)
   perf_analyzer --input-data zero -m small -u "127.0.0.1:$port" --concurrency-range 16 -p 2000 -s 30 -r 3 >/dev/null 2>&1 || true
-  echo "  server processor time per small inference at 16: $(((($(ticks) - before) * 1000000 / $(getconf CLK_TCK)) / ($(count) - inferences))) us"
+  spent=$((($(ticks) - spent) * 1000000 / $(getconf CLK_TCK)))
+  echo "  server processor time per small inference at 16: $((spent / ($(inferences) - served))) us"
   for concurrency in 1 16; do analyze large "$concurrency"; done
   echo "  resident after the load: front $(resident "$server"), worker $(resident "$(pgrep -P "$server" | head -1)")"
   stop
