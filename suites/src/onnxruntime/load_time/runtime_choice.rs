@@ -1,7 +1,7 @@
 //! Which of several installed runtimes serves a model.
 
 use runtimes::{Framework, RuntimeName, Version};
-use test_ops::Sample;
+use test_ops::{Fault, Sample};
 
 use super::draft::{Draft, HEALTHY, SUBJECT};
 use crate::arrangement::Step;
@@ -17,7 +17,14 @@ const UNKNOWN: &str = "onnxruntime-9.9.9";
 
 /// The cases.
 pub fn cases() -> Vec<Case> {
-    vec![named_by_model(), unknown(), chosen_by_fit(), strict()]
+    vec![
+        named_by_model(),
+        unknown(),
+        chosen_by_fit(),
+        chosen_after_crash(),
+        named_is_kept(),
+        strict(),
+    ]
 }
 
 fn named_by_model() -> Case {
@@ -69,8 +76,15 @@ fn unknown() -> Case {
 }
 
 fn newer_library_on_older_default(name: &str, description: &str) -> Draft {
-    Draft::new(name, description)
-        .subject(Sample::default().with_api_level(API_OF_NEWER))
+    on_older_default(Draft::new(name, description).subject(newer_library()))
+}
+
+fn newer_library() -> Sample {
+    Sample::default().with_api_level(API_OF_NEWER)
+}
+
+fn on_older_default(draft: Draft) -> Draft {
+    draft
         .healthy()
         .launch(|launch| launch.default_runtime = Some(OLDER))
         .needs(NEWER)
@@ -95,6 +109,51 @@ fn chosen_by_fit() -> Case {
     .build()
 }
 
+fn chosen_after_crash() -> Case {
+    on_older_default(
+        Draft::new(
+            "runtime-chosen-after-crash",
+            "A library that crashes because the default runtime refuses it an API level is served \
+             by the installed one that offers the level.",
+        )
+        .subject(newer_library().with_fault(Fault::UncheckedApi)),
+    )
+    .steps([
+        Step::RunsOn(SUBJECT, NEWER),
+        Step::Compute(SUBJECT),
+        // Where models share a worker, it is a new one now.
+        Step::AwaitAnswer(HEALTHY),
+        Step::RunsOn(HEALTHY, OLDER),
+    ])
+    .expect(&[], Outcome::Served, Phase::FirstRun, &[])
+    .build()
+}
+
+fn named_is_kept() -> Case {
+    on_older_default(
+        Draft::new(
+            "runtime-named-is-kept",
+            "A library that does not fit the runtime which its model names is refused, although \
+             another one would do; the error names that one.",
+        )
+        .subject(newer_library())
+        .parameter("runtime", OLDER.to_string()),
+    )
+    .afterwards([Step::IsNotReady, Step::Compute(HEALTHY)])
+    .expect(
+        &[],
+        Outcome::Rejected,
+        Phase::Register,
+        &[
+            "{library}",
+            "API level 30",
+            "ONNX Runtime 1.27.0",
+            "onnxruntime-1.32.0 is installed",
+        ],
+    )
+    .build()
+}
+
 fn strict() -> Case {
     newer_library_on_older_default(
         "runtime-select-strict",
@@ -111,7 +170,8 @@ fn strict() -> Case {
             "{library}",
             "API level 30",
             "ONNX Runtime 1.27.0",
-            "onnxruntime-1.32.0",
+            "onnxruntime-1.32.0 is installed",
+            "--runtime-select auto",
         ],
     )
     .build()
