@@ -65,7 +65,9 @@ async fn serve_until_stopped(options: Options) -> anyhow::Result<()> {
     tokio::select! {
         loaded = load_initial(&options, &repository) => loaded?,
         () = &mut stopped => {
-            repository.close().await;
+            // A load may hang in an op library; the workers end with this process.
+            let limit = Duration::from_secs(options.exit_timeout_secs);
+            tokio::time::timeout(limit, repository.close()).await.ok();
             return Ok(());
         }
     }

@@ -65,6 +65,20 @@ fn explicit_mode_loads_what_it_is_told() {
 }
 
 #[test]
+fn a_load_is_finished_though_its_client_went_away() {
+    let samples = Samples::with_small();
+    let server = Server::start_explicit(samples.root(), &[]);
+    let mut impatient = server.connect();
+    let request = Request::post("/v2/repository/models/small/load", "");
+    impatient.write(&request.bytes()).unwrap();
+    drop(impatient);
+    wait_until("the model serves", || {
+        server.index_of("small") == [("1".into(), "READY".into(), String::new())]
+    });
+    assert_serves(&server, &small());
+}
+
+#[test]
 fn loading_again_without_a_change_disturbs_nothing() {
     let samples = Samples::with_small();
     let server = Server::start_explicit(samples.root(), &[]);

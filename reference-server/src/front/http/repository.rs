@@ -52,14 +52,8 @@ pub async fn load(service: &Service, name: &str, body: &[u8]) -> Answer {
             "this server loads model files from its repositories only, not from a load request",
         ));
     }
-    match service
-        .repository
-        .load(name, request.config.as_deref())
-        .await
-    {
-        Ok(()) => Ok(empty(StatusCode::OK)),
-        Err(reason) => Err(RequestError::invalid(reason)),
-    }
+    let (repository, name) = (service.repository.clone(), name.to_owned());
+    finish(async move { repository.load(&name, request.config.as_deref()).await }).await
 }
 
 /// `POST /v2/repository/models/{name}/unload`
@@ -69,8 +63,18 @@ pub async fn load(service: &Service, name: &str, body: &[u8]) -> Answer {
 pub async fn unload(service: &Service, name: &str, body: &[u8]) -> Answer {
     // Models do not depend on each other here, so there are no dependents to unload.
     UnloadRequest::parse(body)?;
-    match service.repository.unload(name).await {
-        Ok(()) => Ok(empty(StatusCode::OK)),
-        Err(reason) => Err(RequestError::invalid(reason)),
+    let (repository, name) = (service.repository.clone(), name.to_owned());
+    finish(async move { repository.unload(&name).await }).await
+}
+
+/// Runs a change to the repository to its end, whether or not the client waits for it: a
+/// connection that closes must not leave a model half loaded.
+async fn finish(change: impl Future<Output = Result<(), String>> + Send + 'static) -> Answer {
+    match tokio::spawn(change).await {
+        Ok(Ok(())) => Ok(empty(StatusCode::OK)),
+        Ok(Err(reason)) => Err(RequestError::invalid(reason)),
+        Err(error) => Err(RequestError::internal(format!(
+            "the change to the model repository failed in an unexpected way: {error}"
+        ))),
     }
 }
