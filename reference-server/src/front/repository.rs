@@ -1,6 +1,7 @@
 //! The model repository: which models there are, in which state, and how they come and go.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,11 +116,7 @@ impl Repository {
     /// # Errors
     /// No repository has it, or more than one does.
     fn folder_of(&self, name: &str) -> Result<PathBuf, String> {
-        let is_plain = Path::new(name).components().count() == 1
-            && matches!(
-                Path::new(name).components().next(),
-                Some(std::path::Component::Normal(_))
-            );
+        let is_plain = Path::new(name).file_name() == Some(OsStr::new(name));
         let mut found = self
             .folders
             .iter()
@@ -283,6 +280,8 @@ impl Repository {
         };
         let _operation = entry.operation.lock().await;
         let folder = self.folder_of(name).map_err(&failed)?;
+        // Before anything is read: what changes from here on counts as changed.
+        let before = Fingerprint::of_folder(&folder);
         let plan = match self.loader.plan(name, &folder, override_json) {
             Ok(plan) => plan,
             Err(reason) => {
@@ -290,7 +289,6 @@ impl Repository {
                 return Err(failed(reason));
             }
         };
-        let before = Fingerprint::of_folder(&folder);
         {
             let mut state = entry.state.lock();
             let loaded: Vec<i64> = state.serving.keys().copied().collect();
@@ -333,6 +331,13 @@ impl Repository {
                 Err(LoadFailure(reason)) => failures.push((version.version, reason)),
             }
         }
+        // While the later versions were loaded, the worker of an earlier one may have died for good.
+        for (version, served) in &serving {
+            if served.scheduler().is_stopped() {
+                let reason = "its worker died while other versions were loaded".to_owned();
+                failures.push((*version, reason));
+            }
+        }
         if !failures.is_empty() {
             for served in serving.into_values() {
                 self.retire(served).await;
@@ -366,9 +371,9 @@ impl Repository {
                 .values()
                 .flat_map(|served| served.op_libraries.iter().cloned())
                 .collect();
-            std::mem::replace(&mut state.serving, serving.clone())
+            self.publish(name, serving.clone());
+            std::mem::replace(&mut state.serving, serving)
         };
-        self.publish(name, serving);
         tracing::info!("successfully loaded '{name}'");
         for served in old.into_values() {
             self.retire(served).await;
@@ -396,21 +401,27 @@ impl Repository {
     fn given_up(self: &Arc<Self>, name: &str, version: i64) -> super::worker::GivenUp {
         let repository = Arc::downgrade(self);
         let name = name.to_owned();
-        Arc::new(move |reason| {
+        Arc::new(move |key, reason| {
             let Some(repository) = repository.upgrade() else {
                 return;
             };
             let entry = repository.entry(&name);
-            let serving = {
-                let mut state = entry.state.lock();
-                state.serving.remove(&version);
-                state.fingerprint = None;
-                state
-                    .versions
-                    .insert(version, VersionState::Unavailable(reason.to_owned()));
-                state.serving.clone()
-            };
-            repository.publish(&name, serving);
+            let mut state = entry.state.lock();
+            // Another load of the same version is not concerned.
+            if state
+                .serving
+                .get(&version)
+                .is_none_or(|served| served.key != key)
+            {
+                return;
+            }
+            state.serving.remove(&version);
+            state.fingerprint = None;
+            state
+                .versions
+                .insert(version, VersionState::Unavailable(reason.to_owned()));
+            // Under the lock: what is published last must be what is true last.
+            repository.publish(&name, state.serving.clone());
         })
     }
 
@@ -486,9 +497,9 @@ impl Repository {
                 tracing::error!("{reason}");
             }
         }
-        let loaded: Vec<String> = self.serving.load().keys().cloned().collect();
-        for name in loaded {
-            if !present.contains(&name) {
+        let known: Vec<String> = self.entries.lock().keys().cloned().collect();
+        for name in known {
+            if !present.contains(&name) && !self.is_unloaded(&name) {
                 self.unload(&name).await.ok();
             }
         }
@@ -506,6 +517,13 @@ impl Repository {
         let mut state = entry.state.lock();
         state.libraries.iter().for_each(|library| now.add(library));
         state.noticed.replace(now.clone()) != Some(now)
+    }
+
+    /// Whether every version of a model was unloaded on demand.
+    fn is_unloaded(&self, name: &str) -> bool {
+        self.entry(name).state.lock().versions.values().all(
+            |version| matches!(version, VersionState::Unavailable(reason) if is_unloaded(reason)),
+        )
     }
 
     /// Unloads everything, for the end of the server.

@@ -19,7 +19,12 @@ use crate::configuration::{DynamicBatching, QueuePolicy, QueueTimeoutAction};
 use crate::ipc::arena::{FrontArena, InputBlock, OutputBlock};
 use crate::ipc::descriptor::{TensorPlace, read_tensors, write_execution};
 use crate::ipc::lane::{Completion, ExecutionTimes, LANE_SLOTS, Submission, monotonic_ns};
-use crate::protocol::{DataType, Shape};
+use crate::protocol::{DataType, Shape, shape};
+
+/// Longest error text of a worker, in bytes.
+const LONGEST_TEXT: usize = 64 << 10;
+/// Longest output descriptor of a worker, in bytes.
+const LONGEST_DESCRIPTOR: usize = 1 << 20;
 
 /// How a model's queue behaves.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +36,12 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// One execution a request, in the order of arrival.
+    const PLAIN: Self = Self {
+        max_batch_size: 0,
+        batching: None,
+    };
+
     /// The priority level of a request that asks for `asked`; 0 asks for the default. 1 is the
     /// most urgent.
     fn level(&self, asked: u64) -> u64 {
@@ -166,6 +177,17 @@ struct State {
     words: Vec<u64>,
 }
 
+impl State {
+    /// Whether no request waits or is being executed.
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+            && self
+                .instances
+                .iter()
+                .all(|instance| instance.running.is_empty())
+    }
+}
+
 /// See the module.
 pub struct Scheduler {
     /// Known once the model is loaded, which is before the first request.
@@ -199,7 +221,8 @@ impl Scheduler {
     }
 
     fn policy(&self) -> &Policy {
-        self.policy.get_or_init(Policy::default)
+        // Looking must not settle it: the queue is looked after before the policy is known.
+        self.policy.get().unwrap_or(&Policy::PLAIN)
     }
 
     /// Takes a request; the receiver gets its outcome.
@@ -264,11 +287,13 @@ impl Scheduler {
         self.dispatch(&mut state);
     }
 
-    /// Takes the instances away because their process is gone. Requests that were being executed
-    /// fail with `failure`; those that the process had not begun wait for the next one. Returns
-    /// true where a request was being executed.
+    /// Takes the instances away because their process, or the model's place in it, is gone. What
+    /// was completed counts. Requests that were being executed fail with `failure`; those that had
+    /// not begun wait for the next process, or fail where the scheduler is stopped. Returns true
+    /// where a request was being executed.
     pub fn detach(&self, failure: &InferenceError) -> bool {
         let mut state = self.state.lock();
+        self.collect(&mut state);
         let mut at_fault = false;
         let mut waiting = Vec::new();
         for mut instance in std::mem::take(&mut state.instances) {
@@ -285,18 +310,20 @@ impl Scheduler {
                     continue;
                 }
                 at_fault = true;
-                for pending in running.requests {
-                    self.fail(pending, failure.clone());
-                }
+                self.fail_all(running.requests, failure);
             }
         }
         waiting.sort_by_key(|pending| pending.job.arrived);
-        for pending in waiting.into_iter().rev() {
-            state.queue.push_front(pending);
-        }
-        if !matches!(state.status, Status::Stopped(_)) {
+        if let Status::Stopped(reason) = &state.status {
+            let reason = InferenceError::Unavailable(reason.clone());
+            self.fail_all(waiting, &reason);
+        } else {
+            for pending in waiting.into_iter().rev() {
+                state.queue.push_front(pending);
+            }
             state.status = Status::Waiting;
         }
+        self.tell_if_idle(&state);
         at_fault
     }
 
@@ -324,12 +351,12 @@ impl Scheduler {
     }
 
     fn idle(&self) -> bool {
-        let state = self.state.lock();
-        state.queue.is_empty()
-            && state
-                .instances
-                .iter()
-                .all(|instance| instance.running.is_empty())
+        self.state.lock().is_idle()
+    }
+
+    /// Whether requests are refused.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state.lock().status, Status::Stopped(_))
     }
 
     /// Requests that wait for an instance.
@@ -359,15 +386,36 @@ impl Scheduler {
     /// Takes completions from all lanes, answers their requests, and submits what waits.
     pub fn reap(self: &Arc<Self>) {
         let mut state = self.state.lock();
+        self.collect(&mut state);
+        self.dispatch(&mut state);
+        self.tell_if_idle(&state);
+    }
+
+    /// Submits what can be submitted, and lets go of requests that waited too long or that nobody
+    /// waits for any more. To be called now and then: nothing else may happen for a while.
+    pub fn look_after(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        state.queue.retain(|pending| !pending.answer.is_closed());
+        self.dispatch(&mut state);
+        self.tell_if_idle(&state);
+    }
+
+    fn tell_if_idle(&self, state: &State) {
+        if state.is_idle() {
+            self.drained.notify_waiters();
+        }
+    }
+
+    /// Takes completions from all lanes and answers their requests.
+    fn collect(&self, state: &mut State) {
         for instance in &mut state.instances {
             let process = instance.process.clone();
             let lane = process.arena().region().lane(instance.lane);
             let before = instance.running.len();
-            while let Some(running) = instance.running.front()
+            while !instance.running.is_empty()
                 && let Some(completion) = lane.completion(instance.reaped)
+                && let Some(running) = instance.running.pop_front()
             {
-                let _ = running;
-                let running = instance.running.pop_front().expect("looked at above");
                 instance.reaped = instance.reaped.wrapping_add(1);
                 let ExecutionTimes { start, end, .. } = completion.times;
                 process.answered(end.saturating_sub(start));
@@ -379,15 +427,6 @@ impl Scheduler {
             {
                 next.submitted = monotonic_ns();
             }
-        }
-        self.dispatch(&mut state);
-        if state.queue.is_empty()
-            && state
-                .instances
-                .iter()
-                .all(|instance| instance.running.is_empty())
-        {
-            self.drained.notify_waiters();
         }
     }
 
@@ -421,7 +460,7 @@ impl Scheduler {
         }
     }
 
-    fn fail_all(&self, requests: SmallVec<[Pending; 1]>, error: &InferenceError) {
+    fn fail_all(&self, requests: impl IntoIterator<Item = Pending>, error: &InferenceError) {
         for pending in requests {
             self.fail(pending, error.clone());
         }
@@ -529,7 +568,16 @@ impl Scheduler {
 
     /// Fails requests that waited too long, or lets them wait behind all others.
     fn expire(&self, state: &mut State) {
-        if state.queue.iter().all(|pending| pending.deadline.is_none()) {
+        // Who went away does not hold up those behind.
+        while state
+            .queue
+            .front()
+            .is_some_and(|pending| pending.answer.is_closed())
+        {
+            state.queue.pop_front();
+        }
+        // Only the policies of dynamic batching set limits.
+        if self.policy().batching.is_none() {
             return;
         }
         let now = monotonic_ns();
@@ -637,11 +685,14 @@ fn outputs(
     let damaged =
         |what: &str| InferenceError::Execution(format!("the worker's answer is damaged: {what}"));
     let length = completion.length as usize;
-    let bytes = if completion.failed {
-        length
+    let (bytes, most) = if completion.failed {
+        (length, LONGEST_TEXT)
     } else {
-        length * 8
+        (length * 8, LONGEST_DESCRIPTOR)
     };
+    if bytes > most {
+        return Err(damaged("it is longer than an answer can be"));
+    }
     let answer = arena
         .output(completion.offset, bytes)
         .ok_or_else(|| damaged("it leaves the shared memory"))?;
@@ -662,10 +713,14 @@ fn outputs(
                 .ok()
                 .and_then(|bytes| arena.output(place.offset, bytes))
                 .ok_or_else(|| damaged("a tensor leaves the shared memory"))?;
-            if let Ok(Some(expected)) =
-                crate::protocol::shape::byte_size(place.data_type, &place.shape)
-                && expected as u64 != place.bytes
-            {
+            let fits = match shape::byte_size(place.data_type, &place.shape) {
+                Ok(Some(expected)) => expected as u64 == place.bytes,
+                // Each byte string has a length in front, of four bytes.
+                Ok(None) => shape::element_count(&place.shape)
+                    .is_ok_and(|count| count as u64 <= place.bytes / 4),
+                Err(_) => false,
+            };
+            if !fits {
                 return Err(damaged("a tensor's size does not fit its shape"));
             }
             Ok(OutputTensor {
@@ -685,7 +740,7 @@ fn row_ends(output: &OutputTensor, rows: usize) -> Option<Box<dyn Fn(usize) -> u
         let row = output.data.len() / rows;
         return (row * rows == output.data.len()).then(|| Box::new(move |n| n * row) as Box<_>);
     }
-    let elements = crate::protocol::shape::element_count(&output.shape).ok()?;
+    let elements = shape::element_count(&output.shape).ok()?;
     let per_row = elements / rows;
     let mut ends = Vec::with_capacity(elements + 1);
     ends.push(0);
@@ -738,4 +793,75 @@ fn split(
         }
     }
     Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::region::Region;
+
+    fn job(arena: &Arc<FrontArena>, batch_size: u64) -> InferenceJob {
+        InferenceJob {
+            block: arena.allocate(64).unwrap(),
+            inputs: SmallVec::new(),
+            outputs: SmallVec::new(),
+            batch_size,
+            arrived: monotonic_ns(),
+            priority: 0,
+            timeout: None,
+        }
+    }
+
+    fn scheduler() -> (Arc<Scheduler>, Arc<FrontArena>) {
+        let arena = FrontArena::new(Region::create().unwrap());
+        (Scheduler::new(Arc::new(Statistics::default())), arena)
+    }
+
+    #[tokio::test]
+    async fn requests_wait_for_a_worker_and_fail_when_the_model_is_stopped() {
+        let (scheduler, arena) = scheduler();
+        let waiting = scheduler.submit(job(&arena, 1)).unwrap();
+        assert_eq!(scheduler.queued(), 1);
+        scheduler.stop("enough");
+        assert_eq!(
+            waiting.await.unwrap().unwrap_err(),
+            InferenceError::Unavailable("enough".into())
+        );
+        assert!(scheduler.submit(job(&arena, 1)).is_err());
+        scheduler.drain().await;
+    }
+
+    #[test]
+    fn who_went_away_does_not_stay_in_the_queue() {
+        let (scheduler, arena) = scheduler();
+        drop(scheduler.submit(job(&arena, 1)).unwrap());
+        let _patient = scheduler.submit(job(&arena, 1)).unwrap();
+        scheduler.look_after();
+        assert_eq!(scheduler.queued(), 1);
+    }
+
+    #[test]
+    fn looking_after_a_queue_does_not_settle_its_policy() {
+        let (scheduler, _arena) = scheduler();
+        scheduler.look_after();
+        scheduler.set_policy(Policy {
+            max_batch_size: 8,
+            batching: None,
+        });
+        assert_eq!(scheduler.policy().max_batch_size, 8);
+    }
+
+    #[test]
+    fn rows_of_byte_strings_end_where_their_elements_do() {
+        let strings = |data: &'static [u8], shape: &[i64]| OutputTensor {
+            number: 0,
+            data_type: DataType::Bytes,
+            shape: Shape::from_slice(shape),
+            data: Bytes::from_static(data),
+        };
+        let good = strings(b"\x01\0\0\0a\0\0\0\0\x02\0\0\0bc\x01\0\0\0d", &[2, 2]);
+        let ends = row_ends(&good, 2).unwrap();
+        assert_eq!((ends(1), ends(2)), (9, 20));
+        assert!(row_ends(&strings(b"\x09\0\0\0a", &[1, 1]), 1).is_none());
+    }
 }

@@ -28,6 +28,10 @@ const CRASHES_TOLERATED: usize = 3;
 const CRASH_WINDOW: Duration = Duration::from_secs(300);
 /// Pause before the first restart; doubled each time up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How often a process is started again before its models are given up.
+const START_ATTEMPTS: u32 = 5;
+/// How often models are looked after while another one is loaded or released.
+const CHECK_WHILE_BUSY: Duration = Duration::from_millis(100);
 /// A process that lived this long makes the next pause the first one again.
 const STEADY: Duration = Duration::from_secs(60);
 /// See [`FIRST_PAUSE`].
@@ -66,8 +70,8 @@ pub struct Loaded {
     pub libraries: Vec<LibraryReport>,
 }
 
-/// Told when a model is given up, with the reason.
-pub type GivenUp = Arc<dyn Fn(&str) + Send + Sync>;
+/// Told when a model is given up, with its key and the reason.
+pub type GivenUp = Arc<dyn Fn(u64, &str) + Send + Sync>;
 
 /// A model to load.
 pub struct Placement {
@@ -160,6 +164,8 @@ struct Model {
     placement: Box<Placement>,
     lanes: Vec<u32>,
     crashes: VecDeque<Instant>,
+    /// It was once the only model that was executing when the worker died.
+    convicted: bool,
 }
 
 struct Task {
@@ -193,8 +199,20 @@ impl Task {
                     None => break,
                 },
                 death = died => self.recover(death).await,
-                _ = check.tick(), if process.is_some() => self.end_overlong_executions(),
+                _ = check.tick(), if process.is_some() => self.look_after(),
             }
+        }
+        for model in self.models.values() {
+            model
+                .placement
+                .scheduler
+                .stop("the server lets go of the model");
+            model
+                .placement
+                .scheduler
+                .detach(&InferenceError::Unavailable(
+                    "the server lets go of the model".to_owned(),
+                ));
         }
         if let Some(process) = self.process.take() {
             process.end("is no longer needed");
@@ -223,6 +241,7 @@ impl Task {
             placement,
             lanes: Vec::new(),
             crashes: VecDeque::new(),
+            convicted: false,
         };
         let loaded = match self.place(&mut model).await {
             Ok(Ok(loaded)) => loaded,
@@ -309,10 +328,7 @@ impl Task {
             specification: specification.clone(),
             lanes: lanes.clone(),
         };
-        match process
-            .request(&request, self.limits.load, &self.overrun())
-            .await?
-        {
+        match self.request(process, &request).await? {
             Reply::Loaded {
                 inputs,
                 outputs,
@@ -337,20 +353,43 @@ impl Task {
         }
     }
 
+    /// Sends a request and looks after the models while the answer is awaited.
+    async fn request(&self, process: &WorkerProcess, request: &Request) -> Result<Reply, Death> {
+        let overrun = self.overrun();
+        let answer = process.request(request, self.limits.load, &overrun);
+        tokio::pin!(answer);
+        let mut check = tokio::time::interval(CHECK_WHILE_BUSY);
+        loop {
+            tokio::select! {
+                answer = &mut answer => return answer,
+                _ = check.tick() => self.look_after(),
+            }
+        }
+    }
+
     async fn unload(&mut self, key: u64) -> Vec<StillMapped> {
-        let Some(model) = self.models.remove(&key) else {
-            return Vec::new();
-        };
         let Some(process) = self.process.clone() else {
+            self.models.remove(&key);
             return Vec::new();
         };
-        let reply = process
-            .request(&Request::Unload { key }, self.limits.load, &self.overrun())
-            .await;
-        model
-            .lanes
-            .iter()
-            .for_each(|&lane| process.route(lane, None));
+        if !self.models.contains_key(&key) {
+            return Vec::new();
+        }
+        // The model stays in the table until the answer, so that its executions keep their limit.
+        let reply = self.request(&process, &Request::Unload { key }).await;
+        if let Some(model) = self.models.remove(&key) {
+            let name = &model.placement.specification.name;
+            model
+                .placement
+                .scheduler
+                .detach(&InferenceError::Unavailable(format!(
+                    "model '{name}' was unloaded"
+                )));
+            model
+                .lanes
+                .iter()
+                .for_each(|&lane| process.route(lane, None));
+        }
         match reply {
             Ok(Reply::Unloaded { still_mapped, .. }) => still_mapped,
             Ok(_) => Vec::new(),
@@ -360,6 +399,14 @@ impl Task {
                 Vec::new()
             }
         }
+    }
+
+    /// Lets queues move that nothing else moves, and ends executions that exceed their limit.
+    fn look_after(&self) {
+        for model in self.models.values() {
+            model.placement.scheduler.look_after();
+        }
+        self.end_overlong_executions();
     }
 
     fn end_overlong_executions(&self) {
@@ -386,7 +433,7 @@ impl Task {
         loop {
             self.process = None;
             *self.pid.lock() = None;
-            let mut given_up = Vec::new();
+            let mut executing = Vec::new();
             for (&key, model) in &mut self.models {
                 let name = &model.placement.specification.name;
                 let error = InferenceError::WorkerDied(format!(
@@ -395,19 +442,10 @@ impl Task {
                     tail(&death)
                 ));
                 if model.placement.scheduler.detach(&error) {
-                    model.crashes.push_back(Instant::now());
-                    model.crashes.retain(|crash| crash.elapsed() < CRASH_WINDOW);
-                    if model.crashes.len() >= CRASHES_TOLERATED {
-                        given_up.push((key, format!(
-                            "model '{name}' killed its worker {CRASHES_TOLERATED} times in {} s; \
-                             the last time it {}{}; repair its op libraries and load it again",
-                            CRASH_WINDOW.as_secs(),
-                            death.how,
-                            tail(&death)
-                        )));
-                    }
+                    executing.push(key);
                 }
             }
+            let given_up = self.accuse(&executing, &death);
             for (key, reason) in given_up {
                 self.give_up(key, &reason);
             }
@@ -430,13 +468,54 @@ impl Task {
         }
     }
 
+    /// Notes a death against the models that were executing, and returns those to give up, with
+    /// the reason. A model that was never alone in that may be a bystander, and gets twice the
+    /// patience.
+    fn accuse(&mut self, executing: &[u64], death: &Death) -> Vec<(u64, String)> {
+        let mut given_up = Vec::new();
+        for key in executing {
+            let Some(model) = self.models.get_mut(key) else {
+                continue;
+            };
+            model.convicted |= executing.len() == 1;
+            model.crashes.push_back(Instant::now());
+            model.crashes.retain(|crash| crash.elapsed() < CRASH_WINDOW);
+            let tolerated = if model.convicted {
+                CRASHES_TOLERATED
+            } else {
+                2 * CRASHES_TOLERATED
+            };
+            if model.crashes.len() >= tolerated {
+                given_up.push((
+                    *key,
+                    format!(
+                        "model '{}' killed its worker {tolerated} times in {} s; the last time it \
+                         {}{}; repair its op libraries and load it again",
+                        model.placement.specification.name,
+                        CRASH_WINDOW.as_secs(),
+                        death.how,
+                        tail(death)
+                    ),
+                ));
+            }
+        }
+        given_up
+    }
+
     /// Starts a new process and loads all models into it.
     async fn restart(&mut self) -> Result<(), Death> {
-        if let Err(error) = self.start().await {
-            for key in self.models.keys().copied().collect::<Vec<_>>() {
-                self.give_up(key, &error.message);
+        let mut attempts = 1;
+        while let Err(error) = self.start().await {
+            if attempts == START_ATTEMPTS {
+                for key in self.models.keys().copied().collect::<Vec<_>>() {
+                    self.give_up(key, &error.message);
+                }
+                return Ok(());
             }
-            return Ok(());
+            tracing::warn!(worker = %self.launch.name, "{}; it is tried again", error.message);
+            attempts += 1;
+            tokio::time::sleep(self.pause).await;
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         }
         let keys: Vec<u64> = self.models.keys().copied().collect();
         // Lanes are given out anew.
@@ -467,7 +546,7 @@ impl Task {
         };
         tracing::error!(worker = %self.launch.name, model = %model.placement.specification.name, "{reason}");
         model.placement.scheduler.stop(reason);
-        (model.placement.given_up)(reason);
+        (model.placement.given_up)(key, reason);
     }
 
     /// Why the process ended while it loaded a model, as a reason that a client sees.
@@ -491,8 +570,7 @@ impl Task {
         let (what, remedy) = match death.record.step {
             Step::OpenLibrary => (
                 format!("a static initializer of op library '{subject}' did not return"),
-                "look at what the library's global constructors do, and try it with `harness \
-                 inspect --probe`",
+                "look at what the library's global constructors do",
             ),
             Step::Register => (
                 format!("the registration function of op library '{subject}' did not return"),

@@ -14,7 +14,7 @@ use command_fds::{CommandFdExt, FdMapping};
 use parking_lot::Mutex;
 use rustix::event::EventfdFlags;
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{Notify, oneshot, watch};
@@ -26,6 +26,10 @@ use crate::ipc::lane::monotonic_ns;
 use crate::ipc::region::{LANES, Region};
 use crate::worker::recorder::Record;
 
+/// Longest line of a worker's output, in bytes.
+const LONGEST_LINE: u64 = 16 << 10;
+/// Longest reply of a worker, in bytes.
+const LONGEST_REPLY: u64 = 64 << 20;
 /// Lines of a worker's output that are kept as evidence.
 const TAIL_LINES: usize = 20;
 
@@ -279,7 +283,14 @@ fn library_path(folders: &[PathBuf]) -> OsString {
 async fn copy_output(output: tokio::net::unix::pipe::Receiver, name: String, shared: Arc<Shared>) {
     let mut reader = BufReader::new(output);
     let mut line = Vec::new();
-    while matches!(reader.read_until(b'\n', &mut line).await, Ok(1..)) {
+    // A line without an end is cut, so that it cannot fill the server's memory.
+    while matches!(
+        (&mut reader)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .await,
+        Ok(1..)
+    ) {
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
         line.clear();
         tracing::info!(worker = %name, "{text}");
@@ -293,9 +304,20 @@ async fn copy_output(output: tokio::net::unix::pipe::Receiver, name: String, sha
 
 /// Hands each reply to who waits for it.
 async fn read_replies(control: tokio::net::unix::OwnedReadHalf, shared: Arc<Shared>) {
-    let mut lines = BufReader::new(control).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        let reply: Reply = match serde_json::from_str(&line) {
+    let mut reader = BufReader::new(control);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if !matches!(
+            (&mut reader)
+                .take(LONGEST_REPLY)
+                .read_until(b'\n', &mut line)
+                .await,
+            Ok(1..)
+        ) {
+            return;
+        }
+        let reply: Reply = match serde_json::from_slice(&line) {
             Ok(reply) => reply,
             Err(error) => {
                 tracing::error!("a worker sent something that is no reply: {error}");
@@ -388,18 +410,25 @@ struct Watch {
 async fn watch_process(mut watch: Watch) {
     let reason = tokio::select! {
         biased;
-        Ok(reason) = &mut watch.killed => {
-            watch.child.start_kill().ok();
-            Some(reason)
-        }
+        // An error means that nobody holds the process any more.
+        reason = &mut watch.killed => Some(reason.unwrap_or_else(|_| "is no longer needed".to_owned())),
+        _ = &mut watch.attendant => Some("was ended because the server could not serve it".to_owned()),
         _ = watch.child.wait() => None,
     };
+    if reason.is_some() {
+        watch.child.start_kill().ok();
+    }
     let status = watch.child.wait().await;
     // A process that an op library started may hold the pipe open, so this wait has a limit.
     tokio::time::timeout(Duration::from_millis(200), &mut watch.copied)
         .await
         .ok();
-    watch.attendant.abort();
+    watch.copied.abort();
+    if !watch.attendant.is_finished() {
+        watch.attendant.abort();
+        // Only then is nothing of it still under way.
+        (&mut watch.attendant).await.ok();
+    }
     // What was completed before the end counts.
     reap(&watch.arena, &watch.shared, false, &mut Vec::new());
     let death = Death {

@@ -52,12 +52,29 @@ impl Heap {
             self.retained = self.retained.saturating_sub(bytes);
             return Some(Span { offset, bytes });
         }
-        let end = self.untouched.checked_add(bytes)?;
-        if end > self.capacity {
-            return None;
+        match self.untouched.checked_add(bytes) {
+            Some(end) if end <= self.capacity => {
+                let offset = std::mem::replace(&mut self.untouched, end);
+                Some(Span { offset, bytes })
+            }
+            // The address space was given out once; a larger block serves as well.
+            _ => self.take_larger(bytes),
         }
-        let offset = std::mem::replace(&mut self.untouched, end);
-        Some(Span { offset, bytes })
+    }
+
+    fn take_larger(&mut self, bytes: u64) -> Option<Span> {
+        let larger = self
+            .free
+            .iter()
+            .filter(|(class, offsets)| **class > bytes && !offsets.is_empty())
+            .map(|(&class, _)| class)
+            .min()?;
+        let offset = self.free.get_mut(&larger)?.pop()?;
+        self.retained = self.retained.saturating_sub(larger);
+        Some(Span {
+            offset,
+            bytes: larger,
+        })
     }
 
     /// Gives a block back. Returns true where its pages should be given back to the system.
@@ -106,6 +123,15 @@ mod tests {
         heap.free(span);
         assert!(heap.allocate(1024).is_some());
         assert_eq!(Heap::new(1 << 20).allocate(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_larger_free_block_serves_where_nothing_else_is_left() {
+        let mut heap = Heap::new(8192);
+        let large = heap.allocate(8192).unwrap();
+        assert_eq!(heap.allocate(512), None);
+        heap.free(large);
+        assert_eq!(heap.allocate(512), Some(large));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use rustix::fs::MemfdFlags;
+use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use super::lane::{LANE_BYTES, Lane};
@@ -77,8 +77,12 @@ impl Region {
     /// # Errors
     /// The system's error when the anonymous file or the mapping is refused.
     pub fn create() -> rustix::io::Result<Self> {
-        let file = rustix::fs::memfd_create("reference-server", MemfdFlags::CLOEXEC)?;
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = rustix::fs::memfd_create("reference-server", flags)?;
         rustix::fs::ftruncate(&file, REGION_BYTES as u64)?;
+        // A worker that shortened the file would make every access of the front a bus error.
+        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        rustix::fs::fcntl_add_seals(&file, seals)?;
         Self::map(file)
     }
 
@@ -251,6 +255,12 @@ mod tests {
         region.answer(false, |lane| lanes.push(lane));
         assert_eq!(lanes, [9]);
         assert!(region.ring(9));
+    }
+
+    #[test]
+    fn nobody_can_shorten_the_file() {
+        let region = Region::create().unwrap();
+        assert!(rustix::fs::ftruncate(region.file(), 0).is_err());
     }
 
     #[test]

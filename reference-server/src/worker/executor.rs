@@ -15,10 +15,6 @@ use crate::ipc::arena::WorkerArena;
 use crate::ipc::descriptor::{Execution, TensorPlace, read_execution, write_tensors};
 use crate::ipc::lane::{Completion, ExecutionTimes, Submission, monotonic_ns};
 
-/// Executions that end within this time are told to the front together, where more of them wait:
-/// waking it costs as much as a few small executions.
-const TOGETHER_NS: u64 = 20_000;
-
 /// What all executors of a worker share.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -90,8 +86,6 @@ fn run(
     let lane = region.lane(number);
     let mut scratch = Scratch::default();
     let mut patience = Patience::new(surroundings.spinner.clone());
-    // Start of the first execution that the front was not told of.
-    let mut untold: Option<u64> = None;
     loop {
         if let Some(submission) = lane.take() {
             patience.taken();
@@ -102,12 +96,6 @@ fn run(
                 &mut scratch,
             );
             lane.complete(completion);
-            let since = *untold.get_or_insert(completion.times.start);
-            if completion.times.end.saturating_sub(since) < TOGETHER_NS {
-                continue;
-            }
-        }
-        if untold.take().is_some() {
             if region.ring(number) {
                 // The counter cannot overflow: the front needs no more than one ring a look.
                 rustix::io::write(&surroundings.doorbell, &1u64.to_ne_bytes()).ok();

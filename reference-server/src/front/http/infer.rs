@@ -108,6 +108,16 @@ async fn run(
             served.signature().outputs[output.index].name
         )));
     }
+    // Before memory is taken for a size that only the client's word stands for.
+    for input in &plan.inputs {
+        if let Source::SharedMemory(memory) = &input.source {
+            return Err(RequestError::unsupported(format!(
+                "input '{}' is in the shared memory region '{}', which this server does not offer",
+                served.signature().inputs[input.index].name,
+                memory.region
+            )));
+        }
+    }
     let (block, inputs) = write_inputs(served, plan, reader).await?;
     let mut outputs: SmallVec<[u32; 4]> = plan
         .outputs
@@ -152,7 +162,10 @@ async fn write_inputs(
             offset: total,
             bytes: input.byte_size as u64,
         });
-        total = (total + input.byte_size as u64).next_multiple_of(ALIGNMENT);
+        total = total
+            .checked_add(input.byte_size as u64)
+            .and_then(|end| end.checked_next_multiple_of(ALIGNMENT))
+            .ok_or_else(exhausted)?;
     }
     let arena = served.scheduler().arena().ok_or_else(|| {
         refused(InferenceError::Unavailable(format!(
@@ -163,7 +176,7 @@ async fn write_inputs(
     let mut block = usize::try_from(total)
         .ok()
         .and_then(|total| arena.allocate(total))
-        .ok_or_else(|| RequestError::internal("no shared memory left for the request's inputs"))?;
+        .ok_or_else(exhausted)?;
     for (input, place) in plan.inputs.iter().zip(&mut places) {
         let start = place.offset as usize;
         let target = &mut block.bytes_mut()[start..start + input.byte_size];
@@ -273,6 +286,10 @@ fn respond(
         );
     }
     Ok(response)
+}
+
+fn exhausted() -> RequestError {
+    RequestError::internal("no shared memory left for the request's inputs")
 }
 
 /// How a client is told that its request was not served.

@@ -2,11 +2,28 @@
 
 use std::fmt;
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
+use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
 use crate::protocol::RequestError;
+
+/// How long a client may pause within a body.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The answer to a body that stopped coming.
+pub fn stalled() -> RequestError {
+    RequestError {
+        status: StatusCode::REQUEST_TIMEOUT,
+        message: format!(
+            "the request body stopped coming for {} s before it was whole",
+            LONGEST_PAUSE.as_secs()
+        ),
+    }
+}
 
 /// A body of known length of which a part may have arrived.
 pub struct Reader<B> {
@@ -38,7 +55,9 @@ where
     /// Waits for more bytes.
     async fn receive(&mut self) -> Result<(), RequestError> {
         let frame = match &mut self.rest {
-            Some(body) => body.frame().await,
+            Some(body) => tokio::time::timeout(LONGEST_PAUSE, body.frame())
+                .await
+                .map_err(|_| stalled())?,
             None => None,
         };
         match frame {
@@ -124,7 +143,7 @@ mod tests {
         ) {
             let whole = parts.concat();
             let cut = cut.min(whole.len());
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             runtime.block_on(async {
                 let mut reader = Reader::streaming(body(parts));
                 let head = reader.take(cut).await.unwrap();

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
 use super::body::Parts;
+use super::reader::{LONGEST_PAUSE, stalled};
 use super::route::{ModelAction, Route};
 use super::{infer, model, repository};
 use crate::front::metrics;
@@ -184,21 +185,23 @@ pub async fn collect(
     if announced.lower() > limit {
         return Err(too_large(limit));
     }
-    let collected =
-        match http_body_util::Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX))
-            .collect()
-            .await
-        {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+    let mut body = body;
+    let mut collected = BytesMut::new();
+    while let Some(frame) = tokio::time::timeout(LONGEST_PAUSE, body.frame())
+        .await
+        .map_err(|_| stalled())?
+    {
+        let frame = frame.map_err(|error| {
+            RequestError::invalid(format!("the request body did not arrive whole: {error}"))
+        })?;
+        if let Ok(data) = frame.into_data() {
+            if (collected.len() + data.len()) as u64 > limit {
                 return Err(too_large(limit));
             }
-            Err(error) => {
-                return Err(RequestError::invalid(format!(
-                    "the request body did not arrive whole: {error}"
-                )));
-            }
-        };
+            collected.extend_from_slice(&data);
+        }
+    }
+    let collected = collected.freeze();
     match Encoding::of_request(text(headers, &header::CONTENT_ENCODING))? {
         Encoding::Identity => Ok(collected),
         encoding => encoding.decode(&collected, limit as usize).map(Bytes::from),
