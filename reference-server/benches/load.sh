@@ -35,6 +35,14 @@ cargo run --quiet --release --package test-ops --example sample_repository -- "$
 target=${CARGO_TARGET_DIR:-target}/release/reference-server
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+ready() {
+  local status
+  { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return 1
+  printf 'GET /v2/health/ready HTTP/1.0\r\n\r\n' >&3
+  read -r _ status _ <&3 2>/dev/null || status=
+  exec 3>&-
+  [ "$status" = 200 ]
+}
 start() { # start MODEL…: leaves $server and $port, prints milliseconds from spawn to ready
   port=$(free_port)
   local loads=() model
@@ -43,20 +51,10 @@ start() { # start MODEL…: leaves $server and $port, prints milliseconds from s
   "$target" --model-repository "$scratch/models" --model-control-mode explicit "${loads[@]}" \
     --http-port "$port" --metrics-port "$(free_port)" --log-verbose 0 2>"$scratch/log" &
   server=$!
-  python3 - "$port" <<'PYTHON'
-import http.client, sys, time
-deadline = time.monotonic() + 30
-while time.monotonic() < deadline:
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=5)
-        connection.request("GET", "/v2/health/ready")
-        if connection.getresponse().status == 200:
-            sys.exit(0)
-    except OSError:
-        pass
-    time.sleep(0.001)
-sys.exit("the server did not become ready in 30 s")
-PYTHON
+  until ready; do
+    ((${EPOCHREALTIME/./} - begin < 30000000)) || { cat "$scratch/log" >&2; exit 1; }
+    sleep 0.001
+  done
   echo "$(((${EPOCHREALTIME/./} - begin) / 1000))"
 }
 stop() { kill "$server"; wait "$server" || true; }
