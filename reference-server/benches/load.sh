@@ -45,11 +45,12 @@ ready() {
 }
 start() { # start MODEL…: leaves $server and $port, prints milliseconds from spawn to ready
   port=$(free_port)
-  local loads=() model
+  local metrics loads=() model
+  metrics=$(free_port)
   for model in "$@"; do loads+=(--load-model "$model"); done
   local begin=${EPOCHREALTIME/./}
   "$target" --model-repository "$scratch/models" --model-control-mode explicit "${loads[@]}" \
-    --http-port "$port" --metrics-port "$(free_port)" --log-verbose 0 2>"$scratch/log" &
+    --http-port "$port" --metrics-port "$metrics" --log-verbose 0 2>"$scratch/log" &
   server=$!
   until ready; do
     ((${EPOCHREALTIME/./} - begin < 30000000)) || { cat "$scratch/log" >&2; exit 1; }
