@@ -4,9 +4,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/onnx.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod onnx;
+
 mod batching;
 mod compression;
 mod control_modes;
+mod data_types;
 mod inference;
 mod isolation;
 mod metadata;

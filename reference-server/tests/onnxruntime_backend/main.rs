@@ -1,6 +1,7 @@
 //! The ONNX Runtime backend with real runtimes: every test runs with each runtime of the catalogue.
 
 mod fixture;
+#[path = "../support/onnx.rs"]
 mod onnx;
 
 use std::collections::BTreeMap;
