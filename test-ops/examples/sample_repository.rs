@@ -26,8 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let library = folder.join("libsample_ops.so");
     Builder::in_cache(&runtimes::Cache::locate(None)?)
         .build_to(&Library::Sample(Sample::default()), &library)?;
-    let library = library.canonicalize()?.display().to_string();
-    let configuration = Configuration::with_op_libraries([&library]);
+    // Relative to each model's folder, so that the repository can be moved.
+    let configuration = Configuration::with_op_libraries(["../libsample_ops.so"]);
 
     let elementwise = |dims: &[i64], name: &str| {
         Model::new(
@@ -54,6 +54,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             repository.add(&model, &configuration)?;
         }
     }
-    println!("{}", folder.display());
+    println!("wrote the models; serve them with");
+    println!(
+        "  cargo run --release -p reference-server -- --model-repository {}",
+        folder.display()
+    );
     Ok(())
 }

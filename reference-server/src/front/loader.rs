@@ -22,6 +22,9 @@ use crate::configuration::{
 use crate::protocol::Signature;
 use crate::worker::backend::{LoadError, ModelSpecification, TensorSignature};
 
+/// The frameworks whose models can be served.
+const SERVED: [Framework; 1] = [Framework::OnnxRuntime];
+
 /// Loads model versions into workers.
 pub struct Loader {
     runtimes: RuntimeSet,
@@ -95,6 +98,13 @@ impl Loader {
                 Some(json) => ModelConfiguration::from_json(json, folder, name, self.auto_complete),
                 None => ModelConfiguration::read(folder, name, self.auto_complete),
             }?;
+            if !SERVED.contains(&configuration.framework) {
+                return Err(ConfigurationError::Invalid(format!(
+                    "model '{name}' is for {}, which this server does not serve yet; it serves {}",
+                    configuration.framework.title(),
+                    SERVED.map(Framework::title).join(", ")
+                )));
+            }
             let versions = configuration.select_versions(folder)?;
             Ok((configuration, versions))
         };

@@ -273,6 +273,18 @@ impl Repository {
         name: &str,
         override_json: Option<&str>,
     ) -> Result<(), String> {
+        let outcome = self.load_as_it_is(name, override_json).await;
+        if let Err(reason) = &outcome {
+            tracing::error!("{}", reason.trim_end());
+        }
+        outcome
+    }
+
+    async fn load_as_it_is(
+        self: &Arc<Self>,
+        name: &str,
+        override_json: Option<&str>,
+    ) -> Result<(), String> {
         let failed = |reason: String| format!("load failed for model '{name}': {reason}");
         let entry = match self.folder_of(name) {
             Ok(_) => self.entry(name),
@@ -356,7 +368,6 @@ impl Repository {
                 .versions
                 .retain(|_, version| *version != VersionState::Loading);
             drop(state);
-            tracing::error!("{}", failed(reasons.trim_end().to_owned()));
             return Err(failed(reasons));
         }
         let old = {
@@ -465,6 +476,7 @@ impl Repository {
             }
             std::mem::take(&mut state.serving)
         };
+        let served_before = !serving.is_empty();
         self.publish(name, Serving::new());
         let mut reasons: BTreeMap<i64, String> = BTreeMap::new();
         for (version, served) in serving {
@@ -483,7 +495,9 @@ impl Repository {
                 None => UNLOADED.to_owned(),
             });
         }
-        tracing::info!("successfully unloaded '{name}'");
+        if served_before {
+            tracing::info!("successfully unloaded '{name}'");
+        }
         Ok(())
     }
 
@@ -491,10 +505,9 @@ impl Repository {
     pub async fn poll(self: &Arc<Self>) {
         let present = self.names();
         for name in &present {
-            if self.changed(name)
-                && let Err(reason) = self.load(name, None).await
-            {
-                tracing::error!("{reason}");
+            if self.changed(name) {
+                // The log tells of a failure.
+                self.load(name, None).await.ok();
             }
         }
         let known: Vec<String> = self.entries.lock().keys().cloned().collect();

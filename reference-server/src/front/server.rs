@@ -199,29 +199,30 @@ async fn load_initial(options: &Options, repository: &Arc<Repository>) -> anyhow
     if options.model_control_mode != ModelControlMode::Explicit && !options.load_model.is_empty() {
         bail!("--load-model needs --model-control-mode explicit");
     }
+    if names.is_empty() && options.model_control_mode != ModelControlMode::Explicit {
+        tracing::warn!("the model repositories hold no models");
+    }
+    let tried = names.len();
     let mut failed = Vec::new();
     let loads: Vec<_> = names
         .into_iter()
         .map(|name| {
             let repository = repository.clone();
-            tokio::spawn(async move { repository.load(&name, None).await })
+            tokio::spawn(async move { repository.load(&name, None).await.map_err(|_| name) })
         })
         .collect();
     for load in loads {
-        if let Err(reason) = load.await.context("a load failed in an unexpected way")? {
-            failed.push(reason);
+        if let Err(name) = load.await.context("a load failed in an unexpected way")? {
+            failed.push(name);
         }
     }
     if !failed.is_empty() && options.exit_on_error {
         repository.close().await;
         bail!(
-            "{} of the models could not be loaded, and --exit-on-error is true: {}",
+            "{} of {tried} models could not be loaded, for the reasons above: {}; start with \
+             --exit-on-error=false to serve the others",
             failed.len(),
-            failed
-                .iter()
-                .map(|reason| reason.trim_end())
-                .collect::<Vec<_>>()
-                .join(" ")
+            failed.join(", ")
         );
     }
     repository.finish_initial_load();
