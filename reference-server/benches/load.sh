@@ -107,9 +107,13 @@ for round in $(seq "$rounds"); do
   for concurrency in 1 4 16; do analyze small "$concurrency"; done
   served=$(inferences)
   spent=$(ticks)
-  perf_analyzer --input-data zero -m small -u "127.0.0.1:$port" --concurrency-range 16 -p 2000 -s 30 -r 3 >/dev/null 2>&1 || true
+  # Its exit status only tells whether its own windows settled; what the server counted is what counts.
+  perf_analyzer --input-data zero -m small -u "127.0.0.1:$port" --concurrency-range 16 -p 2000 -s 30 -r 3 >"$scratch/analyzer" 2>&1 ||
+    echo "  perf_analyzer ended with status $?: $(tail -n 1 "$scratch/analyzer")"
+  served=$(($(inferences) - served))
+  [ "$served" -gt 0 ] || { cat "$scratch/analyzer" >&2; exit 1; }
   spent=$((($(ticks) - spent) * 1000000 / $(getconf CLK_TCK)))
-  echo "  server processor time per small inference at 16: $((spent / ($(inferences) - served))) us"
+  echo "  server processor time per small inference at 16: $((spent / served)) us"
   for concurrency in 1 16; do analyze large "$concurrency"; done
   echo "  resident after the load: front $(resident "$server"), worker $(resident "$(pgrep -P "$server" | head -1)")"
   stop

@@ -28,18 +28,6 @@ pub enum VersionState {
     Unavailable(String),
 }
 
-impl VersionState {
-    /// Name and reason as the index tells them.
-    pub fn told(&self) -> (&'static str, &str) {
-        match self {
-            Self::Loading => ("LOADING", ""),
-            Self::Ready => ("READY", ""),
-            Self::Unloading => ("UNLOADING", ""),
-            Self::Unavailable(reason) => ("UNAVAILABLE", reason),
-        }
-    }
-}
-
 /// One line of the index. A model that was never loaded has no version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexEntry {
