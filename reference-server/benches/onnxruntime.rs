@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use ort::sys;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
-    Backend, ExecutionError, InputTensor, ModelSpecification, OutputSink,
+    Backend, ExecutionError, InputTensor, ModelSpecification, OutputSink, RuntimeSpecification,
 };
 use reference_server::worker::onnxruntime::OnnxRuntimeBackend;
 use reference_server::worker::recorder::Recorder;
@@ -54,7 +54,18 @@ fn execute(criterion: &mut Criterion) {
         .expect("the sample op library");
     // SAFETY: all-zero memory is an empty recorder.
     let recorder: Arc<Recorder> = Arc::new(unsafe { std::mem::zeroed() });
-    let mut backend = OnnxRuntimeBackend::open(&runtime.main_library, recorder).expect("a backend");
+    let mut backend = OnnxRuntimeBackend::open(
+        &RuntimeSpecification {
+            framework: Framework::OnnxRuntime,
+            runtime: runtime.name.to_string(),
+            main_library: runtime.main_library.clone(),
+            library_dirs: runtime.library_dirs.clone(),
+            bridge: None,
+            preloaded: Vec::new(),
+        },
+        recorder,
+    )
+    .expect("a backend");
     let folder = tempfile::tempdir().expect("a scratch folder");
 
     let mut group = criterion.benchmark_group("onnxruntime/execute");
@@ -78,6 +89,8 @@ fn execute(criterion: &mut Criterion) {
                 name: "bias_gelu".to_owned(),
                 version: 1,
                 file: file.clone(),
+                declared_inputs: Vec::new(),
+                declared_outputs: Vec::new(),
                 op_libraries: vec![library.clone()],
                 instances: 1,
                 parameters: Default::default(),

@@ -27,7 +27,43 @@ pub struct ReportedTensor<'a> {
     pub dims: &'a [i64],
 }
 
+/// One tensor as the configuration declares it to the framework.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredTensor {
+    /// Tensor name.
+    pub name: String,
+    /// Element type.
+    pub data_type: DataType,
+    /// Dimensions as the model gets them: reshaped where the configuration says so, the batch
+    /// dimension in front where the model batches; -1 where one is open.
+    pub dims: Vec<i64>,
+}
+
 impl ModelConfiguration {
+    /// The inputs that the configuration lists with their element type, in its order.
+    pub fn declared_inputs(&self) -> Vec<DeclaredTensor> {
+        self.declared(self.message.input.iter().map(Listed::from))
+    }
+
+    /// The outputs that the configuration lists with their element type, in its order.
+    pub fn declared_outputs(&self) -> Vec<DeclaredTensor> {
+        self.declared(self.message.output.iter().map(Listed::from))
+    }
+
+    fn declared<'a>(&self, tensors: impl Iterator<Item = Listed<'a>>) -> Vec<DeclaredTensor> {
+        let batch = (self.max_batch_size > 0).then_some(-1);
+        tensors
+            .filter_map(|tensor| {
+                let dims = tensor.reshape.map_or(tensor.dims, |reshape| &reshape.shape);
+                Some(DeclaredTensor {
+                    name: tensor.name.to_owned(),
+                    data_type: DataType::from_config(tensor.data_type)?,
+                    dims: batch.into_iter().chain(dims.iter().copied()).collect(),
+                })
+            })
+            .collect()
+    }
+
     /// Completes the configuration by what the model reports, compares the two, and tells what
     /// the model takes and gives.
     ///

@@ -16,7 +16,7 @@ mod text_format;
 mod validation;
 pub mod versions;
 
-pub use completion::ReportedTensor;
+pub use completion::{DeclaredTensor, ReportedTensor};
 pub use error::ConfigurationError;
 pub use model::{
     DynamicBatching, ModelConfiguration, QueuePolicy, QueueTimeoutAction, RUNTIME_PARAMETER,

@@ -108,6 +108,7 @@ mod tests {
         let op = RegisteredOp {
             domain: "custom.ops".into(),
             name: "BiasGelu".into(),
+            version: String::new(),
         };
         let known = KnownOps::default();
         assert!(

@@ -17,7 +17,8 @@ use super::statistics::Statistics;
 use super::worker::{GivenUp, Loaded, Placement};
 use super::workers::{ContentHash, Tenant, Workers};
 use crate::configuration::{
-    ConfigurationError, ModelConfiguration, ReportedTensor, SearchPlaces, VersionFolder,
+    ConfigurationError, DeclaredTensor, ModelConfiguration, ReportedTensor, SearchPlaces,
+    VersionFolder,
 };
 use crate::protocol::Signature;
 use crate::worker::backend::{LoadError, ModelSpecification, TensorSignature};
@@ -216,6 +217,8 @@ impl Loader {
             file: configuration
                 .model_path(version)
                 .map_err(|error| LoadError::new(error.to_string()))?,
+            declared_inputs: signatures(configuration.declared_inputs()),
+            declared_outputs: signatures(configuration.declared_outputs()),
             op_libraries: chosen.iter().map(|chosen| chosen.path.clone()).collect(),
             instances: configuration.instance_count,
             parameters: configuration.parameters.clone(),
@@ -462,6 +465,18 @@ fn describe(configuration: &ModelConfiguration, loaded: &Loaded) -> Result<Descr
     let inputs = numbers(&signature.inputs, &loaded.inputs)?;
     let outputs = numbers(&signature.outputs, &loaded.outputs)?;
     Ok((configuration, signature, inputs, outputs))
+}
+
+/// Declared tensors in the worker's terms.
+fn signatures(tensors: Vec<DeclaredTensor>) -> Vec<TensorSignature> {
+    tensors
+        .into_iter()
+        .map(|tensor| TensorSignature {
+            name: tensor.name,
+            data_type: tensor.data_type,
+            dims: tensor.dims,
+        })
+        .collect()
 }
 
 /// How the model's queue behaves.

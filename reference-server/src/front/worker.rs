@@ -18,7 +18,8 @@ use super::worker_process::{Death, Launch, WorkerProcess};
 use crate::ipc::control::{Reply, Request};
 use crate::ipc::region::LANES;
 use crate::worker::backend::{
-    LibraryReport, LoadError, ModelSpecification, RefusedApi, StillMapped, TensorSignature,
+    LibraryReport, LoadError, ModelSpecification, RefusedApi, RuntimeSpecification, StillMapped,
+    TensorSignature,
 };
 use crate::worker::recorder::Step;
 
@@ -265,8 +266,15 @@ impl Task {
             ))
         })?;
         let open = Request::Open {
-            framework: self.hosted.framework,
-            library: self.hosted.library.clone(),
+            specification: RuntimeSpecification {
+                framework: self.hosted.framework,
+                runtime: self.hosted.runtime.clone(),
+                main_library: self.hosted.library.clone(),
+                library_dirs: self.hosted.library_path.clone(),
+                bridge: None,
+                preloaded: Vec::new(),
+            },
+            libraries: Vec::new(),
         };
         let overrun = self.overrun();
         match process.request(&open, self.limits.load, &overrun).await {
@@ -325,6 +333,7 @@ impl Task {
             process.route(lane, Some(model.placement.scheduler.clone()));
         }
         let request = Request::Load {
+            framework: self.hosted.framework,
             specification: specification.clone(),
             lanes: lanes.clone(),
         };

@@ -325,7 +325,7 @@ async fn read_replies(control: tokio::net::unix::OwnedReadHalf, shared: Arc<Shar
             }
         };
         let key = match &reply {
-            Reply::Opened | Reply::OpenFailed { .. } => OPEN_KEY,
+            Reply::Opened { .. } | Reply::OpenFailed { .. } => OPEN_KEY,
             Reply::Loaded { key, .. }
             | Reply::LoadFailed { key, .. }
             | Reply::Unloaded { key, .. } => *key,

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
 use crate::worker::backend::{
-    LibraryReport, LoadError, ModelSpecification, StillMapped, TensorSignature,
+    LibraryReport, LoadError, ModelSpecification, RuntimeSpecification, StillMapped,
+    TensorSignature,
 };
 
 /// File descriptor number of the control socket in a worker.
@@ -19,15 +21,18 @@ pub const DOORBELL_FD: i32 = 5;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
-    /// The first message: which runtime to map.
+    /// Before the first model of a framework: which runtime to map, and the op libraries that
+    /// serve all its models. At most once a framework.
     Open {
-        /// Framework name, such as `onnxruntime`.
-        framework: runtimes::Framework,
-        /// The runtime's main library.
-        library: PathBuf,
+        /// The runtime.
+        specification: RuntimeSpecification,
+        /// The op libraries, the preloaded ones first.
+        libraries: Vec<PathBuf>,
     },
     /// Load one version of a model.
     Load {
+        /// The framework, which is open.
+        framework: Framework,
         /// What to load.
         specification: ModelSpecification,
         /// One lane for each instance.
@@ -44,9 +49,13 @@ pub enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// The runtime is mapped.
-    Opened,
-    /// The runtime could not be mapped; the worker ends.
+    /// The runtime is mapped and its op libraries are loaded.
+    Opened {
+        /// What each library registered.
+        libraries: Vec<LibraryReport>,
+    },
+    /// The runtime could not be mapped or a library not be loaded; the worker is of no further
+    /// use.
     OpenFailed {
         /// Why.
         error: LoadError,

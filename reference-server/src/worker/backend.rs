@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::DataType;
@@ -10,6 +11,17 @@ use crate::protocol::DataType;
 ///
 /// All methods are called from the worker's control thread, one at a time.
 pub trait Backend {
+    /// Loads op libraries whose ops are there for every model of the framework, in this order.
+    /// Called at most once, before the first model. The preloaded libraries of
+    /// [`RuntimeSpecification`] stand at the beginning of `paths`; where being in the process is
+    /// all they need, loading them again changes nothing.
+    ///
+    /// Returns what each of them registered.
+    ///
+    /// # Errors
+    /// A [`LoadError`] that names the file at fault. The worker ends after it.
+    fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError>;
+
     /// Loads one version of a model with its op libraries and prepares its instances.
     ///
     /// Op libraries that are loaded already (same path, same content) are used again.
@@ -27,6 +39,24 @@ pub trait Backend {
     fn unload_model(&mut self, key: u64) -> Vec<StillMapped>;
 }
 
+/// Everything a backend needs to know to map its runtime.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RuntimeSpecification {
+    /// The framework.
+    pub framework: Framework,
+    /// Name and version, such as `pytorch-2.11.0`, for messages.
+    pub runtime: String,
+    /// The runtime's main library.
+    pub main_library: PathBuf,
+    /// Folders of the runtime's libraries; they are on the worker's library path.
+    pub library_dirs: Vec<PathBuf>,
+    /// The bridge that was compiled for this runtime, where the framework needs one.
+    pub bridge: Option<PathBuf>,
+    /// Op libraries that the dynamic loader put into this process before it started
+    /// (`LD_PRELOAD`), in its order.
+    pub preloaded: Vec<PathBuf>,
+}
+
 /// Everything a backend needs to know to load one version of a model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelSpecification {
@@ -36,8 +66,13 @@ pub struct ModelSpecification {
     pub name: String,
     /// Model version, for messages.
     pub version: i64,
-    /// The model file.
+    /// The model file; a folder where the format is one (TensorFlow's SavedModel).
     pub file: PathBuf,
+    /// Inputs that the model configuration declares, in its order, the batch dimension included;
+    /// empty where it leaves them to the model.
+    pub declared_inputs: Vec<TensorSignature>,
+    /// Outputs that the model configuration declares, likewise.
+    pub declared_outputs: Vec<TensorSignature>,
     /// Op libraries in the order in which they are registered; resolved, absolute paths.
     pub op_libraries: Vec<PathBuf>,
     /// Number of instances that execute at the same time; at least 1.
@@ -60,10 +95,13 @@ pub struct TensorSignature {
 /// One op that a library registered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RegisteredOp {
-    /// Domain (ONNX Runtime) or namespace of the op.
+    /// Domain (ONNX Runtime) or namespace of the op; empty where the framework has none.
     pub domain: String,
     /// Name of the op.
     pub name: String,
+    /// Version string (TensorRT plugins); empty where ops have none.
+    #[serde(default)]
+    pub version: String,
 }
 
 /// What one op library did when it was loaded.

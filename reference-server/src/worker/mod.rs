@@ -8,6 +8,7 @@ pub mod backend;
 pub mod exception_barrier;
 pub mod executor;
 pub mod onnxruntime;
+pub mod op_library;
 pub mod outputs;
 pub mod patience;
 pub mod process;

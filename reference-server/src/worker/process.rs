@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use runtimes::Framework;
 
-use super::backend::{Backend, LoadError, LoadedModel, ModelSpecification};
+use super::backend::{
+    Backend, LibraryReport, LoadError, LoadedModel, ModelSpecification, RuntimeSpecification,
+};
 use super::executor::{Executor, Surroundings};
 use super::onnxruntime::OnnxRuntimeBackend;
-use super::recorder::{Recorder, Step};
+use super::recorder::Recorder;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
 use crate::ipc::region::Region;
@@ -29,7 +32,7 @@ pub fn run() -> anyhow::Result<()> {
     let surroundings = inherited_surroundings()?;
     Worker {
         surroundings,
-        backend: None,
+        backends: HashMap::new(),
         models: HashMap::new(),
     }
     .serve(&control)
@@ -65,8 +68,13 @@ fn inherited(number: RawFd) -> anyhow::Result<OwnedFd> {
 
 struct Worker {
     surroundings: Surroundings,
-    backend: Option<Box<dyn Backend>>,
-    models: HashMap<u64, Vec<Executor>>,
+    backends: HashMap<Framework, Box<dyn Backend>>,
+    models: HashMap<u64, Model>,
+}
+
+struct Model {
+    framework: Framework,
+    executors: Vec<Executor>,
 }
 
 impl Worker {
@@ -91,26 +99,33 @@ impl Worker {
 
     fn handle(&mut self, request: Request) -> Reply {
         match request {
-            Request::Open { framework, library } => match self.open(framework, &library) {
-                Ok(()) => Reply::Opened,
+            Request::Open {
+                specification,
+                libraries,
+            } => match self.open(&specification, &libraries) {
+                Ok(libraries) => Reply::Opened { libraries },
                 Err(error) => Reply::OpenFailed { error },
             },
             Request::Load {
+                framework,
                 specification,
                 lanes,
             } => {
                 let key = specification.key;
-                match self.load(&specification, &lanes) {
+                match self.load(framework, &specification, &lanes) {
                     Ok(reply) => reply,
                     Err(error) => Reply::LoadFailed { key, error },
                 }
             }
             Request::Unload { key } => {
                 // Ends the threads and drops the instances before the backend lets go.
-                self.models.remove(&key);
                 let still_mapped = self
-                    .backend
-                    .as_mut()
+                    .models
+                    .remove(&key)
+                    .and_then(|model| {
+                        drop(model.executors);
+                        self.backends.get_mut(&model.framework)
+                    })
                     .map(|backend| backend.unload_model(key))
                     .unwrap_or_default();
                 Reply::Unloaded { key, still_mapped }
@@ -118,29 +133,36 @@ impl Worker {
         }
     }
 
-    fn open(&mut self, framework: runtimes::Framework, library: &Path) -> Result<(), LoadError> {
+    fn open(
+        &mut self,
+        specification: &RuntimeSpecification,
+        libraries: &[PathBuf],
+    ) -> Result<Vec<LibraryReport>, LoadError> {
         let arena = self.surroundings.arena.clone();
-        arena.region().recorder().enter(Step::MapRuntime, library);
-        self.backend = Some(match framework {
-            runtimes::Framework::OnnxRuntime => Box::new(OnnxRuntimeBackend::open(library, arena)?),
+        let mut backend: Box<dyn Backend> = match specification.framework {
+            Framework::OnnxRuntime => Box::new(OnnxRuntimeBackend::open(specification, arena)?),
             other => {
                 return Err(LoadError::new(format!(
                     "this server has no backend for {other}; it serves onnxruntime models"
                 )));
             }
-        });
-        Ok(())
+        };
+        let reports = backend.load_libraries(libraries)?;
+        self.backends.insert(specification.framework, backend);
+        Ok(reports)
     }
 
     fn load(
         &mut self,
+        framework: Framework,
         specification: &ModelSpecification,
         lanes: &[u32],
     ) -> Result<Reply, LoadError> {
-        let backend = self
-            .backend
-            .as_mut()
-            .ok_or_else(|| LoadError::new("the worker has no runtime mapped yet"))?;
+        let backend = self.backends.get_mut(&framework).ok_or_else(|| {
+            LoadError::new(format!(
+                "the worker has no runtime of {framework} mapped yet"
+            ))
+        })?;
         let LoadedModel {
             inputs,
             outputs,
@@ -162,7 +184,11 @@ impl Worker {
                 }
             }
         }
-        self.models.insert(specification.key, executors);
+        let model = Model {
+            framework,
+            executors,
+        };
+        self.models.insert(specification.key, model);
         Ok(Reply::Loaded {
             key: specification.key,
             inputs,

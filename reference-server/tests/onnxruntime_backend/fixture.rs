@@ -9,7 +9,7 @@ use std::sync::Arc;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
     Backend, ExecutionError, InputTensor, Instance, LoadError, LoadedModel, ModelSpecification,
-    OutputSink,
+    OutputSink, RuntimeSpecification,
 };
 use reference_server::worker::onnxruntime::OnnxRuntimeBackend;
 use reference_server::worker::recorder::Recorder;
@@ -57,8 +57,16 @@ impl Fixture {
     fn open(library: &Path) -> Self {
         // SAFETY: all-zero memory is an empty recorder.
         let recorder: Arc<Recorder> = Arc::new(unsafe { std::mem::zeroed() });
+        let specification = RuntimeSpecification {
+            framework: runtimes::Framework::OnnxRuntime,
+            runtime: "onnxruntime".to_owned(),
+            main_library: library.to_owned(),
+            library_dirs: Vec::new(),
+            bridge: None,
+            preloaded: Vec::new(),
+        };
         Self {
-            backend: OnnxRuntimeBackend::open(library, recorder.clone()).unwrap(),
+            backend: OnnxRuntimeBackend::open(&specification, recorder.clone()).unwrap(),
             recorder,
             folder: tempfile::tempdir().unwrap(),
             next_key: 1,
@@ -82,6 +90,8 @@ impl Fixture {
             name: "test".to_owned(),
             version: 1,
             file,
+            declared_inputs: Vec::new(),
+            declared_outputs: Vec::new(),
             op_libraries: libraries.to_vec(),
             instances: 1,
             parameters: Default::default(),

@@ -236,7 +236,7 @@ with_every_runtime! {
 
     fn an_op_that_nobody_provides_is_named_with_its_domain(fixture) {
         let error = fixture.refusal(&modulo("custom.ops"), &[]);
-        let missing = RegisteredOp { domain: "custom.ops".to_owned(), name: "Modulo".to_owned() };
+        let missing = RegisteredOp { domain: "custom.ops".to_owned(), name: "Modulo".to_owned(), version: String::new() };
         assert_eq!(error.missing_ops, std::slice::from_ref(&missing));
         assert!(error.message.contains("op 'Modulo' of domain 'custom.ops'"), "{error}");
         assert!(error.message.contains("lists no op library"), "{error}");
@@ -254,7 +254,7 @@ with_every_runtime! {
             &[],
         );
         let error = fixture.refusal(&unknown, &[]);
-        let missing = RegisteredOp { domain: "ai.onnx".to_owned(), name: "NoSuchOp".to_owned() };
+        let missing = RegisteredOp { domain: "ai.onnx".to_owned(), name: "NoSuchOp".to_owned(), version: String::new() };
         assert_eq!(error.missing_ops, [missing], "{error}");
     }
 

@@ -1,20 +1,22 @@
 //! The backend: models, their sessions and their op libraries.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnosis::{self, Registered};
 use super::instance::OnnxRuntimeInstance;
 use super::model_file::ModelFile;
-use super::op_library::{LibraryId, OpLibraries};
+use super::op_library::Registrar;
 use super::runtime::Runtime;
 use super::session::{Options, Session};
 use super::signature::{Dim, Signature};
 use super::threads::Threads;
 use crate::worker::backend::{
-    Backend, Instance, LoadError, LoadedModel, ModelSpecification, StillMapped,
+    Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
+    RuntimeSpecification, StillMapped,
 };
+use crate::worker::op_library::{LibraryId, OpLibraries};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// ONNX Runtime with the models that this worker serves.
@@ -24,7 +26,10 @@ use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 pub struct OnnxRuntimeBackend {
     // Dropped in this order: sessions use kernels in op libraries, which use the runtime.
     models: HashMap<u64, Model>,
+    /// Registered with every session, in this order.
+    for_all: Vec<LibraryId>,
     libraries: OpLibraries,
+    registrar: Registrar,
     runtime: Arc<Runtime>,
     recorder: SharedRecorder,
 }
@@ -38,15 +43,20 @@ struct Model {
 }
 
 impl OnnxRuntimeBackend {
-    /// Maps `library`, a `libonnxruntime.so` of version 1.20 or newer.
+    /// Maps the runtime, a `libonnxruntime.so` of version 1.20 or newer.
     ///
     /// # Errors
     /// The library cannot be mapped, is no ONNX Runtime, or is too old.
-    pub fn open(library: &Path, recorder: SharedRecorder) -> Result<Self, LoadError> {
-        let runtime = Runtime::open(library, (*recorder).as_ref())?;
+    pub fn open(
+        specification: &RuntimeSpecification,
+        recorder: SharedRecorder,
+    ) -> Result<Self, LoadError> {
+        let runtime = Runtime::open(&specification.main_library, (*recorder).as_ref())?;
         Ok(Self {
             models: HashMap::new(),
-            libraries: OpLibraries::new(runtime.clone(), recorder.clone()),
+            for_all: Vec::new(),
+            libraries: OpLibraries::new(recorder.clone()),
+            registrar: Registrar::new(runtime.clone(), recorder.clone()),
             runtime,
             recorder,
         })
@@ -69,7 +79,7 @@ impl OnnxRuntimeBackend {
     ) -> Result<(), LoadError> {
         for path in paths {
             let id = self.libraries.acquire(path)?;
-            if held.contains(&id) {
+            if held.contains(&id) || self.for_all.contains(&id) {
                 // A session takes a domain once, so registering twice would be an error.
                 tracing::warn!(library = %path.display(), "an op library is listed twice");
                 self.libraries.release(id);
@@ -93,8 +103,10 @@ impl OnnxRuntimeBackend {
             ))
         })?;
         let mut registered = Registered::default();
-        for &id in libraries {
-            let (report, domains) = self.libraries.register(id, options.pointer())?;
+        for &id in self.for_all.iter().chain(libraries) {
+            let (report, domains) =
+                self.registrar
+                    .register(&self.libraries, id, options.pointer())?;
             registered
                 .domains
                 .push((self.libraries.path(id).to_owned(), domains));
@@ -185,6 +197,29 @@ impl OnnxRuntimeBackend {
 }
 
 impl Backend for OnnxRuntimeBackend {
+    fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
+        let mut held = Vec::new();
+        self.acquire_libraries(paths, &mut held)?;
+        let options = Options::new(&self.runtime, Threads::from_parameters(&BTreeMap::new())?)
+            .map_err(|failure| {
+                LoadError::new(format!(
+                    "ONNX Runtime refuses the session's options: {failure}"
+                ))
+            })?;
+        // Registered with options that no session uses, to learn what they register.
+        let reports = held
+            .iter()
+            .map(|&id| {
+                let (report, _) =
+                    self.registrar
+                        .register(&self.libraries, id, options.pointer())?;
+                Ok(report)
+            })
+            .collect::<Result<_, LoadError>>()?;
+        self.for_all.append(&mut held);
+        Ok(reports)
+    }
+
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {
         let mut model = Model {
             file: specification.file.clone(),

@@ -115,6 +115,7 @@ impl ModelFile {
             ops.remove(&RegisteredOp {
                 domain: standard_name(&function.domain).to_owned(),
                 name: function.name.clone(),
+                version: String::new(),
             });
         }
         ops
@@ -150,6 +151,7 @@ fn collect(nodes: &[Node], ops: &mut BTreeSet<RegisteredOp>) {
         ops.insert(RegisteredOp {
             domain: standard_name(&node.domain).to_owned(),
             name: node.op_type.clone(),
+            version: String::new(),
         });
         for attribute in &node.attributes {
             for graph in attribute.graph.iter().chain(&attribute.graphs) {
@@ -181,6 +183,7 @@ mod tests {
         RegisteredOp {
             domain: domain.to_owned(),
             name: name.to_owned(),
+            version: String::new(),
         }
     }
 

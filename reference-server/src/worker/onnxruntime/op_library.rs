@@ -1,51 +1,26 @@
-//! Op libraries in this process: opened once, shared by models, closed with the last of them.
+//! How ONNX Runtime's op libraries register their ops.
 
-mod file_identity;
-mod loaded;
-
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use ort::sys::{OrtSessionOptions, OrtStatusPtr};
+use ort::sys::{OrtApiBase, OrtSessionOptions, OrtStatus, OrtStatusPtr};
 
-use self::file_identity::FileIdentity;
-use self::loaded::{Handle, Mapping};
 use super::registration;
 use super::runtime::Runtime;
 use super::status::check;
-use crate::worker::backend::{LibraryReport, LoadError, RefusedApi, StillMapped};
+use crate::worker::backend::{LibraryReport, LoadError, RefusedApi};
 use crate::worker::exception_barrier;
-use crate::worker::recorder::{Recorder, SharedRecorder, Step};
+use crate::worker::op_library::{Handle, LibraryId, OpLibraries, refused};
+use crate::worker::recorder::{SharedRecorder, Step};
 
-/// Most spellings of a path that are tried to get past a former file of the same name.
-const SPELLINGS: usize = 8;
+/// The signature of `RegisterCustomOps`, from ONNX Runtime's C interface.
+type RegisterCustomOps = exception_barrier::Entry<OrtSessionOptions, OrtApiBase, OrtStatus>;
 
-/// The op libraries that the models of this worker use.
-pub(super) struct OpLibraries {
-    loaded: Vec<OpLibrary>,
-    /// Libraries that were closed and stayed in memory.
-    remaining: Vec<Remaining>,
+/// Lets op libraries register their ops and takes note of what they do.
+pub(super) struct Registrar {
     runtime: Arc<Runtime>,
     recorder: SharedRecorder,
-    base: &'static ort::sys::OrtApiBase,
-}
-
-/// Names a library that is loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LibraryId(u64);
-
-struct OpLibrary {
-    id: LibraryId,
-    path: PathBuf,
-    identity: FileIdentity,
-    handle: Handle,
-    users: usize,
-}
-
-struct Remaining {
-    path: PathBuf,
-    identity: FileIdentity,
-    mapping: Mapping,
+    base: &'static OrtApiBase,
 }
 
 /// A library registers nothing, or asks for a level that the runtime lacks, or fails.
@@ -54,8 +29,8 @@ struct Refusal {
     refused_api: Option<RefusedApi>,
 }
 
-impl OpLibraries {
-    /// No library yet.
+impl Registrar {
+    /// A registrar that hands `runtime` to op libraries, with the calls that register ops recorded.
     pub(super) fn new(runtime: Arc<Runtime>, recorder: SharedRecorder) -> Self {
         let offered = runtime.api_level;
         let noting = recorder.clone();
@@ -65,126 +40,10 @@ impl OpLibraries {
                 .refused_api(RefusedApi { requested, offered });
         });
         Self {
-            loaded: Vec::new(),
-            remaining: Vec::new(),
             runtime,
             recorder,
             base,
         }
-    }
-
-    /// Opens the library at `path`, or counts one user more where this very file is open.
-    ///
-    /// # Errors
-    /// The file cannot be opened, or the loader would give us an older file in its place.
-    pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
-        let identity = FileIdentity::of(path).map_err(|error| {
-            refused(
-                path,
-                &format!(
-                    "it cannot be read: {error}; check the path in \
-                     model_operations.op_library_filename and the file's permissions"
-                ),
-            )
-        })?;
-        if let Some(library) = self
-            .loaded
-            .iter_mut()
-            .find(|library| library.identity == identity)
-        {
-            library.users += 1;
-            return Ok(library.id);
-        }
-        // The loader tells files apart by device and inode, and for it this one is loaded already.
-        if self
-            .loaded
-            .iter()
-            .map(|library| &library.identity)
-            .chain(self.remaining.iter().map(|remaining| &remaining.identity))
-            .any(|other| other.is_same_file(&identity) && *other != identity)
-        {
-            return Err(refused(
-                path,
-                "the file was overwritten in place while its former content is still in this \
-                 worker's memory, so the new content cannot be loaded beside it; unload the \
-                 models that use it first, and replace it by renaming a new file over it",
-            ));
-        }
-        self.recorder().enter(Step::OpenLibrary, path);
-        let opened = self.open(path, &identity);
-        self.recorder().idle();
-        let handle = opened?;
-        self.remaining
-            .retain(|remaining| remaining.identity != identity);
-        // Ids only have to differ among the loaded libraries.
-        let id = LibraryId(
-            self.loaded
-                .iter()
-                .map(|library| library.id.0 + 1)
-                .max()
-                .unwrap_or(0),
-        );
-        self.loaded.push(OpLibrary {
-            id,
-            path: path.to_owned(),
-            identity,
-            handle,
-            users: 1,
-        });
-        Ok(id)
-    }
-
-    fn open(&self, path: &Path, identity: &FileIdentity) -> Result<Handle, LoadError> {
-        // The loader also compares names, and answers with what it has under this one, however old.
-        // Another spelling of the path makes it look at the file.
-        let former = self
-            .loaded
-            .iter()
-            .map(|library| &library.path)
-            .chain(self.remaining.iter().filter_map(|remaining| {
-                (remaining.identity != *identity).then_some(&remaining.path)
-            }))
-            .filter(|other| *other == path)
-            .count();
-        let mut opened = None;
-        for repetitions in former..former + SPELLINGS {
-            let handle = Handle::open(&loaded::spelling(path, repetitions)).map_err(|reason| {
-                let remedy = loaded::remedy(&reason);
-                refused(
-                    path,
-                    &format!("the dynamic loader says \"{reason}\"; {remedy}"),
-                )
-            })?;
-            if !self.is_former(&handle.mapping(), identity) {
-                opened = Some(handle);
-                break;
-            }
-        }
-        let Some(handle) = opened else {
-            return Err(refused(
-                path,
-                "the dynamic loader answers with a former file that is still in this worker's \
-                 memory; unload the models that use it, or end the worker, and load again",
-            ));
-        };
-        match FileIdentity::of(path) {
-            Ok(now) if now == *identity => Ok(handle),
-            _ => Err(refused(
-                path,
-                "the file was replaced while it was being loaded; load again",
-            )),
-        }
-    }
-
-    /// Whether the loader answered with a library that it had from an earlier file.
-    fn is_former(&self, mapping: &Mapping, identity: &FileIdentity) -> bool {
-        self.loaded
-            .iter()
-            .any(|library| library.handle.mapping() == *mapping)
-            || self
-                .remaining
-                .iter()
-                .any(|remaining| remaining.mapping == *mapping && remaining.identity != *identity)
     }
 
     /// Lets the library register its ops with `options`.
@@ -194,28 +53,29 @@ impl OpLibraries {
     /// returns an error, or registers nothing.
     pub(super) fn register(
         &self,
+        libraries: &OpLibraries,
         id: LibraryId,
         options: *mut OrtSessionOptions,
     ) -> Result<(LibraryReport, Vec<String>), LoadError> {
-        let library = self.library(id);
-        let entry = library.handle.register_custom_ops().ok_or_else(|| {
+        let path = libraries.path(id);
+        let entry = register_custom_ops(libraries.handle(id)).ok_or_else(|| {
             refused(
-                &library.path,
+                path,
                 "it exports no function 'RegisterCustomOps', through which ONNX Runtime asks a \
                  library for its ops; declare the function extern \"C\" with default visibility",
             )
         })?;
         registration::begin();
-        self.recorder().enter(Step::Register, &library.path);
+        (*self.recorder).as_ref().enter(Step::Register, path);
         // SAFETY: the entry point has the signature that ONNX Runtime prescribes; options and base
         // are live. What the library does is its own: that is what the worker process is for.
         let status = unsafe { exception_barrier::call(entry, options, self.base) };
-        self.recorder().idle();
+        (*self.recorder).as_ref().idle();
         let observed = registration::finish();
         // SAFETY: the library created the status through the runtime's table, and gave it to us.
         let outcome = unsafe { check(OrtStatusPtr(status)) };
         let refusal = match (outcome, observed.refused_level) {
-            (Ok(()), None) if observed.ops.is_empty() && library.registers_through_us() => {
+            (Ok(()), None) if observed.ops.is_empty() && registers_through_us(path) => {
                 Some(Refusal::new(
                     "its function 'RegisterCustomOps' registered no ops and reported no error; \
                      check that it adds a custom op domain to the session options",
@@ -235,11 +95,11 @@ impl OpLibraries {
         match refusal {
             Some(refusal) => Err(LoadError {
                 refused_api: refusal.refused_api,
-                ..refused(&library.path, &refusal.reason)
+                ..refused(path, &refusal.reason)
             }),
             None => Ok((
                 LibraryReport {
-                    path: library.path.clone(),
+                    path: path.to_owned(),
                     ops: observed.ops,
                     api_level: observed.requested_level,
                 },
@@ -266,74 +126,18 @@ impl OpLibraries {
             }),
         }
     }
-
-    /// The path under which the library was opened.
-    pub(super) fn path(&self, id: LibraryId) -> &Path {
-        &self.library(id).path
-    }
-
-    /// Counts one user less; the last one closes the library.
-    ///
-    /// Returns the library if it was closed and is still mapped.
-    pub(super) fn release(&mut self, id: LibraryId) -> Option<StillMapped> {
-        let position = self.loaded.iter().position(|library| library.id == id)?;
-        let library = &mut self.loaded[position];
-        library.users -= 1;
-        if library.users > 0 {
-            return None;
-        }
-        let library = self.loaded.remove(position);
-        let mapping = library.handle.mapping();
-        self.recorder().enter(Step::CloseLibrary, &library.path);
-        let closed = library.handle.close();
-        self.recorder().idle();
-        if !mapping.is_present() {
-            return None;
-        }
-        let reason = match closed {
-            Err(error) => format!("dlclose failed: {error}"),
-            Ok(()) => loaded::why_it_remains(&library.path, &library.identity),
-        };
-        self.remaining.push(Remaining {
-            path: library.path.clone(),
-            identity: library.identity,
-            mapping,
-        });
-        Some(StillMapped {
-            path: library.path,
-            reason,
-        })
-    }
-
-    /// Keeps the library in memory for the rest of the process, since its code may be running.
-    pub(super) fn abandon(&mut self, id: LibraryId) -> Option<StillMapped> {
-        let library = self.loaded.iter().find(|library| library.id == id)?;
-        Some(StillMapped {
-            path: library.path.clone(),
-            reason: "an execution of the model has not ended, so the library was not closed; it \
-                     goes when the worker ends"
-                .to_owned(),
-        })
-    }
-
-    fn recorder(&self) -> &Recorder {
-        (*self.recorder).as_ref()
-    }
-
-    fn library(&self, id: LibraryId) -> &OpLibrary {
-        self.loaded
-            .iter()
-            .find(|library| library.id == id)
-            .expect("a library id is used while the library is held")
-    }
 }
 
-impl OpLibrary {
-    /// Whether all that the library registers is seen by us: it reaches ONNX Runtime through the
-    /// entry that it gets, not through one that it links.
-    fn registers_through_us(&self) -> bool {
-        ::op_library::inspect(&self.path).is_ok_and(|library| !library.mentions("OrtGetApiBase"))
-    }
+/// The library's entry point, if it has one.
+fn register_custom_ops(library: &Handle) -> Option<RegisterCustomOps> {
+    // SAFETY: the name belongs to this signature by ONNX Runtime's convention.
+    unsafe { library.symbol(c"RegisterCustomOps") }
+}
+
+/// Whether all that the library registers is seen by us: it reaches ONNX Runtime through the
+/// entry that it gets, not through one that it links.
+fn registers_through_us(path: &Path) -> bool {
+    ::op_library::inspect(path).is_ok_and(|library| !library.mentions("OrtGetApiBase"))
 }
 
 impl Refusal {
@@ -343,11 +147,4 @@ impl Refusal {
             refused_api: None,
         }
     }
-}
-
-fn refused(path: &Path, reason: &str) -> LoadError {
-    LoadError::new(format!(
-        "the op library '{}' cannot be loaded: {reason}",
-        path.display()
-    ))
 }

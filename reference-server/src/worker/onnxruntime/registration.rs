@@ -116,6 +116,7 @@ pub(super) fn finish() -> Registration {
             let op = RegisteredOp {
                 domain: domain.name.clone(),
                 name: name.clone(),
+                version: String::new(),
             };
             // One op is registered once for each element type.
             if !registration.ops.contains(&op) {

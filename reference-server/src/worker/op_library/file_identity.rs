@@ -10,7 +10,7 @@ use std::path::Path;
 /// tells. A rebuilt library differs in its inode (where it replaced the file) or in its time of
 /// change (where it overwrote it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileIdentity {
+pub struct FileIdentity {
     device: u64,
     inode: u64,
     length: u64,
@@ -19,7 +19,7 @@ pub(super) struct FileIdentity {
 
 impl FileIdentity {
     /// The identity of the file that `path` leads to now, through symbolic links.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    pub fn of(path: &Path) -> io::Result<Self> {
         let metadata = std::fs::metadata(path)?;
         Ok(Self {
             device: metadata.dev(),
@@ -30,7 +30,7 @@ impl FileIdentity {
     }
 
     /// Whether both are the same file, whatever its content.
-    pub(super) fn is_same_file(&self, other: &Self) -> bool {
+    pub fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
 }

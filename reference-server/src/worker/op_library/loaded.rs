@@ -5,18 +5,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-use ort::sys::{OrtApiBase, OrtSessionOptions, OrtStatus};
 use procfs::process::MMapPath;
 
 use super::file_identity::FileIdentity;
 use crate::worker::exception_barrier;
 
-/// The signature of `RegisterCustomOps`, from ONNX Runtime's C interface.
-pub(super) type RegisterCustomOps =
-    exception_barrier::Entry<OrtSessionOptions, OrtApiBase, OrtStatus>;
-
 /// An open library.
-pub(super) struct Handle {
+pub struct Handle {
     library: Library,
     mapping: Mapping,
 }
@@ -77,11 +72,14 @@ impl Handle {
         self.mapping.clone()
     }
 
-    /// The library's entry point, if it has one.
-    pub(super) fn register_custom_ops(&self) -> Option<RegisterCustomOps> {
-        // SAFETY: the name belongs to this signature by ONNX Runtime's convention.
-        let symbol = unsafe { self.library.get::<RegisterCustomOps>(c"RegisterCustomOps") };
-        symbol.ok().map(|entry| *entry)
+    /// What the library exports under `name`, if anything.
+    ///
+    /// # Safety
+    /// `T` is a pointer type that fits what a library exports under this name.
+    pub unsafe fn symbol<T: Copy>(&self, name: &CStr) -> Option<T> {
+        // SAFETY: the caller vouches for the type.
+        let symbol = unsafe { self.library.get::<T>(name) };
+        symbol.ok().map(|symbol| *symbol)
     }
 
     /// Closes the library; its static destructors run if it goes.
