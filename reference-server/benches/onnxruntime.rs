@@ -16,7 +16,7 @@ use reference_server::worker::backend::{
 };
 use reference_server::worker::onnxruntime::OnnxRuntimeBackend;
 use reference_server::worker::recorder::Recorder;
-use runtimes::{Cache, Catalog, Framework, Pip, Silent};
+use runtimes::{Cache, Catalog, Framework, Pip, Silent, Size};
 use test_ops::{Builder, Model, Op, ParameterSource, Sample};
 
 /// Elements of a row: a small tensor and one of 1 MiB.
@@ -48,7 +48,7 @@ fn execute(criterion: &mut Criterion) {
         .default_of(Framework::OnnxRuntime)
         .expect("the catalogue has a default");
     let pip = Pip::find().expect("pip");
-    let runtime = runtimes::install(&cache, entry, &pip, &Silent).expect("a runtime");
+    let runtime = runtimes::install(&cache, entry, Size::Small, &pip, &Silent).expect("a runtime");
     let library = Builder::new(cache.root().join("op-libraries"))
         .build(&Sample::default().into())
         .expect("the sample op library");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::anyhow;
-use runtimes::{Cache, Catalog, CatalogEntry, Framework, Pip, RuntimeName};
+use runtimes::{Cache, Catalog, CatalogEntry, Framework, Pip, RuntimeName, Size};
 use suites::{Case, Need};
 
 use super::Failure;
@@ -69,7 +69,7 @@ pub fn install(
     let pip = Pip::find().map_err(Failure::environment)?;
     for entry in entries {
         let progress = terminal.installation(entry.name().to_string());
-        let installed = runtimes::install(cache, entry, &pip, &progress);
+        let installed = runtimes::install(cache, entry, Size::Small, &pip, &progress);
         drop(progress);
         let runtime = installed.map_err(Failure::environment)?;
         terminal.say(&format!(

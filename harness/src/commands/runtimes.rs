@@ -1,6 +1,6 @@
 //! `harness runtimes`
 
-use runtimes::{Catalog, RuntimeName};
+use runtimes::{Catalog, RuntimeName, Size};
 use serde::Serialize;
 
 use super::{Failure, print, provision};
@@ -40,7 +40,7 @@ pub fn runtimes(arguments: &Runtimes) -> Result<Exit, Failure> {
             .is_some_and(|entry| entry.name() == name),
         download_bytes: catalog
             .get(&name)
-            .map(runtimes::CatalogEntry::download_size),
+            .map(|entry| entry.download_size(Size::Small)),
     };
     let listed = catalog.entries().iter().map(|entry| entry.name());
     let others = installed.iter().map(|runtime| runtime.name);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Origin, Runtime, RuntimeName};
+use crate::{Origin, Runtime, RuntimeName, Size};
 
 /// The environment variable that overrides the cache's place.
 pub const CACHE_VARIABLE: &str = "CUSTOM_OP_HARNESS_CACHE";
@@ -99,6 +99,11 @@ impl Cache {
 pub(crate) struct Record {
     pub name: RuntimeName,
     pub main: PathBuf,
+    #[serde(default)]
+    pub size: Size,
+    /// The Python tag of the package's extension modules, where they are used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<String>,
     #[serde(rename = "file")]
     pub files: Vec<RecordedFile>,
 }
@@ -108,6 +113,16 @@ pub(crate) struct Record {
 pub(crate) struct RecordedFile {
     pub path: PathBuf,
     pub size: u64,
+}
+
+impl RecordedFile {
+    /// Whether the dynamic loader may look for it: `libc10.so`, `libcudart.so.13`.
+    fn is_library(&self) -> bool {
+        self.path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.ends_with(".so") || name.contains(".so."))
+    }
 }
 
 impl Record {
@@ -128,22 +143,27 @@ impl Record {
     fn runtime(&self, folder: &Path) -> Runtime {
         let parent = |file: &Path| folder.join(file.parent().unwrap_or(Path::new("")));
         let mut library_dirs = vec![parent(&self.main)];
-        for file in &self.files {
+        for file in self.files.iter().filter(|file| file.is_library()) {
             let folder = parent(&file.path);
             if !library_dirs.contains(&folder) {
                 library_dirs.push(folder);
             }
         }
+        let package_dir = self
+            .main
+            .components()
+            .next()
+            .map_or_else(|| folder.to_owned(), |package| folder.join(package));
         Runtime {
             name: self.name,
             main_library: folder.join(&self.main),
             library_dirs,
-            package_dir: self
-                .main
-                .components()
-                .next()
-                .map_or_else(|| folder.to_owned(), |package| folder.join(package)),
             origin: Origin::Cache,
+            size: self.size,
+            include_dirs: self.name.framework.include_dirs(&package_dir),
+            bundled: self.name.framework.bundled(&package_dir),
+            python: self.python.clone(),
+            package_dir,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Framework, RuntimeName, Version, WheelName};
+use crate::{Framework, RuntimeName, Size, Version, WheelName};
 
 /// The runtimes that can be installed. The first of a framework is its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,8 +105,13 @@ impl CatalogEntry {
         RuntimeName::new(self.framework, self.version)
     }
 
-    /// Bytes that an installation downloads.
-    pub fn download_size(&self) -> u64 {
+    /// The largest size that it comes in: the small one is all there is of most frameworks.
+    pub fn largest_size(&self) -> Size {
+        Size::Small
+    }
+
+    /// Bytes that an installation in that size downloads.
+    pub fn download_size(&self, _size: Size) -> u64 {
         self.packages
             .iter()
             .fold(0, |sum, package| sum.saturating_add(package.size))

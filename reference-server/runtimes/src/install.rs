@@ -13,7 +13,9 @@ use fs4::FileExt;
 use sha2::{Digest, Sha256};
 
 use crate::cache::{RECORD_FILE, Record, RecordedFile};
-use crate::{Cache, CatalogEntry, Package, Pip, PipError, Progress, Runtime, RuntimeName, Step};
+use crate::{
+    Cache, CatalogEntry, Package, Pip, PipError, Progress, Runtime, RuntimeName, Size, Step,
+};
 
 /// Unpacked libraries are about this many times as large as the wheel that holds them.
 const UNPACKED_RATIO: u64 = 3;
@@ -30,17 +32,20 @@ const SCRATCH_PREFIX: &str = ".installing-";
 pub fn install(
     cache: &Cache,
     entry: &CatalogEntry,
+    size: Size,
     pip: &Pip,
     progress: &dyn Progress,
 ) -> Result<Runtime, InstallError> {
     let name = entry.name();
-    if let Some(runtime) = cache.find(&name) {
+    let wanted = size.min(entry.largest_size());
+    let installed = || cache.find(&name).filter(|runtime| runtime.size >= wanted);
+    if let Some(runtime) = installed() {
         return Ok(runtime);
     }
     let folder = cache.runtimes_dir();
     fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
     let _lock = Lock::acquire(&folder, &name, progress)?;
-    if let Some(runtime) = cache.find(&name) {
+    if let Some(runtime) = installed() {
         return Ok(runtime);
     }
     remove_leftovers(&folder, &name);
@@ -60,6 +65,8 @@ pub fn install(
         &Record {
             name,
             main: entry.main.clone(),
+            size: wanted,
+            python: None,
             files,
         },
     )?;
@@ -77,7 +84,7 @@ fn download(
     scratch: &Path,
     progress: &dyn Progress,
 ) -> Result<Vec<PathBuf>, InstallError> {
-    let total = entry.download_size();
+    let total = entry.download_size(Size::Small);
     let mut before = 0;
     entry
         .packages
@@ -107,7 +114,7 @@ fn verify(
     wheels: &[PathBuf],
     progress: &dyn Progress,
 ) -> Result<(), InstallError> {
-    let total = entry.download_size();
+    let total = entry.download_size(Size::Small);
     let mut done = 0;
     for (package, wheel) in entry.packages.iter().zip(wheels) {
         let mut file = File::open(wheel).map_err(io_error("open", wheel))?;
@@ -232,7 +239,9 @@ fn sync_folder(folder: &Path) -> Result<(), InstallError> {
 }
 
 fn check_space(folder: &Path, entry: &CatalogEntry) -> Result<(), InstallError> {
-    let needed = entry.download_size().saturating_mul(1 + UNPACKED_RATIO);
+    let needed = entry
+        .download_size(Size::Small)
+        .saturating_mul(1 + UNPACKED_RATIO);
     let available = fs4::available_space(folder).map_err(io_error("examine", folder))?;
     if available < needed {
         return Err(InstallError::NoSpace {

@@ -7,13 +7,13 @@
 //! [`RuntimeSet`] puts both together into the ordered list that a server chooses from.
 //!
 //! ```no_run
-//! use runtimes::{Cache, Catalog, Framework, Pip, RuntimeSet, Silent};
+//! use runtimes::{Cache, Catalog, Framework, Pip, RuntimeSet, Silent, Size};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let catalog = Catalog::builtin();
 //! let cache = Cache::locate(None)?;
 //! let entry = catalog.default_of(Framework::OnnxRuntime).expect("the catalogue has one");
 //! if cache.find(&entry.name()).is_none() {
-//!     runtimes::install(&cache, entry, &Pip::find()?, &Silent)?;
+//!     runtimes::install(&cache, entry, Size::Small, &Pip::find()?, &Silent)?;
 //! }
 //! let set = RuntimeSet::assemble(catalog, &cache, &[])?;
 //! println!("{}", set.default_of(Framework::OnnxRuntime).expect("installed").main_library.display());
@@ -23,6 +23,7 @@
 
 mod cache;
 mod catalog;
+mod compiler;
 mod framework;
 mod install;
 mod name;
@@ -30,11 +31,14 @@ mod pip;
 mod progress;
 mod runtime;
 mod selection;
+mod size;
 mod version;
 mod wheel;
 
 pub use cache::{CACHE_VARIABLE, Cache, CacheError};
 pub use catalog::{Catalog, CatalogEntry, CatalogError, Package};
+pub use compiler::{COMPILER_VARIABLE, CompileError, Compiler};
+pub use framework::tensorrt::TENSORRT_INCLUDE_VARIABLE;
 pub use framework::{Framework, ParseFrameworkError};
 pub use install::{InstallError, install};
 pub use name::{ParseRuntimeNameError, RuntimeName};
@@ -42,5 +46,6 @@ pub use pip::{Pip, PipError};
 pub use progress::{Progress, Silent, Step};
 pub use runtime::{LocateError, Origin, Runtime};
 pub use selection::{ParseRuntimeArgumentError, RuntimeArgument, RuntimeSet, SelectionError};
+pub use size::Size;
 pub use version::{ParseVersionError, Version};
 pub use wheel::{ParseWheelNameError, WheelName};

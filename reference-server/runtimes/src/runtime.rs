@@ -1,11 +1,12 @@
 //! One runtime on this machine.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::framework::onnxruntime;
-use crate::{Framework, RuntimeName};
+use crate::framework::{onnxruntime, pytorch, tensorflow, tensorrt};
+use crate::{Framework, RuntimeName, Size};
 
 /// A runtime that is on this machine: which one it is and where its libraries lie.
 ///
@@ -23,6 +24,19 @@ pub struct Runtime {
     pub package_dir: PathBuf,
     /// How it came here.
     pub origin: Origin,
+    /// How much of it is there.
+    #[serde(default)]
+    pub size: Size,
+    /// The folders of its C++ headers, for `-isystem`; none where the package has no headers.
+    #[serde(default)]
+    pub include_dirs: Vec<PathBuf>,
+    /// Op libraries that come with it and serve all its models, such as TorchVision's.
+    #[serde(default)]
+    pub bundled: Vec<PathBuf>,
+    /// The tag of the Python that its extension modules were built for, such as `cp311`, where it
+    /// has any: those need that Python's library in the process.
+    #[serde(default)]
+    pub python: Option<String>,
 }
 
 /// How a runtime came to be on this machine.
@@ -44,24 +58,61 @@ impl Runtime {
     pub fn in_place(framework: Framework, path: &Path) -> Result<Self, LocateError> {
         match framework {
             Framework::OnnxRuntime => onnxruntime::locate(path),
-            Framework::PyTorch | Framework::TensorFlow | Framework::TensorRt => {
-                Err(LocateError::Unsupported { framework })
-            }
+            Framework::PyTorch => pytorch::locate(path),
+            Framework::TensorFlow => tensorflow::locate(path),
+            Framework::TensorRt => tensorrt::locate(path),
         }
     }
+
+    /// The arguments that a C++ source needs to be compiled against this runtime: header folders,
+    /// language standard, ABI. Warnings within the runtime's headers are off.
+    pub fn compile_arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = match self.name.framework {
+            Framework::OnnxRuntime | Framework::TensorRt => vec!["-std=c++17".into()],
+            Framework::PyTorch => pytorch::compile_arguments(self),
+            Framework::TensorFlow => tensorflow::compile_arguments(self),
+        };
+        for folder in &self.include_dirs {
+            arguments.extend(["-isystem".into(), folder.into()]);
+        }
+        arguments
+    }
+
+    /// The arguments that link a shared library against this runtime: the libraries that define
+    /// what an op library uses. No path of them gets into the result; a worker has them mapped.
+    pub fn link_arguments(&self) -> Vec<OsString> {
+        let names: &[&str] = match self.name.framework {
+            // Op libraries get the interface as an argument of their entry point.
+            Framework::OnnxRuntime => &[],
+            Framework::PyTorch => &["libtorch_cpu.so", "libc10.so"],
+            Framework::TensorFlow => &["libtensorflow_framework.so.2"],
+            Framework::TensorRt => {
+                let main = self.main_library.file_name().and_then(|name| name.to_str());
+                return link(&self.library_dirs, main.as_slice());
+            }
+        };
+        link(&self.library_dirs, names)
+    }
+}
+
+/// `-L` and `-l:` for the libraries `names`; nothing where there are none.
+fn link(folders: &[PathBuf], names: &[&str]) -> Vec<OsString> {
+    let folder = folders.first().filter(|_| !names.is_empty());
+    let folder = folder.map(|folder| ["-L".into(), folder.into()]);
+    // A library that is named and not used would otherwise be dropped on some systems.
+    let keep = folder.as_ref().map(|_| "-Wl,--no-as-needed".into());
+    let names = names.iter().map(|name| format!("-l:{name}").into());
+    folder
+        .into_iter()
+        .flatten()
+        .chain(keep)
+        .chain(names)
+        .collect()
 }
 
 /// Why there is no usable runtime at a path.
 #[derive(Debug, thiserror::Error)]
 pub enum LocateError {
-    /// Nothing is known about the framework's library files yet.
-    #[error(
-        "{} runtimes cannot be used in place: only those of onnxruntime can", framework.title()
-    )]
-    Unsupported {
-        /// The framework.
-        framework: Framework,
-    },
     /// The path does not exist or cannot be read.
     #[error("failed to use the {} at '{}': {source}", framework.title(), path.display())]
     Unreadable {

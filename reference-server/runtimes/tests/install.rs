@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use runtimes::{
     Cache, Catalog, CatalogEntry, Framework, InstallError, LocateError, Origin, Pip, PipError,
-    Progress, Runtime, RuntimeArgument, RuntimeSet, SelectionError, Silent, Step, install,
+    Progress, Runtime, RuntimeArgument, RuntimeSet, SelectionError, Silent, Size, Step, install,
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -119,7 +119,8 @@ fn an_installed_runtime_is_found_and_holds_the_used_files_alone() {
     let bench = Bench::new();
     let entry = bench.entry("1.30.0");
     assert_eq!(bench.cache.find(&entry.name()), None);
-    let runtime = install(&bench.cache, &entry, &bench.pip(), &Silent).expect("installed");
+    let runtime =
+        install(&bench.cache, &entry, Size::Small, &bench.pip(), &Silent).expect("installed");
     assert_eq!(runtime.name, entry.name());
     assert_eq!(runtime.origin, Origin::Cache);
     assert_eq!(fs::read(&runtime.main_library).expect("readable"), CONTENT);
@@ -140,9 +141,9 @@ fn progress_covers_every_step_and_ends_at_the_total() {
     let bench = Bench::new();
     let entry = bench.entry("1.30.0");
     let recorder = Recorder(Vec::new().into());
-    install(&bench.cache, &entry, &bench.pip(), &recorder).expect("installed");
+    install(&bench.cache, &entry, Size::Small, &bench.pip(), &recorder).expect("installed");
     let updates = recorder.0.into_inner();
-    let total = entry.download_size();
+    let total = entry.download_size(Size::Small);
     for step in [Step::Downloading, Step::Verifying] {
         let last = updates.iter().rfind(|update| update.0 == step);
         assert_eq!(last, Some(&(step, total, total)));
@@ -172,7 +173,7 @@ fn a_hash_mismatch_names_both_hashes_and_installs_nothing() {
     );
     fs::write(&careless, script).expect("a script");
     for pip in [bench.pip(), Pip::with_command("/bin/sh", [careless])] {
-        let error = install(&bench.cache, &entry, &pip, &Silent).unwrap_err();
+        let error = install(&bench.cache, &entry, Size::Small, &pip, &Silent).unwrap_err();
         assert!(
             matches!(
                 &error,
@@ -198,7 +199,7 @@ fn a_package_that_the_index_lacks_or_that_lacks_a_file_is_named() {
     let entry = bench.entry("1.30.0");
     let mut other = entry.clone();
     other.packages[0].name = "onnxruntime-absent".to_owned();
-    let message = install(&bench.cache, &other, &bench.pip(), &Silent)
+    let message = install(&bench.cache, &other, Size::Small, &bench.pip(), &Silent)
         .unwrap_err()
         .to_string();
     assert!(
@@ -208,7 +209,7 @@ fn a_package_that_the_index_lacks_or_that_lacks_a_file_is_named() {
 
     let mut other = entry.clone();
     other.packages[0].files.push("onnxruntime/absent.so".into());
-    let message = install(&bench.cache, &other, &bench.pip(), &Silent)
+    let message = install(&bench.cache, &other, Size::Small, &bench.pip(), &Silent)
         .unwrap_err()
         .to_string();
     assert!(
@@ -227,7 +228,7 @@ fn an_index_that_cannot_be_reached_is_told_from_one_that_lacks_the_package() {
          export PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:9/simple PIP_RETRIES=1",
     );
     let pip = Pip::with_command("/bin/sh", [bench.path("pip.sh")]);
-    let error = install(&bench.cache, &entry, &pip, &Silent).unwrap_err();
+    let error = install(&bench.cache, &entry, Size::Small, &pip, &Silent).unwrap_err();
     assert!(
         matches!(
             &error,
@@ -247,7 +248,7 @@ fn an_installation_that_cannot_fit_is_refused_before_it_starts() {
     let mut entry = bench.entry("1.30.0");
     entry.packages[0].size = u64::MAX / 8;
     let pip = Pip::with_command("/nowhere", ["never started"]);
-    let error = install(&bench.cache, &entry, &pip, &Silent).unwrap_err();
+    let error = install(&bench.cache, &entry, Size::Small, &pip, &Silent).unwrap_err();
     assert!(matches!(error, InstallError::NoSpace { .. }), "{error}");
 }
 
@@ -255,10 +256,12 @@ fn an_installation_that_cannot_fit_is_refused_before_it_starts() {
 fn a_runtime_with_a_file_missing_is_not_installed_and_is_installed_anew() {
     let bench = Bench::new();
     let entry = bench.entry("1.30.0");
-    let runtime = install(&bench.cache, &entry, &bench.pip(), &Silent).expect("installed");
+    let runtime =
+        install(&bench.cache, &entry, Size::Small, &bench.pip(), &Silent).expect("installed");
     File::create(&runtime.main_library).expect("emptied");
     assert_eq!(bench.cache.installed(), []);
-    let again = install(&bench.cache, &entry, &bench.pip(), &Silent).expect("installed");
+    let again =
+        install(&bench.cache, &entry, Size::Small, &bench.pip(), &Silent).expect("installed");
     assert_eq!(fs::read(again.main_library).expect("readable"), CONTENT);
     assert_eq!(bench.content(), ["onnxruntime-1.30.0"]);
 }
@@ -273,7 +276,7 @@ fn child_process() {
     let cache = Cache::at(Path::new(&value("TEST_CACHE"))).expect("a cache");
     let catalog = Catalog::parse(&value("TEST_CATALOG")).expect("a catalogue");
     let pip = Pip::with_command("/bin/sh", [value("TEST_PIP")]).from_folder(value("TEST_WHEELS"));
-    install(&cache, &catalog.entries()[0], &pip, &Silent).expect("installed");
+    install(&cache, &catalog.entries()[0], Size::Small, &pip, &Silent).expect("installed");
 }
 
 fn start_child(bench: &Bench, entry: &CatalogEntry) -> Child {
@@ -317,13 +320,13 @@ fn an_interrupted_installation_is_never_seen_and_leaves_nothing_for_ever() {
     assert!(bench.content()[0].starts_with(".installing-onnxruntime-1.30.0-"));
 
     let other = bench.entry("1.31.0");
-    install(&bench.cache, &other, &bench.pip(), &Silent).expect("installed");
+    install(&bench.cache, &other, Size::Small, &bench.pip(), &Silent).expect("installed");
     assert_eq!(
         bench.content(),
         ["onnxruntime-1.31.0"],
         "any installation cleans up"
     );
-    install(&bench.cache, &entry, &bench.pip(), &Silent).expect("installed");
+    install(&bench.cache, &entry, Size::Small, &bench.pip(), &Silent).expect("installed");
     assert_eq!(
         bench.content(),
         ["onnxruntime-1.30.0", "onnxruntime-1.31.0"]
@@ -354,8 +357,9 @@ fn a_concurrent_installation_waits_and_finds_it_installed() {
             .map(|_| {
                 let (sender, receiver) = mpsc::channel();
                 let (bench, entry, pip) = (&bench, &entry, &pip);
-                let thread =
-                    scope.spawn(move || install(&bench.cache, entry, pip, &Waiting(sender)));
+                let thread = scope.spawn(move || {
+                    install(&bench.cache, entry, Size::Small, pip, &Waiting(sender))
+                });
                 assert_eq!(receiver.recv_timeout(DEADLINE), Ok(Step::Waiting));
                 thread
             })
@@ -379,7 +383,14 @@ fn a_set_puts_arguments_first_then_the_catalogue_then_newer_before_older() {
     let bench = Bench::new();
     let pip = bench.pip();
     for version in ["1.20.1", "1.27.0", "1.28.0", "1.40.0", "1.26.0"] {
-        install(&bench.cache, &bench.entry(version), &pip, &Silent).expect("installed");
+        install(
+            &bench.cache,
+            &bench.entry(version),
+            Size::Small,
+            &pip,
+            &Silent,
+        )
+        .expect("installed");
     }
     let in_place = bench.path("sdk/lib/libonnxruntime.so.1.31.1");
     fs::create_dir_all(in_place.parent().expect("a folder")).expect("folders");
@@ -451,7 +462,7 @@ fn the_oldest_runtime_of_the_catalogue_is_what_its_pin_says() {
     let name = "onnxruntime-1.20.1".parse().expect("a name");
     let entry = Catalog::builtin().get(&name).expect("listed");
     let pip = Pip::find().expect("pip");
-    let installed = install(&bench.cache, entry, &pip, &Silent).expect("installed");
+    let installed = install(&bench.cache, entry, Size::Small, &pip, &Silent).expect("installed");
     let in_place =
         Runtime::in_place(Framework::OnnxRuntime, &installed.package_dir).expect("found");
     assert_eq!(in_place.name, name);

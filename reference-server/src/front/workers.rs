@@ -111,6 +111,10 @@ mod tests {
             library_dirs: vec![],
             package_dir: "/r".into(),
             origin: runtimes::Origin::InPlace,
+            size: runtimes::Size::Small,
+            include_dirs: vec![],
+            bundled: vec![],
+            python: None,
         };
         let op_set: Vec<ContentHash> = set.iter().map(|&hash| hash.to_owned()).collect();
         Group::of(

@@ -13,7 +13,7 @@ use reference_server::worker::backend::{
 };
 use reference_server::worker::onnxruntime::OnnxRuntimeBackend;
 use reference_server::worker::recorder::Recorder;
-use runtimes::{Cache, Catalog, Framework, Pip, Silent};
+use runtimes::{Cache, Catalog, Framework, Pip, Silent, Size};
 
 /// Tells a child process which library it is to open.
 const LIBRARY_VARIABLE: &str = "ONNXRUNTIME_BACKEND_TEST_LIBRARY";
@@ -28,7 +28,7 @@ pub fn with_every_runtime(name: &str, check: fn(&mut Fixture)) {
     let cache = Cache::locate(None).unwrap();
     let pip = Pip::find().unwrap();
     for entry in Catalog::builtin().of(Framework::OnnxRuntime) {
-        let runtime = runtimes::install(&cache, entry, &pip, &Silent).unwrap();
+        let runtime = runtimes::install(&cache, entry, Size::Small, &pip, &Silent).unwrap();
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", name, "--nocapture"])
             .env(LIBRARY_VARIABLE, &runtime.main_library)

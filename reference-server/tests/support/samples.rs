@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use runtimes::{Cache, Catalog, Framework, Pip, Silent};
+use runtimes::{Cache, Catalog, Framework, Pip, Silent, Size};
 use test_ops::repository::DynamicBatching;
 use test_ops::{
     Builder, Configuration, DataType, Library, Model, ModelRepository, Op, ParameterSource, Sample,
@@ -120,7 +120,7 @@ pub fn install_runtime() {
             .default_of(Framework::OnnxRuntime)
             .expect("the catalogue has ONNX Runtime");
         if cache.find(&entry.name()).is_none() {
-            runtimes::install(&cache, entry, &Pip::find().unwrap(), &Silent).unwrap();
+            runtimes::install(&cache, entry, Size::Small, &Pip::find().unwrap(), &Silent).unwrap();
         }
     });
 }

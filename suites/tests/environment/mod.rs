@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use runtimes::{Cache, Catalog, Framework, Pip, Silent};
+use runtimes::{Cache, Catalog, Framework, Pip, Silent, Size};
 use tempfile::TempDir;
 
 /// The cache of runtimes, with all of ONNX Runtime installed.
@@ -13,7 +13,7 @@ pub fn cache() -> Cache {
     for entry in Catalog::builtin().of(Framework::OnnxRuntime) {
         if cache.find(&entry.name()).is_none() {
             let pip = Pip::find().expect("pip");
-            runtimes::install(&cache, entry, &pip, &Silent).expect("the runtime is installed");
+            runtimes::install(&cache, entry, Size::Small, &pip, &Silent).expect("the runtime is installed");
         }
     }
     cache

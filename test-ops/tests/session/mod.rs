@@ -10,7 +10,7 @@ use ort::{
     session::Session,
     value::{DynTensor, DynValue, Tensor as OrtTensor},
 };
-use runtimes::{Cache, Catalog, Pip, RuntimeName, Silent};
+use runtimes::{Cache, Catalog, Pip, RuntimeName, Silent, Size};
 use test_ops::{
     Approximation, Builder, DataType, Library, Model, Op, ParameterSource, Sample, Tensor,
 };
@@ -41,7 +41,7 @@ pub fn start(runtime: &str) {
             .expect("a runtime of the catalogue");
         let cache = Cache::locate(None).expect("a cache folder");
         let pip = Pip::find().expect("pip");
-        let runtime = runtimes::install(&cache, entry, &pip, &Silent)
+        let runtime = runtimes::install(&cache, entry, Size::Small, &pip, &Silent)
             .unwrap_or_else(|error| panic!("{error}"));
         ort::init_from(&runtime.main_library)
             .expect("the runtime loads")

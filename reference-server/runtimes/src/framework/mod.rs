@@ -1,13 +1,19 @@
 //! The frameworks, and one module for each that knows what its libraries are called.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Version;
 
+mod cuda;
 pub(crate) mod onnxruntime;
+mod place;
+pub(crate) mod pytorch;
+pub(crate) mod tensorflow;
+pub(crate) mod tensorrt;
 
 /// A framework whose models can have custom ops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,6 +66,24 @@ impl Framework {
             Self::PyTorch | Self::TensorFlow | Self::TensorRt => None,
         }
     }
+
+    /// The folders of C++ headers in the package at `package_dir`.
+    pub(crate) fn include_dirs(self, package_dir: &Path) -> Vec<PathBuf> {
+        match self {
+            Self::OnnxRuntime => Vec::new(),
+            Self::PyTorch => pytorch::include_dirs(package_dir),
+            Self::TensorFlow => tensorflow::include_dirs(package_dir),
+            Self::TensorRt => tensorrt::include_dirs(package_dir),
+        }
+    }
+
+    /// The op libraries that come with the package at `package_dir`.
+    pub(crate) fn bundled(self, package_dir: &Path) -> Vec<PathBuf> {
+        match self {
+            Self::PyTorch => pytorch::bundled(package_dir),
+            Self::OnnxRuntime | Self::TensorFlow | Self::TensorRt => Vec::new(),
+        }
+    }
 }
 
 impl fmt::Display for Framework {
@@ -105,6 +129,13 @@ impl ParseFrameworkError {
             nearest,
         }
     }
+}
+
+/// Where `needle` begins in `haystack`.
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }
 
 fn did_you_mean(nearest: &Option<Framework>) -> String {

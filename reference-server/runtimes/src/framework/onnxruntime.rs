@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::{Framework, LocateError, Origin, Runtime, RuntimeName, Version};
+use super::find;
+use crate::{Framework, LocateError, Origin, Runtime, RuntimeName, Size, Version};
 
 const FRAMEWORK: Framework = Framework::OnnxRuntime;
 const LIBRARY: &str = "libonnxruntime.so";
@@ -71,6 +72,10 @@ pub(crate) fn locate(path: &Path) -> Result<Runtime, LocateError> {
         library_dirs: vec![folder],
         package_dir,
         origin: Origin::InPlace,
+        size: Size::Small,
+        include_dirs: Vec::new(),
+        bundled: Vec::new(),
+        python: None,
     })
 }
 
@@ -160,12 +165,6 @@ fn version_in(window: &[u8]) -> Option<Version> {
     let rest = &window[start..];
     let text = &rest[..rest.iter().position(|byte| *byte == 0)?];
     std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
 }
 
 #[cfg(test)]

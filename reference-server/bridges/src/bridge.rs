@@ -1,0 +1,39 @@
+//! Which sources make up the bridge of a framework.
+
+use runtimes::Framework;
+
+/// The bridge of one framework, as sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// Its files; those that end in `.cpp` are compiled, the others are included by them.
+    pub sources: &'static [Source],
+    /// Arguments for the compiler beside the runtime's own.
+    pub arguments: &'static [&'static str],
+    /// Whether the bridge is linked against the runtime's libraries; one that is not finds
+    /// everything it calls by name.
+    pub links_runtime: bool,
+}
+
+/// One file of a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its path below the framework's folder, as in an `#include`.
+    pub path: &'static str,
+    /// Its content.
+    pub text: &'static str,
+}
+
+impl Bridge {
+    /// The bridge of `framework`; `None` where the worker uses the framework's own C interface.
+    pub const fn of(framework: Framework) -> Option<Self> {
+        match framework {
+            Framework::OnnxRuntime | Framework::TensorFlow => None,
+            Framework::PyTorch => PYTORCH,
+            Framework::TensorRt => TENSORRT,
+        }
+    }
+}
+
+const PYTORCH: Option<Bridge> = None;
+
+const TENSORRT: Option<Bridge> = None;
