@@ -199,6 +199,10 @@ pub struct LoadError {
     /// The API level that an op library asked for in vain, where that is the reason: another
     /// runtime may offer it.
     pub refused_api: Option<RefusedApi>,
+    /// The op library at fault, where opening it or registering its ops is what failed: another
+    /// runtime may be able to.
+    #[serde(default)]
+    pub library: Option<PathBuf>,
 }
 
 impl LoadError {
@@ -208,6 +212,7 @@ impl LoadError {
             message: message.into(),
             missing_ops: Vec::new(),
             refused_api: None,
+            library: None,
         }
     }
 }

@@ -83,7 +83,7 @@ pub(super) fn session_failure(
             if missing.len() == 1 { "it" } else { "them" },
         ),
         missing_ops: missing,
-        refused_api: None,
+        ..LoadError::new("")
     }
 }
 

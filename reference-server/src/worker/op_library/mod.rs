@@ -232,8 +232,11 @@ impl OpLibraries {
 
 /// The error of an op library that cannot be used, for `reason`.
 pub fn refused(path: &Path, reason: &str) -> LoadError {
-    LoadError::new(format!(
-        "the op library '{}' cannot be loaded: {reason}",
-        path.display()
-    ))
+    LoadError {
+        library: Some(path.to_owned()),
+        ..LoadError::new(format!(
+            "the op library '{}' cannot be loaded: {reason}",
+            path.display()
+        ))
+    }
 }
