@@ -23,6 +23,16 @@ pub struct Source {
     pub text: &'static str,
 }
 
+/// A file of this package's folder for a framework.
+macro_rules! source {
+    ($framework:literal, $path:literal) => {
+        Source {
+            path: $path,
+            text: include_str!(concat!("../", $framework, "/", $path)),
+        }
+    };
+}
+
 impl Bridge {
     /// The bridge of `framework`; `None` where the worker uses the framework's own C interface.
     pub const fn of(framework: Framework) -> Option<Self> {
@@ -34,6 +44,18 @@ impl Bridge {
     }
 }
 
-const PYTORCH: Option<Bridge> = None;
+const PYTORCH: Option<Bridge> = Some(Bridge {
+    sources: &[
+        source!("pytorch", "bridge.cpp"),
+        source!("pytorch", "bridge.h"),
+        source!("pytorch", "execution.h"),
+        source!("pytorch", "failure.h"),
+        source!("pytorch", "module.h"),
+        source!("pytorch", "operators.h"),
+        source!("pytorch", "process.h"),
+    ],
+    arguments: &[],
+    links_runtime: true,
+});
 
 const TENSORRT: Option<Bridge> = None;

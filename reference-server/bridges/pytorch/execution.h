@@ -1,0 +1,222 @@
+/* One execution after the other: the hot path. */
+
+#pragma once
+
+#include <cstring>
+#include <optional>
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+
+#include "module.h"
+
+namespace {
+
+constexpr size_t length_prefix = sizeof(uint32_t);
+
+/* The numbers that the other side relies on. */
+static_assert(static_cast<int>(at::kByte) == 0 && static_cast<int>(at::kChar) == 1 &&
+              static_cast<int>(at::kShort) == 2 && static_cast<int>(at::kInt) == 3 &&
+              static_cast<int>(at::kLong) == 4 && static_cast<int>(at::kHalf) == 5 &&
+              static_cast<int>(at::kFloat) == 6 && static_cast<int>(at::kDouble) == 7 &&
+              static_cast<int>(at::kBool) == 11 && static_cast<int>(at::kBFloat16) == 15 &&
+              static_cast<int>(at::kUInt16) == 27 && static_cast<int>(at::kUInt32) == 28 &&
+              static_cast<int>(at::kUInt64) == 29);
+
+c10::IValue strings_from(const BridgeInput &input) {
+    c10::List<std::string> strings;
+    const char *data = static_cast<const char *>(input.data);
+    for (size_t at = 0; at < input.bytes;) {
+        uint32_t length = 0;
+        TORCH_CHECK(input.bytes - at >= length_prefix, "a string is shorter than its length");
+        std::memcpy(&length, data + at, length_prefix);
+        at += length_prefix;
+        TORCH_CHECK(input.bytes - at >= length, "a string is shorter than its length");
+        strings.push_back(std::string(data + at, length));
+        at += length;
+    }
+    return strings;
+}
+
+/* The device that a module's parameters are on; the CPU where it has none. */
+at::Device device_of(const torch::jit::Module &module) {
+    for (const at::Tensor &tensor : module.parameters()) {
+        return tensor.device();
+    }
+    for (const at::Tensor &tensor : module.buffers()) {
+        return tensor.device();
+    }
+    return at::kCPU;
+}
+
+bool is_plain(const at::Tensor &tensor) {
+    return tensor.device().is_cpu() && tensor.is_contiguous() && !tensor.is_conj() &&
+           !tensor.is_neg();
+}
+
+} // namespace
+
+struct BridgeExecution {
+    torch::jit::Method forward;
+    std::vector<Argument> arguments;
+    at::Device device;
+    BridgeExecutionOptions options;
+    std::vector<c10::IValue> outputs;
+    bool has_run = false;
+    int64_t string_count = 0;
+
+    c10::IValue value_of(const BridgeInput &input) const;
+    void take_outputs(c10::IValue result);
+};
+
+c10::IValue BridgeExecution::value_of(const BridgeInput &input) const {
+    if (input.element_type == BRIDGE_STRINGS) {
+        return strings_from(input);
+    }
+    const at::Tensor tensor = at::from_blob(
+        // PyTorch knows no tensor of constant memory.
+        const_cast<void *>(input.data), at::IntArrayRef(input.dims, input.rank),
+        at::TensorOptions().dtype(static_cast<at::ScalarType>(input.element_type)));
+    return device.is_cpu() ? tensor : tensor.to(device);
+}
+
+void BridgeExecution::take_outputs(c10::IValue result) {
+    if (result.isTensor() || (result.isList() && result.toListRef().size() > 0 &&
+                              result.toListRef()[0].isString())) {
+        outputs.push_back(std::move(result));
+    } else if (result.isTuple()) {
+        const auto &elements = result.toTupleRef().elements();
+        outputs.assign(elements.begin(), elements.end());
+    } else if (result.isList()) {
+        if (result.type()->isSubtypeOf(*c10::ListType::ofStrings())) {
+            outputs.push_back(std::move(result));
+        } else {
+            const auto elements = result.toListRef();
+            outputs.assign(elements.begin(), elements.end());
+        }
+    } else {
+        TORCH_CHECK(false, "forward returned a value of type ", result.type()->annotation_str(),
+                    "; only tensors, lists of strings, and tuples and lists of them are served");
+    }
+}
+
+BridgeFailure *bridge_execution_create(const BridgeModule *module, BridgeExecutionOptions options,
+                                       BridgeExecution **execution) {
+    return guarded([&] {
+        *execution = new BridgeExecution{module->module.get_method("forward"), module->arguments,
+                                         device_of(module->module), options, {}};
+    });
+}
+
+void bridge_execution_release(BridgeExecution *execution) {
+    delete execution;
+}
+
+BridgeFailure *bridge_execution_run(BridgeExecution *execution, const BridgeInput *inputs,
+                                    size_t count, size_t *outputs) {
+    return guarded([&] {
+        if (!execution->has_run && execution->options.intra_op_threads > 0) {
+            // Holds for parallel regions that this thread begins.
+            at::set_num_threads(execution->options.intra_op_threads);
+        }
+        execution->has_run = true;
+        const c10::InferenceMode inference(execution->options.inference_mode != 0);
+        std::optional<at::NoGradGuard> no_gradients;
+        if (execution->options.inference_mode == 0) {
+            no_gradients.emplace();
+        }
+        std::optional<torch::jit::GraphOptimizerEnabledGuard> as_written;
+        if (execution->options.optimize == 0) {
+            as_written.emplace(false);
+        }
+
+        execution->outputs.clear();
+        const std::vector<Argument> &arguments = execution->arguments;
+        std::vector<c10::IValue> stack;
+        // One more for the module itself.
+        stack.reserve(arguments.size() + 1);
+        for (size_t number = 0; number < arguments.size(); ++number) {
+            const BridgeInput *input = nullptr;
+            for (size_t at = 0; at < count && input == nullptr; ++at) {
+                input = inputs[at].argument == number ? &inputs[at] : nullptr;
+            }
+            if (input != nullptr) {
+                stack.push_back(execution->value_of(*input));
+            } else {
+                TORCH_CHECK(arguments[number].default_value.has_value(), "the argument '",
+                            arguments[number].name, "' of forward has no value");
+                stack.push_back(*arguments[number].default_value);
+            }
+        }
+        execution->take_outputs(execution->forward(std::move(stack)));
+        *outputs = execution->outputs.size();
+    });
+}
+
+BridgeFailure *bridge_execution_output(BridgeExecution *execution, size_t number,
+                                       BridgeOutput *output) {
+    return guarded([&] {
+        const c10::IValue &value = execution->outputs.at(number);
+        if (value.isTensor()) {
+            const at::Tensor &tensor = value.toTensor();
+            TORCH_CHECK(tensor.defined(), "output number ", number, " is None");
+            TORCH_CHECK(tensor.layout() == at::kStrided && !tensor.is_quantized(),
+                        "output number ", number, " is a tensor of layout ", tensor.layout(),
+                        " and type ", tensor.scalar_type(), "; only dense tensors are served");
+            *output = {static_cast<int32_t>(tensor.scalar_type()),
+                       static_cast<size_t>(tensor.dim()), tensor.sizes().data(), tensor.nbytes()};
+            return;
+        }
+        TORCH_CHECK(value.isList() && value.type()->isSubtypeOf(*c10::ListType::ofStrings()),
+                    "output number ", number, " is of type ", value.type()->annotation_str(),
+                    "; only tensors and lists of strings are served");
+        const auto strings = value.toListRef();
+        size_t bytes = 0;
+        for (const c10::IValue &string : strings) {
+            bytes += length_prefix + string.toStringRef().size();
+        }
+        execution->string_count = static_cast<int64_t>(strings.size());
+        *output = {BRIDGE_STRINGS, 1, &execution->string_count, bytes};
+    });
+}
+
+BridgeFailure *bridge_execution_write(BridgeExecution *execution, size_t number, void *destination,
+                                      size_t bytes) {
+    return guarded([&] {
+        const c10::IValue &value = execution->outputs.at(number);
+        if (!value.isTensor()) {
+            char *at = static_cast<char *>(destination);
+            char *const end = at + bytes;
+            for (const c10::IValue &string : value.toListRef()) {
+                const std::string &text = string.toStringRef();
+                const auto length = static_cast<uint32_t>(text.size());
+                TORCH_CHECK(static_cast<size_t>(end - at) >= length_prefix + text.size(),
+                            "the memory for output number ", number, " is too small");
+                std::memcpy(at, &length, length_prefix);
+                std::memcpy(at + length_prefix, text.data(), text.size());
+                at += length_prefix + text.size();
+            }
+            return;
+        }
+        const at::Tensor &tensor = value.toTensor();
+        TORCH_CHECK(tensor.nbytes() == bytes, "output number ", number, " has ", tensor.nbytes(),
+                    " bytes, and there is memory for ", bytes);
+        if (bytes == 0) {
+            return;
+        }
+        if (is_plain(tensor)) {
+            std::memcpy(destination, tensor.const_data_ptr(), bytes);
+        } else {
+            const c10::InferenceMode inference;
+            at::from_blob(destination, tensor.sizes(), at::TensorOptions().dtype(tensor.dtype()))
+                .copy_(tensor);
+        }
+    });
+}
+
+void bridge_execution_clear(BridgeExecution *execution) {
+    execution->outputs.clear();
+}

@@ -1,0 +1,71 @@
+/* A TorchScript file in memory. */
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include "failure.h"
+
+/* An argument of `forward`, without `self`. */
+struct Argument {
+    std::string name;
+    std::string type;
+    int32_t takes;
+    std::optional<c10::IValue> default_value;
+};
+
+struct BridgeModule {
+    torch::jit::Module module;
+    std::vector<Argument> arguments;
+};
+
+namespace {
+
+int32_t what_it_takes(const c10::TypePtr &type) {
+    if (type->isSubtypeOf(*c10::ListType::ofStrings())) {
+        return BRIDGE_TAKES_STRINGS;
+    }
+    // A parameter of type Optional[Tensor] takes a tensor as well.
+    return c10::TensorType::get()->isSubtypeOf(*type) ? BRIDGE_TAKES_TENSOR : BRIDGE_TAKES_OTHER;
+}
+
+std::vector<Argument> arguments_of(const torch::jit::Method &forward) {
+    const std::vector<c10::Argument> &arguments = forward.function().getSchema().arguments();
+    std::vector<Argument> result;
+    for (size_t number = 1; number < arguments.size(); ++number) {
+        const c10::Argument &argument = arguments[number];
+        result.push_back({argument.name(), argument.type()->annotation_str(),
+                          what_it_takes(argument.type()), argument.default_value()});
+    }
+    return result;
+}
+
+} // namespace
+
+BridgeFailure *bridge_module_load(BridgeText path, BridgeModule **module) {
+    return guarded([&] {
+        torch::jit::Module loaded = torch::jit::load(std::string(path.data, path.length));
+        loaded.eval();
+        std::vector<Argument> arguments = arguments_of(loaded.get_method("forward"));
+        *module = new BridgeModule{std::move(loaded), std::move(arguments)};
+    });
+}
+
+void bridge_module_release(BridgeModule *module) {
+    delete module;
+}
+
+size_t bridge_module_argument_count(const BridgeModule *module) {
+    return module->arguments.size();
+}
+
+BridgeArgument bridge_module_argument(const BridgeModule *module, size_t number) {
+    const Argument &argument = module->arguments[number];
+    return {text_of(argument.name), text_of(argument.type), argument.takes,
+            argument.default_value.has_value()};
+}
