@@ -106,12 +106,26 @@ pub(crate) struct Record {
     pub python: Option<String>,
     #[serde(rename = "file")]
     pub files: Vec<RecordedFile>,
+    /// Folders that were installed whole, such as header folders. Their thousands of files are not
+    /// listed: reading the list would take longer than starting a server may.
+    #[serde(rename = "tree", default, skip_serializing_if = "Vec::is_empty")]
+    pub trees: Vec<RecordedTree>,
 }
 
 /// One installed file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RecordedFile {
     pub path: PathBuf,
+    pub size: u64,
+}
+
+/// One folder that was installed whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecordedTree {
+    pub path: PathBuf,
+    /// Files in it.
+    pub files: u64,
+    /// Their bytes.
     pub size: u64,
 }
 
@@ -138,6 +152,10 @@ impl Record {
                 fs::metadata(folder.join(&file.path))
                     .is_ok_and(|data| data.is_file() && data.len() == file.size)
             })
+            && self
+                .trees
+                .iter()
+                .all(|tree| folder.join(&tree.path).is_dir())
     }
 
     fn runtime(&self, folder: &Path) -> Runtime {

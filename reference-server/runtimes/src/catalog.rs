@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Framework, RuntimeName, Size, Version, WheelName};
+use crate::{Framework, Pattern, RuntimeName, Size, Version, WheelName};
 
 /// The runtimes that can be installed. The first of a framework is its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +26,45 @@ pub struct CatalogEntry {
     pub version: Version,
     /// The library that a worker opens: one of the used files.
     pub main: PathBuf,
+    /// The tag of the Python that extension modules among the used files were built for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<String>,
+    /// Bytes that it takes once installed; not known where 0.
+    #[serde(default, skip_serializing_if = "Disk::is_unknown")]
+    pub disk: Disk,
+    /// Links that are made beside the used files.
+    #[serde(rename = "link", default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// The packages that hold the runtime; at least one.
     #[serde(rename = "package")]
     pub packages: Vec<Package>,
+}
+
+/// Bytes that an installed runtime takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disk {
+    /// In the small size.
+    pub small: u64,
+    /// In the full size, where there is one.
+    #[serde(default)]
+    pub full: u64,
+}
+
+impl Disk {
+    fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A second name of a library, which somebody looks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Where the link is: a relative path.
+    pub path: PathBuf,
+    /// The name of a file in the same folder.
+    pub target: String,
 }
 
 /// One pinned wheel.
@@ -45,9 +81,24 @@ pub struct Package {
     pub size: u64,
     /// SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
-    /// The members of the wheel that are unpacked; relative paths.
-    #[serde(rename = "use")]
-    pub files: Vec<PathBuf>,
+    /// The members of the wheel that are unpacked in every size. A package without any belongs to
+    /// the full size alone.
+    #[serde(rename = "use", default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<Pattern>,
+    /// The members that the full size has besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub full: Vec<Pattern>,
+}
+
+impl Package {
+    /// The patterns of the members that `size` takes out of it.
+    pub(crate) fn used(&self, size: Size) -> impl Iterator<Item = &Pattern> {
+        let full = match size {
+            Size::Small => &[],
+            Size::Full => self.full.as_slice(),
+        };
+        self.files.iter().chain(full)
+    }
 }
 
 impl Catalog {
@@ -105,16 +156,40 @@ impl CatalogEntry {
         RuntimeName::new(self.framework, self.version)
     }
 
-    /// The largest size that it comes in: the small one is all there is of most frameworks.
+    /// The largest size that it comes in: the small one is all there is of some frameworks.
     pub fn largest_size(&self) -> Size {
-        Size::Small
+        if self.packages.iter().any(|package| !package.full.is_empty()) {
+            Size::Full
+        } else {
+            Size::Small
+        }
     }
 
-    /// Bytes that an installation in that size downloads.
-    pub fn download_size(&self, _size: Size) -> u64 {
+    /// The packages that `size` takes something from.
+    pub fn packages(&self, size: Size) -> impl Iterator<Item = &Package> {
         self.packages
             .iter()
+            .filter(move |package| package.used(size).next().is_some())
+    }
+
+    /// Bytes that an installation in `size` downloads.
+    pub fn download_size(&self, size: Size) -> u64 {
+        self.packages(size)
             .fold(0, |sum, package| sum.saturating_add(package.size))
+    }
+
+    /// Bytes that it takes on disk in `size`, estimated where the catalogue does not say.
+    pub fn disk_size(&self, size: Size) -> u64 {
+        /// Unpacked libraries are about this many times as large as the wheel that holds them.
+        const UNPACKED_RATIO: u64 = 3;
+        let stated = match size.min(self.largest_size()) {
+            Size::Small => self.disk.small,
+            Size::Full => self.disk.full,
+        };
+        if stated > 0 {
+            return stated;
+        }
+        self.download_size(size).saturating_mul(UNPACKED_RATIO)
     }
 
     fn check(&self) -> Result<(), CatalogError> {
@@ -124,17 +199,25 @@ impl CatalogEntry {
                     .components()
                     .all(|component| matches!(component, Component::Normal(_)))
         };
-        let files = || self.packages.iter().flat_map(|package| &package.files);
-        if !files().any(|file| *file == self.main) {
+        let main = self.main.to_str().unwrap_or_default();
+        let mut used = self.packages.iter().flat_map(|package| &package.files);
+        if !inside(&self.main) || !used.any(|pattern| pattern.fit(main).is_some()) {
             return Err(self.invalid("`main` is not among the files that its packages use"));
         }
-        if let Some(file) = files().find(|file| !inside(file)) {
-            return Err(self.invalid(format!(
-                "`use` holds '{}', which is not a plain relative path",
-                file.display()
-            )));
+        for link in &self.links {
+            let target = Path::new(&link.target);
+            if !inside(&link.path) || !inside(target) || target.components().count() != 1 {
+                return Err(self.invalid(format!(
+                    "links '{}' to '{}', which is not a plain relative path to a name",
+                    link.path.display(),
+                    link.target
+                )));
+            }
         }
         for package in &self.packages {
+            if package.used(Size::Full).next().is_none() {
+                return Err(self.invalid(format!("uses nothing of '{}'", package.file)));
+            }
             let wheel: WheelName = package
                 .file
                 .parse()
@@ -219,7 +302,7 @@ mod tests {
             ),
             (
                 "use = [\"onnxruntime/capi/libonnxruntime.so.1.20.1\"]",
-                "use = []",
+                "use = [\"onnxruntime/capi/libonnxruntime.so\"]",
                 "`main`",
             ),
             (
@@ -233,6 +316,48 @@ mod tests {
             assert_ne!(broken, valid, "{from}");
             let message = Catalog::parse(&broken).unwrap_err().to_string();
             assert!(message.contains(reason), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_first_of_each_framework_is_the_one_that_is_promised() {
+        let defaults = Framework::ALL.map(|framework| {
+            let entry = Catalog::builtin().default_of(framework).expect("one each");
+            entry.name().to_string()
+        });
+        assert_eq!(
+            defaults,
+            [
+                "onnxruntime-1.32.0",
+                "pytorch-2.11.0",
+                "tensorflow-2.21.0",
+                "tensorrt-8.6.0"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_full_size_is_the_larger_one() {
+        for entry in Catalog::builtin().entries() {
+            let (small, full) = (Size::Small, Size::Full);
+            match entry.largest_size() {
+                Size::Small => assert_eq!(entry.download_size(small), entry.download_size(full)),
+                Size::Full => {
+                    assert!(entry.download_size(small) < entry.download_size(full));
+                    assert!(entry.disk_size(small) < entry.disk_size(full));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_python_of_extension_modules_is_the_one_of_their_wheel() {
+        for entry in Catalog::builtin().entries() {
+            let Some(python) = &entry.python else {
+                continue;
+            };
+            let wheel: WheelName = entry.packages[0].file.parse().expect("checked");
+            assert!(wheel.python.contains(python), "{}", entry.name());
         }
     }
 

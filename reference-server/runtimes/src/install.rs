@@ -7,28 +7,31 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use fs4::FileExt;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sha2::{Digest, Sha256};
 
-use crate::cache::{RECORD_FILE, Record, RecordedFile};
+use crate::archive::Archive;
+use crate::cache::{RECORD_FILE, Record, RecordedFile, RecordedTree};
 use crate::{
-    Cache, CatalogEntry, Package, Pip, PipError, Progress, Runtime, RuntimeName, Size, Step,
+    Cache, CatalogEntry, Package, Pattern, Pip, PipError, Progress, Runtime, RuntimeName, Size,
+    Step,
 };
-
-/// Unpacked libraries are about this many times as large as the wheel that holds them.
-const UNPACKED_RATIO: u64 = 3;
 
 /// Name of a scratch folder, with the runtime's name and random characters behind it.
 const SCRATCH_PREFIX: &str = ".installing-";
 
-/// Installs `entry` into `cache` and returns it. Where it is installed already, nothing is done;
-/// where another process or thread installs it, that one's end is awaited.
+/// Installs `entry` into `cache`, at least in `size`, and returns it. Where it is installed so
+/// already, nothing is done; where another process or thread installs it, that one's end is
+/// awaited. A small runtime is replaced by the full one when that is complete; a server that has
+/// the small one open keeps it.
 ///
 /// # Errors
 /// A download failed, the disk is full, or a package is not the one that is pinned. In each case
-/// nothing is installed and no file is left behind.
+/// nothing is changed and no file is left behind.
 pub fn install(
     cache: &Cache,
     entry: &CatalogEntry,
@@ -37,8 +40,8 @@ pub fn install(
     progress: &dyn Progress,
 ) -> Result<Runtime, InstallError> {
     let name = entry.name();
-    let wanted = size.min(entry.largest_size());
-    let installed = || cache.find(&name).filter(|runtime| runtime.size >= wanted);
+    let size = size.min(entry.largest_size());
+    let installed = || cache.find(&name).filter(|runtime| runtime.size >= size);
     if let Some(runtime) = installed() {
         return Ok(runtime);
     }
@@ -49,7 +52,7 @@ pub fn install(
         return Ok(runtime);
     }
     remove_leftovers(&folder, &name);
-    check_space(&folder, entry)?;
+    check_space(&folder, entry, size)?;
 
     let scratch = tempfile::Builder::new()
         .prefix(&format!("{SCRATCH_PREFIX}{name}-"))
@@ -57,17 +60,19 @@ pub fn install(
         .map_err(io_error("create a scratch folder in", &folder))?;
     let content = scratch.path().join("content");
     fs::create_dir(&content).map_err(io_error("create", &content))?;
-    let wheels = download(entry, pip, scratch.path(), progress)?;
+    let wheels = download(entry, size, pip, scratch.path(), progress)?;
     verify(entry, &wheels, progress)?;
-    let files = unpack(entry, &wheels, &content, progress)?;
+    let Unpacked { files, trees } = unpack(&wheels, size, &content, progress)?;
+    let links = make_links(entry, &content)?;
     write_record(
         &content,
         &Record {
             name,
             main: entry.main.clone(),
-            size: wanted,
-            python: None,
-            files,
+            size,
+            python: entry.python.clone(),
+            files: files.into_iter().chain(links).collect(),
+            trees,
         },
     )?;
     move_into_place(&content, &cache.runtime_dir(&name), scratch.path())?;
@@ -77,23 +82,29 @@ pub fn install(
     })
 }
 
-/// Downloads all packages; returns the wheels in the packages' order.
-fn download(
-    entry: &CatalogEntry,
+/// A downloaded package.
+struct Wheel<'a> {
+    package: &'a Package,
+    path: PathBuf,
+}
+
+/// Downloads the packages of `size`.
+fn download<'a>(
+    entry: &'a CatalogEntry,
+    size: Size,
     pip: &Pip,
     scratch: &Path,
     progress: &dyn Progress,
-) -> Result<Vec<PathBuf>, InstallError> {
-    let total = entry.download_size(Size::Small);
+) -> Result<Vec<Wheel<'a>>, InstallError> {
+    let total = entry.download_size(size);
     let mut before = 0;
     entry
-        .packages
-        .iter()
+        .packages(size)
         .enumerate()
         .map(|(index, package)| {
             let folder = scratch.join(format!("package-{index}"));
             fs::create_dir(&folder).map_err(io_error("create", &folder))?;
-            let wheel = pip
+            let path = pip
                 .download(package, &folder, &|bytes| {
                     progress.update(Step::Downloading, before + bytes, total);
                 })
@@ -103,7 +114,7 @@ fn download(
                 })?;
             before += package.size;
             progress.update(Step::Downloading, before, total);
-            Ok(wheel)
+            Ok(Wheel { package, path })
         })
         .collect()
 }
@@ -111,17 +122,17 @@ fn download(
 /// Compares every wheel with its pin. pip has done so too; this does not depend on pip's settings.
 fn verify(
     entry: &CatalogEntry,
-    wheels: &[PathBuf],
+    wheels: &[Wheel<'_>],
     progress: &dyn Progress,
 ) -> Result<(), InstallError> {
-    let total = entry.download_size(Size::Small);
+    let total = wheels.iter().map(|wheel| wheel.package.size).sum();
     let mut done = 0;
-    for (package, wheel) in entry.packages.iter().zip(wheels) {
-        let mut file = File::open(wheel).map_err(io_error("open", wheel))?;
+    for Wheel { package, path } in wheels {
+        let mut file = File::open(path).map_err(io_error("open", path))?;
         let mut hasher = Sha256::new();
         let mut block = vec![0; 1 << 20];
         loop {
-            let read = file.read(&mut block).map_err(io_error("read", wheel))?;
+            let read = file.read(&mut block).map_err(io_error("read", path))?;
             if read == 0 {
                 break;
             }
@@ -148,85 +159,80 @@ fn verify(
     Ok(())
 }
 
+/// What was unpacked, as the record lists it.
+#[derive(Default)]
+struct Unpacked {
+    files: Vec<RecordedFile>,
+    trees: Vec<RecordedTree>,
+}
+
 /// Takes the used files out of the wheels.
 fn unpack(
-    entry: &CatalogEntry,
-    wheels: &[PathBuf],
+    wheels: &[Wheel<'_>],
+    size: Size,
     content: &Path,
     progress: &dyn Progress,
-) -> Result<Vec<RecordedFile>, InstallError> {
-    let mut files = Vec::new();
-    for (package, wheel) in entry.packages.iter().zip(wheels) {
-        let archive = File::open(wheel).map_err(io_error("open", wheel))?;
-        let mut archive =
-            zip::ZipArchive::new(archive).map_err(|source| InstallError::Archive {
-                file: package.file.clone(),
-                source,
-            })?;
-        for path in &package.files {
-            let size = unpack_file(package, &mut archive, path, content)?;
-            files.push(RecordedFile {
-                path: path.clone(),
-                size,
-            });
-            progress.update(Step::Unpacking, files.iter().map(|file| file.size).sum(), 0);
-        }
-    }
-    Ok(files)
-}
-
-/// Takes one file out of a wheel and returns its size in bytes.
-fn unpack_file(
-    package: &Package,
-    archive: &mut zip::ZipArchive<File>,
-    path: &Path,
-    content: &Path,
-) -> Result<u64, InstallError> {
-    let archive_error = |source| InstallError::Archive {
-        file: package.file.clone(),
-        source,
-    };
-    // Member names are UTF-8 with `/`; the catalogue's are plain relative paths.
-    let mut member = archive
-        .by_name(&path.to_string_lossy())
-        .map_err(|source| match source {
-            zip::result::ZipError::FileNotFound => InstallError::NoMember {
-                file: package.file.clone(),
-                member: path.to_owned(),
-            },
-            other => archive_error(other),
+) -> Result<Unpacked, InstallError> {
+    let archives: Vec<Archive<'_>> = wheels
+        .iter()
+        .map(|wheel| Archive::open(&wheel.path, wheel.package, size))
+        .collect::<Result<_, _>>()?;
+    let total = archives.iter().map(Archive::unpacked_size).sum();
+    let mut unpacked = Unpacked::default();
+    let mut done = 0;
+    for (archive, wheel) in archives.into_iter().zip(wheels) {
+        archive.unpack(content, &mut |bytes| {
+            done += bytes;
+            progress.update(Step::Unpacking, done, total);
         })?;
-    let target = content.join(path);
-    let folder = target.parent().unwrap_or(content);
-    fs::create_dir_all(folder).map_err(io_error("create", folder))?;
-    let mut output = File::create(&target).map_err(io_error("create", &target))?;
-    let size = io::copy(&mut member, &mut output).map_err(io_error("unpack", &target))?;
-    output.sync_all().map_err(io_error("write", &target))?;
-    for folder in target
-        .ancestors()
-        .skip(1)
-        .take_while(|folder| folder.starts_with(content))
-    {
-        sync_folder(folder)?;
+        archive.record(&mut unpacked.files, &mut unpacked.trees);
+        // The disk may not hold all wheels beside all that is in them.
+        fs::remove_file(&wheel.path).map_err(io_error("remove", &wheel.path))?;
     }
-    Ok(size)
+    Ok(unpacked)
 }
 
+/// Makes the entry's links and returns them as files: whoever opens one gets its target.
+fn make_links(entry: &CatalogEntry, content: &Path) -> Result<Vec<RecordedFile>, InstallError> {
+    entry
+        .links
+        .iter()
+        .map(|link| {
+            let path = content.join(&link.path);
+            symlink(&link.target, &path).map_err(io_error("create the link", &path))?;
+            let data = fs::metadata(&path).map_err(io_error("follow the link", &path))?;
+            Ok(RecordedFile {
+                path: link.path.clone(),
+                size: data.len(),
+            })
+        })
+        .collect()
+}
+
+/// Writes the record, and everything before it, to the disk.
 fn write_record(content: &Path, record: &Record) -> Result<(), InstallError> {
     let path = content.join(RECORD_FILE);
     let text = toml::to_string(record).expect("a record is plain data");
-    fs::write(&path, text)
-        .and_then(|()| File::open(&path)?.sync_all())
-        .map_err(io_error("write", &path))?;
-    sync_folder(content)
+    fs::write(&path, text).map_err(io_error("write", &path))?;
+    // One call for the whole file system: one for each of thousands of headers takes minutes.
+    File::open(content)
+        .and_then(|folder| Ok(rustix::fs::syncfs(folder)?))
+        .map_err(io_error("write", content))
 }
 
-/// Gives the finished folder its name. What has the name already is not an installed runtime
-/// (files are missing in it); it goes into the scratch folder, and away with that.
+/// Gives the finished folder its name. What has the name already (a smaller size, or a runtime in
+/// which files are missing) goes into the scratch folder, and away with that.
 fn move_into_place(content: &Path, target: &Path, scratch: &Path) -> Result<(), InstallError> {
     if fs::symlink_metadata(target).is_ok() {
-        let aside = scratch.join("replaced");
-        fs::rename(target, &aside).map_err(io_error("replace", target))?;
+        // In one step where the file system can: a server may look for the runtime meanwhile.
+        let exchanged = renameat_with(CWD, content, CWD, target, RenameFlags::EXCHANGE);
+        if exchanged.is_err() {
+            let aside = scratch.join("replaced");
+            fs::rename(target, &aside).map_err(io_error("replace", target))?;
+        }
+        if exchanged.is_ok() {
+            return sync_folder(target.parent().unwrap_or(target));
+        }
     }
     fs::rename(content, target).map_err(io_error("rename the finished runtime to", target))?;
     sync_folder(target.parent().unwrap_or(target))
@@ -238,10 +244,13 @@ fn sync_folder(folder: &Path) -> Result<(), InstallError> {
         .map_err(io_error("write", folder))
 }
 
-fn check_space(folder: &Path, entry: &CatalogEntry) -> Result<(), InstallError> {
+/// At the peak there are all wheels, the copy that pip makes of one of them, and their content.
+fn check_space(folder: &Path, entry: &CatalogEntry, size: Size) -> Result<(), InstallError> {
+    let largest = entry.packages(size).map(|package| package.size).max();
     let needed = entry
-        .download_size(Size::Small)
-        .saturating_mul(1 + UNPACKED_RATIO);
+        .download_size(size)
+        .saturating_add(largest.unwrap_or_default())
+        .saturating_add(entry.disk_size(size));
     let available = fs4::available_space(folder).map_err(io_error("examine", folder))?;
     if available < needed {
         return Err(InstallError::NoSpace {
@@ -320,7 +329,10 @@ impl Lock {
     }
 }
 
-fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> InstallError {
+pub(crate) fn io_error(
+    action: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> InstallError {
     let path = path.to_owned();
     move |source| InstallError::Io {
         action,
@@ -363,13 +375,13 @@ pub enum InstallError {
         /// The cause.
         source: zip::result::ZipError,
     },
-    /// A package lacks a file that the catalogue uses.
-    #[error("failed to unpack {file}: it has no member '{}'", member.display())]
+    /// A package lacks what the catalogue uses.
+    #[error("failed to unpack {file}: it has no member '{member}'")]
     NoMember {
         /// The wheel's file name.
         file: String,
-        /// The file.
-        member: PathBuf,
+        /// The file, or the pattern.
+        member: Pattern,
     },
     /// The operating system refused.
     #[error("failed to {action} '{}': {source}", path.display())]

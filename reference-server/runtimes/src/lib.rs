@@ -21,12 +21,14 @@
 //! # }
 //! ```
 
+mod archive;
 mod cache;
 mod catalog;
 mod compiler;
 mod framework;
 mod install;
 mod name;
+mod pattern;
 mod pip;
 mod progress;
 mod runtime;
@@ -42,6 +44,7 @@ pub use framework::tensorrt::TENSORRT_INCLUDE_VARIABLE;
 pub use framework::{Framework, ParseFrameworkError};
 pub use install::{InstallError, install};
 pub use name::{ParseRuntimeNameError, RuntimeName};
+pub use pattern::{ParsePatternError, Pattern};
 pub use pip::{Pip, PipError};
 pub use progress::{Progress, Silent, Step};
 pub use runtime::{LocateError, Origin, Runtime};

@@ -155,7 +155,7 @@ fn progress_covers_every_step_and_ends_at_the_total() {
     );
     assert_eq!(
         updates.last(),
-        Some(&(Step::Unpacking, CONTENT.len() as u64, 0))
+        Some(&(Step::Unpacking, CONTENT.len() as u64, CONTENT.len() as u64))
     );
 }
 
@@ -208,7 +208,9 @@ fn a_package_that_the_index_lacks_or_that_lacks_a_file_is_named() {
     );
 
     let mut other = entry.clone();
-    other.packages[0].files.push("onnxruntime/absent.so".into());
+    other.packages[0]
+        .files
+        .push("onnxruntime/absent.so".parse().expect("a pattern"));
     let message = install(&bench.cache, &other, Size::Small, &bench.pip(), &Silent)
         .unwrap_err()
         .to_string();
