@@ -17,7 +17,7 @@ use reference_server::worker::backend::{
 use reference_server::worker::onnxruntime::OnnxRuntimeBackend;
 use reference_server::worker::recorder::Recorder;
 use runtimes::{Cache, Catalog, Framework, Pip, Silent, Size};
-use test_ops::{Builder, Model, Op, ParameterSource, Sample};
+use test_ops::{Builder, Library, Model, Op, ParameterSource, Sample};
 
 /// Elements of a row: a small tensor and one of 1 MiB.
 const WIDTHS: [usize; 2] = [16, 262_144];
@@ -49,8 +49,9 @@ fn execute(criterion: &mut Criterion) {
         .expect("the catalogue has a default");
     let pip = Pip::find().expect("pip");
     let runtime = runtimes::install(&cache, entry, Size::Small, &pip, &Silent).expect("a runtime");
-    let library = Builder::new(cache.root().join("op-libraries"))
-        .build(&Sample::default().into())
+    let library = Library::new(Framework::OnnxRuntime, Sample::default());
+    let library = Builder::in_cache(&cache)
+        .build(&library, &runtime)
         .expect("the sample op library");
     // SAFETY: all-zero memory is an empty recorder.
     let recorder: Arc<Recorder> = Arc::new(unsafe { std::mem::zeroed() });
@@ -77,7 +78,7 @@ fn execute(criterion: &mut Criterion) {
             ParameterSource::Constant,
         );
         let file = folder.path().join(format!("{width}.onnx"));
-        std::fs::write(&file, model.encode()).expect("the model file");
+        std::fs::write(&file, model.to_onnx()).expect("the model file");
         let dims = [1, i64::try_from(width).expect("a width")];
         let input = vec![0.5_f32; width];
         let mut output = vec![0.0_f32; width];

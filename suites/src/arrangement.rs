@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use runtimes::RuntimeName;
-use test_ops::{Library, Model};
+use test_ops::{Content, Model};
 
 /// Everything that a case arranges.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub struct LibraryFile {
     /// How models and steps refer to it; the file is named `lib<name>.so`.
     pub name: &'static str,
     /// What is in the file; `None`: there is no such file.
-    pub content: Option<Library>,
+    pub content: Option<Content>,
     /// Where it lies.
     pub place: Place,
 }
@@ -172,7 +172,7 @@ pub enum Step {
     /// Waits until the traffic has had this many further answers.
     AwaitTraffic(u64),
     /// Puts another file in the place of a library: written beside it and renamed, as linkers do.
-    Replace(&'static str, Library),
+    Replace(&'static str, Content),
     /// Tells the server's poll that a model has changed: its model file is written anew.
     TouchModel(&'static str),
     /// Removes a model's folder.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 
-use runtimes::{Cache, CacheError, Framework, RuntimeName};
-use test_ops::{BuildError, Builder, Library};
+use runtimes::{Cache, CacheError, Framework, Runtime, RuntimeName};
+use test_ops::{BuildError, Builder, Content, Library};
 
 use crate::arrangement::Step;
 use crate::case::Case;
@@ -65,11 +65,8 @@ pub fn run(
         return Err(RunError::NoServer(options.server_bin.clone()));
     }
     let cache = Cache::at(&options.runtime_cache)?;
-    let installed: Vec<RuntimeName> = cache
-        .installed()
-        .into_iter()
-        .map(|runtime| runtime.name)
-        .collect();
+    let runtimes: Vec<Runtime> = cache.installed();
+    let installed: Vec<RuntimeName> = runtimes.iter().map(|runtime| runtime.name).collect();
     let jobs = options.jobs.clamp(1, cases.len().max(1));
     let ids = cases.iter().map(|case| case.id.clone()).collect();
     tell(Event::Planned { ids, jobs });
@@ -84,32 +81,41 @@ pub fn run(
         let runtime = options
             .runtime_of(framework)
             .ok_or(RunError::NoRuntime(framework))?;
-        if !installed.contains(&runtime) {
-            let cache = cache.root().to_owned();
-            return Err(RunError::NotInstalled {
+        let built_for = runtimes
+            .iter()
+            .find(|candidate| candidate.name == runtime)
+            .ok_or_else(|| RunError::NotInstalled {
                 name: runtime,
-                cache,
-            });
-        }
+                cache: cache.root().to_owned(),
+            })?;
         settings.push((
             framework,
             Setting {
                 options,
                 runtime,
+                built_for,
                 installed: &installed,
                 builder: &builder,
             },
         ));
     }
-    for library in libraries(cases) {
-        if options.cancellation.is_cancelled() {
-            break;
-        }
-        tell(Event::Preparing {
-            what: format!("building {}", library.file_name()),
-        });
-        builder.build(library)?;
+    let mut libraries = HashSet::new();
+    for case in cases {
+        libraries
+            .extend(contents(case).map(|content| Library::new(case.framework, content.clone())));
     }
+    let mut orders = Vec::new();
+    for (framework, setting) in &settings {
+        let of_framework = libraries
+            .iter()
+            .filter(|library| library.framework == *framework);
+        orders.extend(of_framework.map(|library| (library, setting.built_for)));
+    }
+    builder.build_all(&orders, |library, runtime| {
+        tell(Event::Preparing {
+            what: format!("building {} for {}", library.file_name(), runtime.name),
+        });
+    })?;
 
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<CaseResult>>> = Mutex::new(vec![None; cases.len()]);
@@ -163,28 +169,21 @@ fn conduct_without_panic(case: &Case, setting: &Setting<'_>) -> Option<CaseResul
     })
 }
 
-/// Every op library that a case uses at some time, each once.
-fn libraries(cases: &[Case]) -> Vec<&Library> {
-    let mut seen = HashSet::new();
-    cases
+/// The content of every op library that a case uses at some time.
+fn contents(case: &Case) -> impl Iterator<Item = &Content> {
+    let placed = case
+        .arrangement
+        .libraries
         .iter()
-        .flat_map(|case| {
-            let placed = case
-                .arrangement
-                .libraries
-                .iter()
-                .filter_map(|file| file.content.as_ref());
-            let steps = case
-                .arrangement
-                .steps
-                .iter()
-                .chain(&case.arrangement.afterwards);
-            let replacements = steps.filter_map(|step| match step {
-                Step::Replace(_, library) => Some(library),
-                _ => None,
-            });
-            placed.chain(replacements)
-        })
-        .filter(|&library| seen.insert(library))
-        .collect()
+        .filter_map(|file| file.content.as_ref());
+    let steps = case
+        .arrangement
+        .steps
+        .iter()
+        .chain(&case.arrangement.afterwards);
+    let replacements = steps.filter_map(|step| match step {
+        Step::Replace(_, content) => Some(content),
+        _ => None,
+    });
+    placed.chain(replacements)
 }

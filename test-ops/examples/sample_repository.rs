@@ -7,6 +7,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use runtimes::{Cache, Framework};
 use test_ops::{
     Builder, Configuration, Library, Model, ModelRepository, Op, ParameterSource, Sample,
 };
@@ -24,8 +25,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let repository = ModelRepository::create(&folder)?;
     let library = folder.join("libsample_ops.so");
-    Builder::in_cache(&runtimes::Cache::locate(None)?)
-        .build_to(&Library::Sample(Sample::default()), &library)?;
+    let cache = Cache::locate(None)?;
+    let runtime = cache
+        .installed()
+        .into_iter()
+        .find(|runtime| runtime.name.framework == Framework::OnnxRuntime)
+        .ok_or("ONNX Runtime is not installed; run `cargo harness setup`")?;
+    Builder::in_cache(&cache).build_to(
+        &Library::new(Framework::OnnxRuntime, Sample::default()),
+        &runtime,
+        &library,
+    )?;
     // Relative to each model's folder, so that the repository can be moved.
     let configuration = Configuration::with_op_libraries(["../libsample_ops.so"]);
 

@@ -1,14 +1,16 @@
 //! Sample op libraries and their models: sources, reference maths, builder.
 //!
-//! - [`Op`], [`DataType`] name what is computed, [`Tensor`] carries the values.
+//! - [`Op`], [`DataType`] name what is computed, [`Tensor`] carries the values; [`spelling`] is
+//!   what each framework calls an operator.
 //! - [`mod@reference`] is the maths in `f64`, the one place every framework is judged by.
-//! - [`model`] generates ONNX models, [`repository`] writes them as a model repository.
+//! - [`model`] generates models, [`repository`] writes them as a model repository.
 //! - [`library`] names every op library that a suite needs, broken ones included, and
 //!   [`builder`] builds them.
 //!
-//! Sources of the libraries stand beside this package: `kernels/` holds the vectorized maths,
-//! `onnxruntime/` the library for that framework. Another framework gets a folder beside it,
-//! a module under [`library`], and its model format beside [`model`].
+//! Sources of the libraries stand beside this package: `kernels/` holds the vectorized maths and
+//! `kernels-c/` its C interface, `onnxruntime/` the library for that framework in Rust,
+//! `sample-library/` what the libraries in C++ share, and a folder each theirs: `pytorch/`,
+//! `tensorflow/`, `tensorrt/`.
 
 mod data_type;
 mod op;
@@ -19,11 +21,12 @@ pub mod library;
 pub mod model;
 pub mod reference;
 pub mod repository;
+pub mod spelling;
 
 pub use builder::{BuildError, Builder};
 pub use data_type::DataType;
-pub use library::onnxruntime::{Broken, Fault, Library, Sample};
-pub use model::{Model, ParameterSource, TensorSpec};
+pub use library::{Broken, Content, Fault, Library, PluginEntry, Sample};
+pub use model::{Format, Model, ModelError, ParameterSource, TensorSpec};
 pub use op::{Approximation, Op};
 pub use repository::{Configuration, DynamicBatching, ModelRepository};
 pub use tensor::{Mismatch, Tensor};

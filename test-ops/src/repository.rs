@@ -1,13 +1,13 @@
-//! Model repositories on disk: `<repository>/<model>/<version>/model.onnx` and `config.pbtxt`.
+//! Model repositories on disk: `<repository>/<model>/config.pbtxt`, and the model's file in
+//! `<repository>/<model>/<version>`.
 
 use std::{
     fmt::Write as _,
-    fs,
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use crate::{Model, ParameterSource, TensorSpec};
+use crate::{Model, ModelError, ParameterSource, TensorSpec, model::ModelFile};
 
 /// A model repository that is being written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,16 +18,19 @@ pub struct ModelRepository {
 /// A model repository could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// A file or folder could not be written.
+    /// A folder could not be created.
     #[error(
-        "failed to write '{path}' of a model repository: {source}; is there space, and the right to write there?"
+        "failed to create the folder '{path}' of a model repository: {source}; is there space, and the right to write there?"
     )]
-    Write {
-        /// What was written.
+    Create {
+        /// The folder.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
+    /// A model or its configuration could not be written.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// Batching needs an open first axis in each tensor.
     #[error(
         "model '{model}' cannot have max_batch_size {max_batch_size}: the first axis of '{tensor}' \
@@ -97,7 +100,8 @@ impl Configuration {
 
     fn write(&self, model: &Model, text: &mut String) -> std::fmt::Result {
         writeln!(text, "name: {}", quoted(&model.name))?;
-        writeln!(text, "backend: \"onnxruntime\"")?;
+        writeln!(text, "backend: {}", quoted(model.format.framework().name()))?;
+        writeln!(text, "platform: {}", quoted(model.format.platform()))?;
         writeln!(text, "max_batch_size: {}", self.max_batch_size)?;
         if !self.omit_tensors {
             self.write_tensors("input", &model.inputs(), text)?;
@@ -175,7 +179,10 @@ impl ModelRepository {
     /// When the folder cannot be created.
     pub fn create(root: impl Into<PathBuf>) -> Result<ModelRepository, RepositoryError> {
         let root = root.into();
-        create_folder(&root)?;
+        fs::create_dir_all(&root).map_err(|source| RepositoryError::Create {
+            path: root.clone(),
+            source,
+        })?;
         Ok(ModelRepository { root })
     }
 
@@ -189,11 +196,12 @@ impl ModelRepository {
         self.root.join(name)
     }
 
-    /// Writes the model as version 1 with a `config.pbtxt`, and returns its folder. Each file is
-    /// replaced as a whole, so that a server which polls never reads half of one.
+    /// Writes the model in its format as version 1 with a `config.pbtxt`, and returns its folder.
+    /// Each file is replaced as a whole, so that a server which polls never reads half of one.
     ///
     /// # Errors
-    /// When a file cannot be written, or when the model cannot be batched as configured.
+    /// When a file cannot be written, or when the model cannot be batched as configured or
+    /// expressed in its format.
     pub fn add(
         &self,
         model: &Model,
@@ -202,10 +210,7 @@ impl ModelRepository {
         check_batching(model, configuration)?;
         let folder = self.model_folder(&model.name);
         self.add_version(model, 1)?;
-        replace_file(
-            &folder.join("config.pbtxt"),
-            configuration.to_text(model).as_bytes(),
-        )?;
+        ModelFile::new("config.pbtxt", configuration.to_text(model).into_bytes()).write(&folder)?;
         Ok(folder)
     }
 
@@ -213,11 +218,10 @@ impl ModelRepository {
     /// version's folder.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// When a file cannot be written, or the model cannot be expressed in its format.
     pub fn add_version(&self, model: &Model, version: u32) -> Result<PathBuf, RepositoryError> {
         let folder = self.model_folder(&model.name).join(version.to_string());
-        create_folder(&folder)?;
-        replace_file(&folder.join("model.onnx"), &model.encode())?;
+        model.write(&folder)?;
         Ok(folder)
     }
 }
@@ -245,26 +249,6 @@ fn check_batching(model: &Model, configuration: &Configuration) -> Result<(), Re
             tensor: tensor.name,
         }),
     }
-}
-
-fn create_folder(path: &Path) -> Result<(), RepositoryError> {
-    fs::create_dir_all(path).map_err(|source| RepositoryError::Write {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn replace_file(path: &Path, content: &[u8]) -> Result<(), RepositoryError> {
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-        file.write_all(content)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|source| RepositoryError::Write {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 /// A string of the protobuf text format.
@@ -314,6 +298,7 @@ mod tests {
             configuration.to_text(&model()),
             r#"name: "bias_gelu_fp32"
 backend: "onnxruntime"
+platform: "onnxruntime_onnx"
 max_batch_size: 8
 input [
   { name: "x" data_type: TYPE_FP32 dims: [64] }

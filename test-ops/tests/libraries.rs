@@ -7,12 +7,13 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
-use runtimes::Cache;
-use test_ops::{Broken, Builder, Fault, Library, Sample};
+use runtimes::{Cache, Catalog, Framework, Pip, Runtime, Silent, Size};
+use test_ops::{Broken, Builder, Content, Fault, Library, Sample};
 
 const LOADED_LIBRARY: &str = "TEST_OPS_LOADED_LIBRARY";
 
@@ -20,9 +21,27 @@ fn builder() -> Builder {
     Builder::in_cache(&Cache::locate(None).expect("a cache folder"))
 }
 
-fn build(library: impl Into<Library>) -> PathBuf {
+/// The default ONNX Runtime.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let cache = Cache::locate(None).expect("a cache folder");
+        let entry = Catalog::builtin()
+            .default_of(Framework::OnnxRuntime)
+            .expect("the catalogue has ONNX Runtime");
+        let pip = Pip::find().expect("pip");
+        runtimes::install(&cache, entry, Size::Small, &pip, &Silent)
+            .unwrap_or_else(|error| panic!("{error}"))
+    })
+}
+
+fn library(content: impl Into<Content>) -> Library {
+    Library::new(Framework::OnnxRuntime, content)
+}
+
+fn build(content: impl Into<Content>) -> PathBuf {
     builder()
-        .build(&library.into())
+        .build(&library(content), runtime())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -65,8 +84,8 @@ fn command(library: &Path) -> Command {
     command
 }
 
-fn load(library: impl Into<Library>) -> (Output, String) {
-    let output = command(&build(library)).output().expect("a child");
+fn load(content: impl Into<Content>) -> (Output, String) {
+    let output = command(&build(content)).output().expect("a child");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     (output, text)
 }
@@ -198,7 +217,11 @@ fn a_copy_is_a_new_file() {
     let path = scratch.path().join("deep/libcustom_ops.so");
     let inode = |signature| {
         builder()
-            .build_to(&Sample::default().with_signature(signature).into(), &path)
+            .build_to(
+                &library(Sample::default().with_signature(signature)),
+                runtime(),
+                &path,
+            )
             .unwrap();
         (
             fs::metadata(&path).unwrap().ino(),
@@ -222,7 +245,10 @@ fn a_copy_is_a_new_file() {
 #[test]
 fn a_long_domain_is_refused() {
     let sample = Sample::default().with_domain(&"x".repeat(Sample::DOMAIN_CAPACITY + 1));
-    let error = builder().build(&sample.into()).unwrap_err().to_string();
+    let error = builder()
+        .build(&library(sample), runtime())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("64 bytes"), "{error}");
 }
 

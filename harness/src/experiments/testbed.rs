@@ -7,7 +7,7 @@ use anyhow::Context;
 use runtimes::{Cache, Framework};
 use suites::RunOptions;
 use suites::server::{ServerCommand, ServerProcess};
-use test_ops::{Builder, Configuration, Model, ModelRepository, ParameterSource, Sample};
+use test_ops::{Builder, Configuration, Library, Model, ModelRepository, ParameterSource, Sample};
 
 use super::experiment::Tensor;
 
@@ -40,7 +40,18 @@ impl Testbed {
         let scratch = tempfile::tempdir().context("failed to make a folder for measurements")?;
         let library = scratch.path().join("op-libraries").join("libcustom_ops.so");
         let cache = Cache::at(&options.runtime_cache)?;
-        Builder::in_cache(&cache).build_to(&Sample::default().into(), &library)?;
+        let framework = Framework::OnnxRuntime;
+        let runtime = options
+            .runtime_of(framework)
+            .with_context(|| format!("the catalogue of runtimes has none of {framework}"))?;
+        let runtime = cache
+            .find(&runtime)
+            .with_context(|| format!("{runtime} is not installed; run `cargo harness setup`"))?;
+        Builder::in_cache(&cache).build_to(
+            &Library::new(framework, Sample::default()),
+            &runtime,
+            &library,
+        )?;
         Ok(Self {
             scratch,
             library,

@@ -13,8 +13,8 @@ use onnx::{model, node, sequence, tensor, tensor_of_any_rank};
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{Backend, Instance, RegisteredOp};
 use reference_server::worker::recorder::Step;
-use runtimes::Cache;
-use test_ops::{Broken, Builder, Fault, Op, ParameterSource, Sample};
+use runtimes::{Cache, Framework, Runtime};
+use test_ops::{Broken, Builder, Content, Fault, Library, Op, ParameterSource, Sample};
 
 macro_rules! with_every_runtime {
     ($(fn $name:ident($fixture:ident) $body:block)*) => {$(
@@ -37,7 +37,27 @@ fn identity(data_type: DataType, dims: &[&str]) -> Vec<u8> {
 
 fn builder() -> &'static Builder {
     static BUILDER: OnceLock<Builder> = OnceLock::new();
-    BUILDER.get_or_init(|| Builder::new(Cache::locate(None).unwrap().root().join("op-libraries")))
+    BUILDER.get_or_init(|| Builder::in_cache(&Cache::locate(None).unwrap()))
+}
+
+/// An installed runtime: a library for one fits them all.
+fn runtime() -> Runtime {
+    Cache::locate(None)
+        .unwrap()
+        .installed()
+        .into_iter()
+        .find(|runtime| runtime.name.framework == Framework::OnnxRuntime)
+        .expect("the fixture has installed one")
+}
+
+fn build(content: impl Into<Content>) -> PathBuf {
+    let library = Library::new(Framework::OnnxRuntime, content);
+    builder().build(&library, &runtime()).unwrap()
+}
+
+fn build_to(content: impl Into<Content>, path: &Path) {
+    let library = Library::new(Framework::OnnxRuntime, content);
+    builder().build_to(&library, &runtime(), path).unwrap();
 }
 
 /// A model of the sample op `Modulo`, and what it answers for `a` and `b` with `signature`.
@@ -49,7 +69,7 @@ fn modulo(domain: &str) -> Vec<u8> {
         ParameterSource::Input,
     )
     .with_domains(&[domain])
-    .encode()
+    .to_onnx()
 }
 
 fn modulo_answer(instance: &mut dyn Instance) -> f32 {
@@ -241,7 +261,7 @@ with_every_runtime! {
         assert!(error.message.contains("op 'Modulo' of domain 'custom.ops'"), "{error}");
         assert!(error.message.contains("lists no op library"), "{error}");
 
-        let other = builder().build(&Sample::default().with_ops(&[Op::RmsNorm]).into()).unwrap();
+        let other = build(Sample::default().with_ops(&[Op::RmsNorm]));
         let error = fixture.refusal(&modulo("custom.ops"), std::slice::from_ref(&other));
         assert_eq!(error.missing_ops, [missing]);
         assert!(error.message.contains("registers custom.ops:RmsNorm"), "{error}");
@@ -259,7 +279,7 @@ with_every_runtime! {
     }
 
     fn a_library_is_shared_reported_and_gone_with_its_last_model(fixture) {
-        let library = builder().build(&Sample::default().with_signature(3).into()).unwrap();
+        let library = build(Sample::default().with_signature(3));
         let (first, mut one) = fixture.load(&modulo("custom.ops"), std::slice::from_ref(&library)).unwrap();
         // Listed twice is as good as once.
         let (second, two) = fixture.load(&modulo("custom.ops"), &[library.clone(), library.clone()]).unwrap();
@@ -283,13 +303,11 @@ with_every_runtime! {
     }
 
     fn libraries_of_two_domains_serve_one_model_and_of_one_domain_do_not(fixture) {
-        let here = builder().build(&Sample::default().with_signature(1).into()).unwrap();
-        let there = builder()
-            .build(&Sample::default().with_domain("other.ops").with_signature(2).into())
-            .unwrap();
+        let here = build(Sample::default().with_signature(1));
+        let there = build(Sample::default().with_domain("other.ops").with_signature(2));
         let model = test_ops::Model::new(Op::Modulo, test_ops::DataType::Fp32, &[-1], ParameterSource::Input)
             .with_domains(&["custom.ops", "other.ops"])
-            .encode();
+            .to_onnx();
         let (_, mut loaded) = fixture.load(&model, &[here.clone(), there]).unwrap();
         let inputs = [Tensor::fp32(&[1], &[7.0]), Tensor::fp32(&[1], &[4.0])];
         let executed = execute(&mut *loaded.instances[0], &inputs, &[0, 1]).unwrap();
@@ -298,7 +316,7 @@ with_every_runtime! {
             [(0, Tensor::fp32(&[1], &[4.0])), (1, Tensor::fp32(&[1], &[5.0]))]
         );
 
-        let rival = builder().build(&Sample::default().with_signature(4).into()).unwrap();
+        let rival = build(Sample::default().with_signature(4));
         let error = fixture.refusal(&modulo("custom.ops"), &[here.clone(), rival.clone()]);
         for path in [here, rival] {
             assert!(error.message.contains(path.to_str().unwrap()), "{error}");
@@ -308,24 +326,22 @@ with_every_runtime! {
 
     fn a_rebuilt_library_is_loaded_anew_even_beside_the_old_one(fixture) {
         let path = fixture.folder.path().join("libops.so");
-        let build = |signature| {
-            builder().build_to(&Sample::default().with_signature(signature).into(), &path).unwrap();
-        };
-        build(1);
+        let rebuild = |signature| build_to(Sample::default().with_signature(signature), &path);
+        rebuild(1);
         let (old, mut before) = fixture.load(&modulo("custom.ops"), std::slice::from_ref(&path)).unwrap();
-        build(2);
+        rebuild(2);
         let (new, mut after) = fixture.load(&modulo("custom.ops"), std::slice::from_ref(&path)).unwrap();
         assert_eq!(modulo_answer(&mut *before.instances[0]), 3.0 + 1.0);
         assert_eq!(modulo_answer(&mut *after.instances[0]), 3.0 + 2.0);
         drop((before, after));
         assert_eq!(fixture.backend.unload_model(old), []);
         assert_eq!(fixture.backend.unload_model(new), []);
-        build(3);
+        rebuild(3);
         let (key, mut last) = fixture.load(&modulo("custom.ops"), std::slice::from_ref(&path)).unwrap();
         assert_eq!(modulo_answer(&mut *last.instances[0]), 3.0 + 3.0);
 
         // The same inode with another content cannot be told from the old by the loader.
-        let content = std::fs::read(builder().build(&Sample::default().with_signature(4).into()).unwrap()).unwrap();
+        let content = std::fs::read(build(Sample::default().with_signature(4))).unwrap();
         let copy = fixture.folder.path().join("copy.so");
         std::fs::write(&copy, &content).unwrap();
         let (_, _kept) = fixture.load(&modulo("custom.ops"), std::slice::from_ref(&copy)).unwrap();
@@ -338,9 +354,7 @@ with_every_runtime! {
 
     fn a_library_that_stays_mapped_is_told_and_its_successor_still_loads(fixture) {
         let path = fixture.folder.path().join("libpinned.so");
-        let build = |signature| {
-            builder().build_to(&Sample::default().with_signature(signature).pinned().into(), &path).unwrap();
-        };
+        let build = |signature| build_to(Sample::default().with_signature(signature).pinned(), &path);
         build(1);
         for _ in 0..2 {
             let (key, loaded) = fixture.load(&modulo("custom.ops"), std::slice::from_ref(&path)).unwrap();
@@ -370,7 +384,7 @@ with_every_runtime! {
             (Broken::NotElf, "no complete shared object"),
             (Broken::OtherArchitecture, "the dynamic loader says"),
         ] {
-            let path = builder().build(&broken.into()).unwrap();
+            let path = build(broken);
             let error = fixture.refusal(&modulo("custom.ops"), std::slice::from_ref(&path));
             assert!(error.message.contains(path.to_str().unwrap()), "{error}");
             assert!(error.message.contains(reason), "{error}");
@@ -378,31 +392,31 @@ with_every_runtime! {
         }
         let error = fixture.refusal(&modulo("custom.ops"), &[PathBuf::from("/nonexistent/ops.so")]);
         assert!(error.message.contains("'/nonexistent/ops.so' cannot be loaded: it cannot be read"), "{error}");
-        let failing = builder().build(&Sample::default().with_fault(Fault::RegistrationFails).into()).unwrap();
+        let failing = build(Sample::default().with_fault(Fault::RegistrationFails));
         let error = fixture.refusal(&modulo("custom.ops"), &[failing]);
         assert!(error.message.contains("'RegisterCustomOps' failed with"), "{error}");
-        let idle = builder().build(&Sample::default().with_ops(&[]).into()).unwrap();
+        let idle = build(Sample::default().with_ops(&[]));
         let error = fixture.refusal(&modulo("custom.ops"), &[idle]);
         assert!(error.message.contains("registered no ops"), "{error}");
     }
 
     fn a_level_above_the_runtimes_is_refused_with_both(fixture) {
         let newest = fixture.api_level();
-        let newer = builder().build(&Sample::default().with_api_level(newest + 1).into()).unwrap();
+        let newer = build(Sample::default().with_api_level(newest + 1));
         let error = fixture.refusal(&modulo("custom.ops"), &[newer]);
         assert!(error.message.contains(&format!("asks for ONNX Runtime API level {}", newest + 1)), "{error}");
         assert!(error.message.contains(&format!("offers at most level {newest}")), "{error}");
     }
 
     fn an_older_level_is_served(fixture) {
-        let older = builder().build(&Sample::default().with_api_level(17).into()).unwrap();
+        let older = build(Sample::default().with_api_level(17));
         let (_, mut loaded) = fixture.load(&modulo("custom.ops"), &[older]).unwrap();
         assert_eq!(loaded.libraries[0].api_level, Some(17));
         assert_eq!(modulo_answer(&mut *loaded.instances[0]), 3.0);
     }
 
     fn a_kernel_that_throws_fails_its_execution_only(fixture) {
-        let throwing = builder().build(&Sample::default().with_fault(Fault::KernelThrows).into()).unwrap();
+        let throwing = build(Sample::default().with_fault(Fault::KernelThrows));
         let (_, mut loaded) = fixture.load(&modulo("custom.ops"), &[throwing]).unwrap();
         let inputs = [Tensor::fp32(&[1], &[7.0]), Tensor::fp32(&[1], &[4.0])];
         let error = execute(&mut *loaded.instances[0], &inputs, &[0]).unwrap_err();

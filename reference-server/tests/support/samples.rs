@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use runtimes::{Cache, Catalog, Framework, Pip, Silent, Size};
+use runtimes::{Cache, Catalog, Framework, Pip, Runtime, Silent, Size};
 use test_ops::repository::DynamicBatching;
 use test_ops::{
-    Builder, Configuration, DataType, Library, Model, ModelRepository, Op, ParameterSource, Sample,
+    Builder, Configuration, Content, DataType, Library, Model, ModelRepository, Op,
+    ParameterSource, Sample,
 };
 
 /// File name of the op library.
@@ -51,15 +52,16 @@ impl Samples {
     }
 
     /// Adds a further op library to the folder and returns its path.
-    pub fn add_library(&self, file_name: &str, library: &Library) -> PathBuf {
+    pub fn add_library(&self, file_name: &str, content: &Content) -> PathBuf {
         let path = self.root().join(file_name);
-        builder().build_to(library, &path).unwrap();
+        let library = Library::new(Framework::OnnxRuntime, content.clone());
+        builder().build_to(&library, runtime(), &path).unwrap();
         path
     }
 
     /// Puts another library in the op library's place.
-    pub fn put_library(&self, library: &Library) {
-        self.add_library(LIBRARY, library);
+    pub fn put_library(&self, content: &Content) {
+        self.add_library(LIBRARY, content);
     }
 
     /// A configuration that names the op library and nothing else.
@@ -113,16 +115,22 @@ pub fn one_of_each() -> Vec<Model> {
 
 /// Makes sure that the default runtime is installed.
 pub fn install_runtime() {
-    static INSTALLED: OnceLock<()> = OnceLock::new();
+    runtime();
+}
+
+/// The default runtime, which is installed where it is missing.
+fn runtime() -> &'static Runtime {
+    static INSTALLED: OnceLock<Runtime> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         let cache = Cache::locate(None).unwrap();
         let entry = Catalog::builtin()
             .default_of(Framework::OnnxRuntime)
             .expect("the catalogue has ONNX Runtime");
-        if cache.find(&entry.name()).is_none() {
-            runtimes::install(&cache, entry, Size::Small, &Pip::find().unwrap(), &Silent).unwrap();
-        }
-    });
+        cache.find(&entry.name()).unwrap_or_else(|| {
+            let pip = Pip::find().unwrap();
+            runtimes::install(&cache, entry, Size::Small, &pip, &Silent).unwrap()
+        })
+    })
 }
 
 fn builder() -> &'static Builder {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use runtimes::RuntimeName;
+use runtimes::{Runtime, RuntimeName};
 use test_ops::Builder;
 
 use super::finding::{Finding, phase_of_refusal};
@@ -32,6 +32,8 @@ pub struct Setting<'a> {
     pub options: &'a RunOptions,
     /// The runtime that serves models which name none.
     pub runtime: RuntimeName,
+    /// The runtime that op libraries are built for.
+    pub built_for: &'a Runtime,
     /// All installed runtimes.
     pub installed: &'a [RuntimeName],
     /// Builds op libraries.
@@ -198,7 +200,7 @@ fn observe(
 ) -> Result<Option<Observation>, ConductError> {
     let arrangement = &case.arrangement;
     let launch = &arrangement.launch;
-    let folder = CaseFolder::arrange(arrangement, setting.builder)?;
+    let folder = CaseFolder::arrange(arrangement, setting.builder, setting.built_for)?;
     let server = command(case, setting, &folder).launch(&folder.log())?;
     let deadline = begin + setting.options.case_time_limit;
     let watchdog = Watchdog::new(

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use runtimes::Runtime;
 use tempfile::TempDir;
-use test_ops::{BuildError, Builder, Configuration, Library, Model, ModelRepository};
+use test_ops::{BuildError, Builder, Configuration, Content, Library, Model, ModelRepository};
 
 use crate::arrangement::{Arrangement, LibraryFile, ModelFolder, Place, Spelling};
 
@@ -40,6 +41,8 @@ pub enum ArrangeError {
 pub struct CaseFolder {
     root: TempDir,
     repository: ModelRepository,
+    /// What libraries are built for.
+    runtime: Runtime,
     libraries: BTreeMap<&'static str, PlacedLibrary>,
 }
 
@@ -57,7 +60,11 @@ impl CaseFolder {
     ///
     /// # Errors
     /// A file cannot be written, a library cannot be built.
-    pub fn arrange(arrangement: &Arrangement, builder: &Builder) -> Result<Self, ArrangeError> {
+    pub fn arrange(
+        arrangement: &Arrangement,
+        builder: &Builder,
+        runtime: &Runtime,
+    ) -> Result<Self, ArrangeError> {
         let scratch = std::env::temp_dir();
         let root = tempfile::Builder::new()
             .prefix("case-")
@@ -76,6 +83,7 @@ impl CaseFolder {
         let mut folder = Self {
             root,
             repository,
+            runtime: runtime.clone(),
             libraries: BTreeMap::new(),
         };
         for file in &arrangement.libraries {
@@ -119,7 +127,7 @@ impl CaseFolder {
     ///
     /// # Errors
     /// There is none of that name.
-    pub fn content(&self, name: &str) -> Result<Option<&Library>, ArrangeError> {
+    pub fn content(&self, name: &str) -> Result<Option<&Content>, ArrangeError> {
         Ok(self.placed(name)?.file.content.as_ref())
     }
 
@@ -130,14 +138,15 @@ impl CaseFolder {
     pub fn replace(
         &mut self,
         name: &str,
-        content: &Library,
+        content: &Content,
         builder: &Builder,
     ) -> Result<(), ArrangeError> {
         let placed = self
             .libraries
             .get_mut(name)
             .ok_or_else(|| unknown("op library", name))?;
-        builder.build_to(content, &placed.path)?;
+        let library = Library::new(self.runtime.name.framework, content.clone());
+        builder.build_to(&library, &self.runtime, &placed.path)?;
         placed.file.content = Some(content.clone());
         Ok(())
     }
@@ -204,7 +213,8 @@ impl CaseFolder {
         };
         let path = folder.join(&file_name);
         if let Some(content) = &file.content {
-            builder.build_to(content, &path)?;
+            let library = Library::new(self.runtime.name.framework, content.clone());
+            builder.build_to(&library, &self.runtime, &path)?;
         }
         let mut named = path.clone();
         if file.place == Place::LinkedFromRoot {
@@ -280,7 +290,19 @@ mod tests {
             }],
             ..Arrangement::default()
         };
-        let folder = CaseFolder::arrange(&arrangement, &Builder::new("/nonexistent")).unwrap();
+        let runtime = Runtime {
+            name: "onnxruntime-1.32.0".parse().unwrap(),
+            main_library: PathBuf::new(),
+            library_dirs: Vec::new(),
+            package_dir: PathBuf::new(),
+            origin: runtimes::Origin::InPlace,
+            size: runtimes::Size::default(),
+            include_dirs: Vec::new(),
+            bundled: Vec::new(),
+            python: None,
+        };
+        let builder = Builder::new("/nonexistent");
+        let folder = CaseFolder::arrange(&arrangement, &builder, &runtime).unwrap();
         let configuration = folder.models().join("subject/config.pbtxt");
         let text = fs::read_to_string(configuration).unwrap();
         let line = text

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use test_ops::{Builder, Library};
+use test_ops::{Builder, Content};
 
 use super::finding::Finding;
 use super::folder::{ArrangeError, CaseFolder};
@@ -84,7 +84,7 @@ impl Stage<'_> {
         let folder = self.model(model)?;
         let mut signatures = Signatures::new();
         for (library, _) in &folder.libraries {
-            if let Some(Library::Sample(sample)) = self.folder.content(library)? {
+            if let Some(Content::Sample(sample)) = self.folder.content(library)? {
                 signatures.push((sample.domain.clone(), sample.signature));
             }
         }

@@ -10,8 +10,7 @@
 //! and the arithmetic must be `#[inline(always)]`: what is not inlined there is compiled for the
 //! baseline, where a fused multiplication calls a function. Hence structs and no closures.
 //!
-//! Libraries in C++ use these kernels through a C interface: its place is a package beside this
-//! one with the crate type `staticlib`, so that the maths stays here.
+//! Libraries in C++ use these kernels through the C interface in the package `op-kernels-c`.
 
 mod bias_gelu;
 mod element;

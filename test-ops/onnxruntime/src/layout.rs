@@ -2,6 +2,7 @@
 //!
 //! The block stands in a section of its own and is read when the library runs. A builder that
 //! writes another block into a copy of the file makes another library of it, without a compiler.
+//! The sample libraries in C++ have the same block (`sample-library/configuration.h`).
 //!
 //! | offset | size | content                                                     |
 //! |-------:|-----:|-------------------------------------------------------------|
@@ -10,8 +11,8 @@
 //! |     17 |    1 | operators: bit 0 BiasGelu, 1 RmsNorm, 2 Modulo, 3 SelectAbove |
 //! |     18 |    1 | fault: 0 none, else one of the `FAULT_` constants           |
 //! |     19 |    1 | length of the domain                                        |
-//! |     20 |    4 | API level, little endian                                    |
-//! |     24 |   64 | domain, UTF-8, zeros behind it                              |
+//! |     20 |    4 | API level, little endian; zero where a framework has none   |
+//! |     24 |   64 | domain in the framework's spelling, UTF-8, zeros behind it  |
 
 /// Name of the block's section.
 pub const SECTION: &str = ".op_library_configuration";
@@ -35,6 +36,14 @@ pub const FAULT_KERNEL_THROWS: u8 = 4;
 pub const FAULT_KERNEL_HANGS: u8 = 5;
 /// The first execution panics.
 pub const FAULT_KERNEL_PANICS: u8 = 6;
+/// A static initializer writes to address zero. This and what follows exists in C++.
+pub const FAULT_INITIALIZER_CRASHES: u8 = 7;
+/// A static initializer calls `abort`.
+pub const FAULT_INITIALIZER_ABORTS: u8 = 8;
+/// A static initializer throws a C++ exception.
+pub const FAULT_INITIALIZER_THROWS: u8 = 9;
+/// A static initializer never returns.
+pub const FAULT_INITIALIZER_HANGS: u8 = 10;
 
 /// The block's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use runtimes::{CompileError, Framework, RuntimeName};
+
 /// An op library could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
@@ -15,6 +17,61 @@ pub enum BuildError {
     Sources {
         /// Where they were.
         path: PathBuf,
+    },
+    /// A framework has no sources of a sample library.
+    #[error(
+        "failed to build an op library for {framework}: there is no C++ source in '{path}'; \
+         restore the folder from the repository"
+    )]
+    NoSources {
+        /// The framework.
+        framework: Framework,
+        /// Where they should be.
+        path: PathBuf,
+    },
+    /// The library is one of another framework.
+    #[error(
+        "failed to build an op library: it is one for {library}, and {runtime} is not a runtime \
+         of that framework"
+    )]
+    Framework {
+        /// The library's framework.
+        library: Framework,
+        /// The runtime that was given.
+        runtime: RuntimeName,
+    },
+    /// The framework cannot have such a library.
+    #[error(
+        "failed to build an op library: {framework} has none like {content}; ask Library::exists \
+         before"
+    )]
+    Nonexistent {
+        /// What was to be in it.
+        content: String,
+        /// The framework.
+        framework: Framework,
+    },
+    /// The runtime's package has no headers.
+    #[error(
+        "failed to build an op library for {runtime}: '{path}' holds no C++ headers; use a runtime \
+         that `cargo harness setup` installs, or one with its headers"
+    )]
+    Headers {
+        /// The runtime.
+        runtime: RuntimeName,
+        /// Its package.
+        path: PathBuf,
+    },
+    /// There is no usable C++ compiler.
+    #[error("failed to build an op library: {0}")]
+    Compiler(#[from] CompileError),
+    /// The C++ compiler refused the sources.
+    #[error("failed to build an op library for {runtime}: {source}")]
+    Compile {
+        /// The runtime that it is built for.
+        runtime: RuntimeName,
+        /// The compiler's own message.
+        source: CompileError,
     },
     /// A tool could not be started.
     #[error("failed to start '{tool}' to build an op library: {source}; {remedy}")]
@@ -77,6 +134,12 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// Turns an error of the compiler into [`BuildError::Compile`].
+    pub(super) fn compiling(runtime: &RuntimeName) -> impl FnOnce(CompileError) -> BuildError {
+        let runtime = *runtime;
+        move |source| BuildError::Compile { runtime, source }
+    }
+
     /// Turns an I/O error on `path` into [`BuildError::Write`].
     pub(super) fn writing(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
         move |source| BuildError::Write {

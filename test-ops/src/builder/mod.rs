@@ -1,53 +1,82 @@
 //! Builds op libraries into a cache.
 //!
-//! The Rust sources are compiled once, to a shared object and to an archive. Every variant of
-//! the sample library is that shared object with another *configuration block* in it (see
-//! [`layout`]), which costs milliseconds; a variant that needs C++ inside is linked from the
-//! archive. Broken libraries are compiled from C++ or cut from a sample. So all of them together
-//! cost one build of two small packages.
+//! A framework's sources are compiled once for each runtime: those for ONNX Runtime, in Rust, for
+//! all of them, since they need nothing of it. Every variant of the sample library is a copy of
+//! the result with another *configuration block* in it (see [`layout`]), which costs milliseconds;
+//! what cannot be said there is compiled in ([`recipe`]) or linked in as a further object.
+//! Truncated files and the like are cut from a sample.
 //!
-//! Results are kept by the hash of the sources, the toolchain and the variant. They appear
-//! atomically, and processes may build at the same time.
+//! Results are kept by the hash of the sources, the toolchain, the runtime and the variant. They
+//! appear atomically, and threads and processes may build at the same time: what takes seconds is
+//! built by one of them.
+//!
+//! - [`assembly`]: what a framework's libraries have to offer the builder; [`onnxruntime`] and
+//!   [`cpp`] do.
+//! - [`recipe`]: what sets one framework's C++ library apart, one file a framework.
+//! - [`variant`]: what is written into a finished file.
+//! - [`store`], [`key`], [`sources`], [`rust`], [`elf`]: the cache, its names, and what is built.
 
-mod compiler;
+mod assembly;
+mod cpp;
 mod elf;
 mod error;
+mod key;
+mod onnxruntime;
+mod recipe;
 mod rust;
 mod sources;
+mod store;
+mod variant;
 
-/// The configuration block of the sample library: one source for the library and the builder.
+/// The configuration block of the sample libraries: one source for the Rust library and the
+/// builder. The libraries in C++ declare it in `sample-library/configuration.h`.
 #[path = "../../onnxruntime/src/layout.rs"]
-#[allow(dead_code, reason = "the builder writes what the library reads")]
+#[allow(dead_code, reason = "the builder writes what the libraries read")]
 pub(crate) mod layout;
 
 use std::{
+    collections::HashSet,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
+
+use runtimes::{Compiler, Runtime};
 
 pub use error::BuildError;
 
-use crate::{Broken, Fault, Library, Op, Sample};
-use compiler::Compiler;
-use rust::RustBuild;
+use crate::{Broken, Content, Library, Sample};
+use assembly::Assembly;
+use cpp::CppAssembly;
+use onnxruntime::OnnxRuntimeAssembly;
+use recipe::Recipe;
+use rust::{RustBuild, RustPackage};
 use sources::Sources;
+use store::Store;
+
+/// File name of the kernels' C interface as an archive.
+const KERNELS_ARCHIVE: &str = "libop_kernels_c.a";
 
 /// Builds op libraries into a cache folder.
 ///
 /// ```no_run
-/// use test_ops::{Broken, Builder, Sample};
-/// let builder = Builder::in_cache(&runtimes::Cache::locate(None)?);
-/// let good = builder.build(&Sample::default().into())?;
-/// let bad = builder.build(&Broken::Truncated.into())?;
+/// use runtimes::{Cache, Framework, Runtime};
+/// use test_ops::{Broken, Builder, Library, Sample};
+/// let builder = Builder::in_cache(&Cache::locate(None)?);
+/// let runtime = Runtime::in_place(Framework::PyTorch, "/opt/torch".as_ref())?;
+/// let good = builder.build(&Library::new(Framework::PyTorch, Sample::default()), &runtime)?;
+/// let bad = builder.build(&Library::new(Framework::PyTorch, Broken::Truncated), &runtime)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Builder {
-    root: PathBuf,
+    store: Store,
     toolchain: OnceLock<Toolchain>,
-    /// One build of the Rust sources at a time within the process.
-    building: Mutex<()>,
 }
 
 /// What every library is built from.
@@ -55,7 +84,10 @@ pub struct Builder {
 struct Toolchain {
     sources: Sources,
     compiler: Compiler,
-    rust: RustBuild,
+    /// The library for ONNX Runtime.
+    onnxruntime: RustBuild,
+    /// The kernels for the libraries in C++.
+    kernels: RustBuild,
 }
 
 impl Builder {
@@ -63,9 +95,8 @@ impl Builder {
     /// build.
     pub fn new(root: impl Into<PathBuf>) -> Builder {
         Builder {
-            root: root.into(),
+            store: Store::new(root.into()),
             toolchain: OnceLock::new(),
-            building: Mutex::new(()),
         }
     }
 
@@ -74,31 +105,36 @@ impl Builder {
         Builder::new(cache.root().join("op-libraries"))
     }
 
-    /// The library's file, built unless the cache holds it already. The file is shared: whoever
-    /// wants to change or replace it takes a copy ([`Builder::build_to`]).
+    /// The library's file, built for `runtime` unless the cache holds it already. The file is
+    /// shared: whoever wants to change or replace it takes a copy ([`Builder::build_to`]).
+    ///
+    /// A library for ONNX Runtime fits every runtime and is the same file for all of them.
     ///
     /// # Errors
-    /// When a tool is missing or fails (with its own message), or the cache cannot be written.
-    pub fn build(&self, library: &Library) -> Result<PathBuf, BuildError> {
+    /// When the framework has no such library or is not the runtime's, when a tool is missing or
+    /// fails (with its own message), or when the cache cannot be written.
+    pub fn build(&self, library: &Library, runtime: &Runtime) -> Result<PathBuf, BuildError> {
+        check(library, runtime)?;
         let toolchain = self.toolchain()?;
-        let folder = self.root.join(toolchain.key(library)?);
-        let file = folder.join(library.file_name());
-        if file.is_file() {
-            return Ok(file);
-        }
-        fs::create_dir_all(&self.root).map_err(BuildError::writing(&self.root))?;
-        let scratch = tempfile::Builder::new()
-            .prefix(".building-")
-            .tempdir_in(&self.root)
-            .map_err(BuildError::writing(&self.root))?;
-        let product = scratch.path().join(library.file_name());
-        match library {
-            Library::Sample(sample) => self.build_sample(toolchain, sample, &product)?,
-            Library::Broken(broken) => self.build_broken(toolchain, *broken, &product)?,
-        }
-        fs::create_dir_all(&folder).map_err(BuildError::writing(&folder))?;
-        fs::rename(&product, &file).map_err(BuildError::writing(&file))?;
-        Ok(file)
+        let assembly = self.assembly(toolchain, runtime);
+        let content = &library.content;
+        let key = assembly
+            .key(content)?
+            .with(toolchain.sources.builder_hash()?.as_bytes())
+            .with(format!("{content:?}"))
+            .finish();
+        self.store
+            .file(&key, &library.file_name(), |product| match content {
+                Content::Sample(sample) => assembly.sample(sample, product),
+                Content::Broken(Broken::NotElf) => variant::not_elf(product),
+                Content::Broken(Broken::Truncated) => {
+                    variant::truncated(&self.whole(runtime)?, product)
+                }
+                Content::Broken(Broken::OtherArchitecture) => {
+                    variant::other_architecture(&self.whole(runtime)?, product)
+                }
+                Content::Broken(broken) => assembly.broken(*broken, product),
+            })
     }
 
     /// Builds the library and puts a copy at `path`, in place of what is there. The copy is a new
@@ -106,17 +142,57 @@ impl Builder {
     ///
     /// # Errors
     /// As [`Builder::build`], and when the copy cannot be written.
-    pub fn build_to(&self, library: &Library, path: &Path) -> Result<(), BuildError> {
-        let built = self.build(library)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
+    pub fn build_to(
+        &self,
+        library: &Library,
+        runtime: &Runtime,
+        path: &Path,
+    ) -> Result<(), BuildError> {
+        let built = self.build(library, runtime)?;
+        let folder = folder_of(path);
         fs::create_dir_all(folder).map_err(BuildError::writing(folder))?;
         let scratch = tempfile::Builder::new()
             .prefix(".copying-")
             .tempdir_in(folder)
             .map_err(BuildError::writing(folder))?;
-        let copy = scratch.path().join("library");
-        fs::copy(&built, &copy).map_err(BuildError::writing(&copy))?;
-        fs::rename(&copy, path).map_err(BuildError::writing(path))
+        let scratch_copy = scratch.path().join("library");
+        copy(&built, &scratch_copy)?;
+        fs::rename(&scratch_copy, path).map_err(BuildError::writing(path))
+    }
+
+    /// Builds many libraries with all processors of the machine and returns their files in the
+    /// order of `orders`. What several of them have in common is compiled once, and different
+    /// things at the same time. `begin` is told of each compilation and of each library before it
+    /// is built, by the thread that builds it.
+    ///
+    /// # Errors
+    /// The first error in the order of `orders`; the others are built nevertheless.
+    pub fn build_all(
+        &self,
+        orders: &[(&Library, &Runtime)],
+        begin: impl Fn(&Library, &Runtime) + Sync,
+    ) -> Result<Vec<PathBuf>, BuildError> {
+        let mut seen = HashSet::new();
+        let mut foundations = Vec::new();
+        for &(library, runtime) in orders {
+            check(library, runtime)?;
+            let assembly = self.assembly(self.toolchain()?, runtime);
+            if seen.insert(assembly.foundation(&library.content)?) {
+                foundations.push((library, runtime));
+            }
+        }
+        in_parallel(&foundations, |&(library, runtime)| {
+            begin(library, runtime);
+            self.assembly(self.toolchain()?, runtime)
+                .prepare(&library.content)
+        })?;
+        in_parallel(orders, |&(library, runtime)| self.build(library, runtime))
+    }
+
+    /// The sample library that files are cut from.
+    fn whole(&self, runtime: &Runtime) -> Result<PathBuf, BuildError> {
+        let library = Library::new(runtime.name.framework, Sample::default());
+        self.build(&library, runtime)
     }
 
     fn toolchain(&self) -> Result<&Toolchain, BuildError> {
@@ -125,158 +201,117 @@ impl Builder {
         }
         let sources = Sources::locate()?;
         let compiler = Compiler::find()?;
-        let rust = RustBuild::find(&sources, &compiler, &self.root)?;
+        let rustc = rust::rustc_version(&sources)?;
+        let build = |package| RustBuild::new(package, &sources, &rustc, compiler.identity());
+        let onnxruntime = build(RustPackage {
+            folder: "onnxruntime",
+            name: "sample-ops-onnxruntime",
+            files: &[
+                "libsample_ops_onnxruntime.so",
+                "libsample_ops_onnxruntime.a",
+            ],
+        })?;
+        let kernels = build(RustPackage {
+            folder: "kernels-c",
+            name: "op-kernels-c",
+            files: &[KERNELS_ARCHIVE],
+        })?;
         Ok(self.toolchain.get_or_init(|| Toolchain {
             sources,
             compiler,
-            rust,
+            onnxruntime,
+            kernels,
         }))
     }
 
-    fn build_sample(
-        &self,
-        toolchain: &Toolchain,
-        sample: &Sample,
-        product: &Path,
-    ) -> Result<(), BuildError> {
-        self.build_rust(toolchain)?;
-        if sample.pinned {
-            toolchain.compiler.link_archive(
-                &toolchain.rust.archive(),
-                &toolchain.sources.broken("pinned.cpp"),
-                &toolchain.sources.broken("pinned.map"),
-                product,
-            )?;
-        } else {
-            let library = toolchain.rust.library();
-            fs::copy(&library, product).map_err(BuildError::writing(product))?;
-        }
-        let mut bytes = read(product)?;
-        let block = layout::Configuration {
-            signature: sample.signature,
-            ops: sample.ops.iter().fold(0, |mask, &op| mask | op_bit(op)),
-            fault: sample.fault.map_or(0, fault_code),
-            api_level: sample.api_level,
-            domain: layout::Domain::new(&sample.domain).ok_or_else(|| BuildError::Domain {
-                domain: sample.domain.clone(),
-                capacity: Sample::DOMAIN_CAPACITY,
-            })?,
-        };
-        elf::configure(&mut bytes, &block).map_err(|reason| BuildError::Elf {
-            path: product.to_owned(),
-            reason,
-        })?;
-        write(product, &bytes)
-    }
-
-    fn build_broken(
-        &self,
-        toolchain: &Toolchain,
-        broken: Broken,
-        product: &Path,
-    ) -> Result<(), BuildError> {
-        let compile = |file: &str, arguments: &[&str]| {
-            toolchain
-                .compiler
-                .compile(&toolchain.sources.broken(file), arguments, product)
-        };
-        match broken {
-            Broken::NoEntryPoint => compile("no_entry_point.cpp", &[]),
-            Broken::MangledEntryPoint => compile("mangled_entry_point.cpp", &[]),
-            Broken::UndefinedSymbol => compile("undefined_symbol.cpp", &[]),
-            Broken::MissingDependency => {
-                // The dependency, which stays behind in the scratch folder; in a folder of its
-                // own, because it could bear the product's name.
-                let folder = product
-                    .parent()
-                    .unwrap_or(Path::new("."))
-                    .join("dependency");
-                fs::create_dir_all(&folder).map_err(BuildError::writing(&folder))?;
-                let stub = folder.join("libabsent_dependency.so");
-                let source = toolchain.sources.broken("dependency_stub.cpp");
-                toolchain.compiler.compile(&source, &[], &stub)?;
-                compile(
-                    "missing_dependency.cpp",
-                    &["-L", &folder.to_string_lossy(), "-labsent_dependency"],
-                )
-            }
-            Broken::InitializerCrashes => compile("initializer.cpp", &["-DCRASHES"]),
-            Broken::InitializerAborts => compile("initializer.cpp", &["-DABORTS"]),
-            Broken::InitializerThrows => compile("initializer.cpp", &["-DTHROWS"]),
-            Broken::InitializerHangs => compile("initializer.cpp", &["-DHANGS"]),
-            Broken::NotElf => write(product, TEXT),
-            Broken::Truncated => {
-                let whole = read(&self.build(&Sample::default().into())?)?;
-                write(product, &whole[..whole.len() / 2])
-            }
-            Broken::OtherArchitecture => {
-                let mut bytes = read(&self.build(&Sample::default().into())?)?;
-                elf::set_machine(&mut bytes, elf::MACHINE_AARCH64).map_err(|reason| {
-                    BuildError::Elf {
-                        path: product.to_owned(),
-                        reason,
-                    }
-                })?;
-                write(product, &bytes)
-            }
+    fn assembly<'a>(
+        &'a self,
+        toolchain: &'a Toolchain,
+        runtime: &'a Runtime,
+    ) -> Box<dyn Assembly + 'a> {
+        let store = &self.store;
+        match Recipe::of(runtime.name.framework) {
+            None => Box::new(OnnxRuntimeAssembly {
+                toolchain,
+                store,
+                runtime,
+            }),
+            Some(recipe) => Box::new(CppAssembly {
+                toolchain,
+                store,
+                runtime,
+                recipe,
+            }),
         }
     }
+}
 
-    fn build_rust(&self, toolchain: &Toolchain) -> Result<(), BuildError> {
-        let _building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
-        toolchain.rust.build(&toolchain.sources)
+/// Whether there is such a library for such a runtime.
+fn check(library: &Library, runtime: &Runtime) -> Result<(), BuildError> {
+    if library.framework != runtime.name.framework {
+        return Err(BuildError::Framework {
+            library: library.framework,
+            runtime: runtime.name,
+        });
+    }
+    if library.exists() {
+        Ok(())
+    } else {
+        Err(BuildError::Nonexistent {
+            content: format!("{:?}", library.content),
+            framework: library.framework,
+        })
     }
 }
 
-/// Longer than an ELF header, so that it is not refused for its size.
-const TEXT: &[u8] = b"This is a text file with the name of a shared library.\n\
-It stands for a download that brought an error page instead of the file.\n";
-
-impl Toolchain {
-    /// Folder name of a library: the hash of all that it is made from.
-    fn key(&self, library: &Library) -> Result<String, BuildError> {
-        let mut hasher = blake3::Hasher::new();
-        let from_rust = match library {
-            Library::Sample(_) => true,
-            Library::Broken(broken) => {
-                matches!(broken, Broken::Truncated | Broken::OtherArchitecture)
-            }
-        };
-        if from_rust {
-            hasher.update(self.rust.key().as_bytes());
+/// Does `work` for all items with all processors; the results are in the order of the items.
+fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, BuildError> + Sync,
+) -> Result<Vec<R>, BuildError> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..threads.min(items.len()) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(index) else { break };
+                    let result = work(item);
+                    results
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((index, result));
+                }
+            });
         }
-        hasher.update(self.sources.broken_hash()?.as_bytes());
-        hasher.update(TEXT);
-        hasher.update(self.compiler.identity().as_bytes());
-        hasher.update(format!("{library:?}").as_bytes());
-        Ok(short(&hasher.finalize()))
-    }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|&(index, _)| index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
-fn fault_code(fault: Fault) -> u8 {
-    match fault {
-        Fault::RegistrationFails => layout::FAULT_REGISTRATION_FAILS,
-        Fault::UncheckedApi => layout::FAULT_UNCHECKED_API,
-        Fault::KernelCrashes => layout::FAULT_KERNEL_CRASHES,
-        Fault::KernelThrows => layout::FAULT_KERNEL_THROWS,
-        Fault::KernelHangs => layout::FAULT_KERNEL_HANGS,
-        Fault::KernelPanics => layout::FAULT_KERNEL_PANICS,
-    }
+/// Makes a library below the folder `scratch`, which is there while another one is linked with it
+/// and not when that is loaded; returns the arguments that link with it.
+fn absent_dependency(
+    scratch: &Path,
+    make: impl FnOnce(&Path) -> Result<(), BuildError>,
+) -> Result<Vec<OsString>, BuildError> {
+    // Of its own, because the other library could bear the same name.
+    let folder = scratch.join("dependency");
+    fs::create_dir_all(&folder).map_err(BuildError::writing(&folder))?;
+    make(&folder.join("libabsent_dependency.so"))?;
+    Ok(vec![
+        "-L".into(),
+        folder.into(),
+        "-labsent_dependency".into(),
+    ])
 }
 
-/// The operator's bit in the configuration block.
-fn op_bit(op: Op) -> u8 {
-    layout::op_bit(match op {
-        Op::BiasGelu => 0,
-        Op::RmsNorm => 1,
-        Op::Modulo => 2,
-        Op::SelectAbove => 3,
-    })
-}
-
-/// A hash as the name of a folder: 64 bits, far more than one cache has entries.
-fn short(hash: &blake3::Hash) -> String {
-    hash.to_hex()[..16].to_owned()
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
@@ -288,4 +323,10 @@ fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
     fs::write(path, bytes).map_err(BuildError::writing(path))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), BuildError> {
+    fs::copy(from, to)
+        .map(drop)
+        .map_err(BuildError::writing(to))
 }

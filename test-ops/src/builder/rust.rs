@@ -1,46 +1,50 @@
 use std::{
-    env, fs,
-    fs::File,
+    env,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
-use super::{
-    BuildError,
-    compiler::{Compiler, run},
-    short,
-    sources::Sources,
-};
+use super::{BuildError, copy, key::Key, sources::Sources, store::Store};
 
-const PACKAGE: &str = "sample-ops-onnxruntime";
-const STEM: &str = "libsample_ops_onnxruntime";
 const REMEDY: &str = "install Rust (https://rustup.rs), or put cargo on the PATH";
 
-/// The compiled Rust sources: a shared object and an archive.
+/// A Rust package that is compiled for libraries.
+#[derive(Debug)]
+pub(super) struct RustPackage {
+    /// Its folder below `test-ops`.
+    pub(super) folder: &'static str,
+    /// Its name.
+    pub(super) name: &'static str,
+    /// The files that cargo leaves and a build keeps.
+    pub(super) files: &'static [&'static str],
+}
+
+/// A Rust package, compiled by the toolchain of the workspace.
 #[derive(Debug)]
 pub(super) struct RustBuild {
-    root: PathBuf,
+    package: RustPackage,
     key: String,
 }
 
 impl RustBuild {
-    /// The build of these sources by the toolchain of the workspace, in the cache folder `root`.
-    pub(super) fn find(
+    /// The build of these sources; `rustc` is what [`rustc_version`] says, `linker` the C++
+    /// compiler's identity.
+    pub(super) fn new(
+        package: RustPackage,
         sources: &Sources,
-        compiler: &Compiler,
-        root: &Path,
+        rustc: &[u8],
+        linker: &str,
     ) -> Result<RustBuild, BuildError> {
-        let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-        let version = run(rustc.arg("-vV").current_dir(sources.workspace()), REMEDY)?.stdout;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&version);
-        hasher.update(compiler.identity().as_bytes());
-        hasher.update(sources.rust_hash()?.as_bytes());
-        // How cargo is called.
-        hasher.update(include_bytes!("rust.rs"));
+        let key = Key::default()
+            .with(package.name)
+            .with(rustc)
+            .with(linker)
+            .with(sources.rust_hash(package.folder)?.as_bytes())
+            // How cargo is called.
+            .with(include_bytes!("rust.rs"));
         Ok(RustBuild {
-            root: root.to_owned(),
-            key: short(&hasher.finalize()),
+            key: format!("rust-{}", key.finish()),
+            package,
         })
     }
 
@@ -49,51 +53,25 @@ impl RustBuild {
         &self.key
     }
 
-    /// The shared object, unconfigured.
-    pub(super) fn library(&self) -> PathBuf {
-        self.folder().join(format!("{STEM}.so"))
+    /// The folder with the package's files, compiled unless that has been done, by this process
+    /// or another one.
+    pub(super) fn build(&self, sources: &Sources, store: &Store) -> Result<PathBuf, BuildError> {
+        store.folder(&self.key, |folder| {
+            // Of its own, so that it neither waits for nor invalidates an outer cargo's folder.
+            let target = store.root().join("cargo-target");
+            run(&mut cargo(self.package.name, sources, &target))?;
+            for &file in self.package.files {
+                copy(&target.join("release").join(file), &folder.join(file))?;
+            }
+            Ok(())
+        })
     }
+}
 
-    /// The archive, unconfigured.
-    pub(super) fn archive(&self) -> PathBuf {
-        self.folder().join(format!("{STEM}.a"))
-    }
-
-    /// Compiles unless that has been done, by this process or another one.
-    pub(super) fn build(&self, sources: &Sources) -> Result<(), BuildError> {
-        if self.is_built() {
-            return Ok(());
-        }
-        let lock = self.root.join(".lock");
-        let file = File::create(&lock).map_err(BuildError::writing(&lock))?;
-        file.lock().map_err(BuildError::writing(&lock))?;
-        if self.is_built() {
-            return Ok(());
-        }
-        // Of its own, so that it neither waits for nor invalidates an outer cargo's folder.
-        let target = self.root.join("cargo-target");
-        run(&mut cargo(sources, &target), REMEDY)?;
-        let scratch = tempfile::Builder::new()
-            .prefix(".building-")
-            .tempdir_in(&self.root)
-            .map_err(BuildError::writing(&self.root))?;
-        for suffix in ["so", "a"] {
-            let name = format!("{STEM}.{suffix}");
-            let copy = scratch.path().join(&name);
-            fs::copy(target.join("release").join(&name), &copy)
-                .map_err(BuildError::writing(&copy))?;
-        }
-        let folder = self.folder();
-        fs::rename(scratch.path(), &folder).map_err(BuildError::writing(&folder))
-    }
-
-    fn is_built(&self) -> bool {
-        self.folder().is_dir()
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.root.join(format!("rust-{}", self.key))
-    }
+/// What the workspace's compiler says about itself.
+pub(super) fn rustc_version(sources: &Sources) -> Result<Vec<u8>, BuildError> {
+    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    Ok(run(rustc.arg("-vV").current_dir(sources.workspace()))?.stdout)
 }
 
 /// What a nested cargo inherits of the variables that concern cargo: where it finds packages.
@@ -117,7 +95,7 @@ const FLAGS: [&str; 6] = [
 
 /// The nested cargo. It inherits nothing of an outer cargo's run: build flags, package variables
 /// and a job server of another build would change or disturb it.
-fn cargo(sources: &Sources, target: &Path) -> Command {
+fn cargo(package: &str, sources: &Sources, target: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
@@ -132,14 +110,58 @@ fn cargo(sources: &Sources, target: &Path) -> Command {
         "--release",
         "--quiet",
         "--package",
-        PACKAGE,
+        package,
     ]);
     command.arg("--target-dir").arg(target);
-    // Two small packages: link-time optimization costs seconds and wins nothing here, where each
+    // Small packages: link-time optimization costs seconds and wins nothing here, where each
     // package is one unit, so that what must be inlined for an instruction set is.
     command
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
     command
+}
+
+/// Runs a tool to its end; its standard error becomes the text of the error.
+fn run(command: &mut Command) -> Result<Output, BuildError> {
+    let output = command.output().map_err(|source| BuildError::Start {
+        tool: command.get_program().to_string_lossy().into_owned(),
+        source,
+        remedy: REMEDY,
+    })?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(BuildError::Tool {
+        command: format!("{command:?}"),
+        status: output.status,
+        output: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_tool_is_quoted() {
+        let error = run(Command::new("sh").args(["-c", "echo broken >&2; exit 3"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("broken") && error.contains("exit status: 3"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_missing_tool_has_a_remedy() {
+        let error = run(&mut Command::new("/nonexistent/cargo"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("/nonexistent/cargo") && error.contains(REMEDY),
+            "{error}"
+        );
+    }
 }

@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use runtimes::Framework;
+
 use super::{BuildError, read};
 
 /// The sources of the sample libraries in the workspace.
@@ -16,8 +18,7 @@ impl Sources {
         let sources = Sources {
             workspace: workspace.to_owned(),
         };
-        let manifest = sources.library().join("Cargo.toml");
-        if manifest.is_file() {
+        if sources.onnxruntime().join("Cargo.toml").is_file() {
             Ok(sources)
         } else {
             Err(BuildError::Sources {
@@ -31,37 +32,67 @@ impl Sources {
         &self.workspace
     }
 
-    /// A C++ source of a faulty library.
-    pub(super) fn broken(&self, file: &str) -> PathBuf {
-        self.library().join("broken").join(file)
+    /// The library for ONNX Runtime: a Rust package.
+    pub(super) fn onnxruntime(&self) -> PathBuf {
+        self.folder("onnxruntime")
     }
 
-    /// Hash of all C++ sources, and of how they are compiled.
+    /// What all libraries in C++ are made of, beside their framework's part.
+    pub(super) fn sample_library(&self) -> PathBuf {
+        self.folder("sample-library")
+    }
+
+    /// A framework's part of a library in C++.
+    pub(super) fn framework(&self, framework: Framework) -> PathBuf {
+        self.folder(framework.name())
+    }
+
+    /// The header of the kernels' C interface.
+    pub(super) fn kernel_header(&self) -> PathBuf {
+        self.folder("kernels-c").join("include")
+    }
+
+    /// Hash of how libraries are built.
+    pub(super) fn builder_hash(&self) -> Result<blake3::Hash, BuildError> {
+        hash_folders(&[self.folder("src/builder")])
+    }
+
+    /// Hash of the additional C++ sources of libraries for ONNX Runtime.
     pub(super) fn broken_hash(&self) -> Result<blake3::Hash, BuildError> {
         hash_folders(&[
-            self.library().join("broken"),
-            self.workspace.join("test-ops/src/builder"),
+            self.onnxruntime().join("broken"),
+            self.sample_library().join("broken"),
         ])
     }
 
-    /// Hash of what the Rust libraries are compiled from, with the versions and the profile that
-    /// the workspace sets.
-    pub(super) fn rust_hash(&self) -> Result<blake3::Hash, BuildError> {
-        let kernels = self.workspace.join("test-ops/kernels");
-        let library = self.library();
+    /// Hash of all C++ sources of a framework's library.
+    pub(super) fn cpp_hash(&self, framework: Framework) -> Result<blake3::Hash, BuildError> {
         hash_folders(&[
+            self.sample_library(),
+            self.kernel_header(),
+            self.framework(framework),
+        ])
+    }
+
+    /// Hash of what a Rust package with the kernels is compiled from, with the versions and the
+    /// profile that the workspace sets.
+    pub(super) fn rust_hash(&self, package: &str) -> Result<blake3::Hash, BuildError> {
+        let (kernels, package) = (self.folder("kernels"), self.folder(package));
+        let build_script = Some(package.join("build.rs")).filter(|script| script.is_file());
+        let mut paths = vec![
             kernels.join("Cargo.toml"),
             kernels.join("src"),
-            library.join("Cargo.toml"),
-            library.join("build.rs"),
-            library.join("src"),
+            package.join("Cargo.toml"),
+            package.join("src"),
             self.workspace.join("Cargo.toml"),
             self.workspace.join("Cargo.lock"),
-        ])
+        ];
+        paths.extend(build_script);
+        hash_folders(&paths)
     }
 
-    fn library(&self) -> PathBuf {
-        self.workspace.join("test-ops/onnxruntime")
+    fn folder(&self, name: &str) -> PathBuf {
+        self.workspace.join("test-ops").join(name)
     }
 }
 

@@ -1,3 +1,12 @@
-//! The op libraries that exist for the suites: one module a framework, a library is a value.
+//! The op libraries that exist for the suites. A library is a value: its framework and its
+//! content, which is the same for all frameworks that have it.
 
-pub mod onnxruntime;
+mod broken;
+mod content;
+mod fault;
+mod sample;
+
+pub use broken::Broken;
+pub use content::{Content, Library};
+pub use fault::Fault;
+pub use sample::{PluginEntry, Sample};

@@ -1,10 +1,20 @@
-//! ONNX models of the sample operators.
+//! Models of the sample operators.
 //!
-//! A [`Model`] is a description; [`Model::encode`] yields the bytes of a `model.onnx` and
-//! [`Model::expected`] what the model answers according to [`mod@crate::reference`].
+//! A [`Model`] is a description that means the same in every framework; its [`Format`] says which
+//! file it becomes and how its tensors are called there. [`Model::write`] writes that file,
+//! [`Model::expected`] is what the model answers according to [`mod@crate::reference`].
+//!
+//! One module a file format: it turns a model into [`ModelFile`]s.
 
 mod evaluate;
+mod file;
+mod format;
 mod onnx;
+
+use std::path::Path;
+
+pub use file::{ModelError, ModelFile};
+pub use format::Format;
 
 use crate::{Approximation, DEFAULT_DOMAIN, DataType, Op, Tensor};
 
@@ -33,7 +43,8 @@ pub struct TensorSpec {
 /// Inputs: `x`, and with [`ParameterSource::Input`] also `bias`, `weight`, `divisor` or
 /// `threshold`. Shapes: `x` has the model's dims, `bias` and `weight` the last of them, `divisor`
 /// those of `x` (as a constant: one value), `threshold` is one value. Outputs: `y`; with several
-/// domains `y_0`, `y_1`, … in their order. `y` has the dims of `x`, that of SelectAbove is `[-1]`.
+/// domains `y_0`, `y_1`, … in their order; in TorchScript, where outputs have no names and the
+/// server numbers them, `y__0`, `y__1`, …. `y` has the dims of `x`, that of SelectAbove is `[-1]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Name of the graph, and of the model's folder in a repository.
@@ -52,10 +63,13 @@ pub struct Model {
     pub approximation: Approximation,
     /// Attribute `epsilon` of RmsNorm.
     pub epsilon: f32,
+    /// Which file it becomes.
+    pub format: Format,
 }
 
 impl Model {
-    /// A model of one node in the domain [`DEFAULT_DOMAIN`], named like `bias_gelu_fp32`.
+    /// A model of one node in the domain [`DEFAULT_DOMAIN`], named like `bias_gelu_fp32`, in the
+    /// format of ONNX Runtime.
     ///
     /// # Panics
     /// When `dims` is empty, or when BiasGelu or RmsNorm get a last axis that is not fixed.
@@ -70,14 +84,12 @@ impl Model {
             last > 0 || matches!(op, Op::Modulo | Op::SelectAbove),
             "the last axis of {op} is as long as its parameter, so it must be fixed"
         );
-        let stem = match op {
-            Op::BiasGelu => "bias_gelu",
-            Op::RmsNorm => "rms_norm",
-            Op::Modulo => "modulo",
-            Op::SelectAbove => "select_above",
-        };
         Model {
-            name: format!("{stem}_{}", data_type.protocol_name().to_lowercase()),
+            name: format!(
+                "{}_{}",
+                op.snake_name(),
+                data_type.protocol_name().to_lowercase()
+            ),
             op,
             data_type,
             dims: dims.to_vec(),
@@ -85,7 +97,14 @@ impl Model {
             parameter_source,
             approximation: Approximation::None,
             epsilon: 1e-5,
+            format: Format::Onnx,
         }
+    }
+
+    /// The same model in another file format, or in the first format of a framework.
+    pub fn in_format(mut self, format: impl Into<Format>) -> Model {
+        self.format = format.into();
+        self
     }
 
     /// The same model under another name.
@@ -131,12 +150,17 @@ impl Model {
             Op::SelectAbove => vec![-1],
             _ => self.dims.clone(),
         };
-        match self.domains.len() {
-            1 => vec![self.spec("y", dims)],
-            count => (0..count)
-                .map(|index| self.spec(&format!("y_{index}"), dims.clone()))
-                .collect(),
-        }
+        let count = self.domains.len();
+        (0..count)
+            .map(|index| {
+                let name = match self.format {
+                    Format::TorchScript => format!("y__{index}"),
+                    _ if count > 1 => format!("y_{index}"),
+                    _ => "y".to_owned(),
+                };
+                self.spec(&name, dims.clone())
+            })
+            .collect()
     }
 
     /// Reproducible values for all inputs; `extent` stands in for each −1.
@@ -175,9 +199,41 @@ impl Model {
         evaluate::evaluate(self, inputs, signatures)
     }
 
-    /// The model as the bytes of a `model.onnx`.
-    pub fn encode(&self) -> Vec<u8> {
+    /// The model as the bytes of a `model.onnx`, whatever its format.
+    pub fn to_onnx(&self) -> Vec<u8> {
         onnx::encode(self)
+    }
+
+    /// The model's files in its format, with paths relative to the version folder.
+    ///
+    /// # Errors
+    /// The format cannot express the model, or cannot be written on this machine.
+    pub fn files(&self) -> Result<Vec<ModelFile>, ModelError> {
+        match self.format {
+            Format::Onnx => Ok(vec![ModelFile::new(
+                self.format.file_name(),
+                self.to_onnx(),
+            )]),
+            Format::TorchScript | Format::SavedModel | Format::GraphDef | Format::Plan => {
+                Err(ModelError::NoWriter {
+                    model: self.name.clone(),
+                    format: self.format,
+                })
+            }
+        }
+    }
+
+    /// Writes the model in its format into a version folder, such as `<repository>/<model>/1`,
+    /// which is created where it is missing. Each file is replaced as a whole, so that a server
+    /// which polls never reads half of one.
+    ///
+    /// # Errors
+    /// As [`Model::files`], and when a file cannot be written.
+    pub fn write(&self, version_folder: &Path) -> Result<(), ModelError> {
+        for file in self.files()? {
+            file.write(version_folder)?;
+        }
+        Ok(())
     }
 
     fn spec(&self, name: &str, dims: Vec<i64>) -> TensorSpec {
@@ -256,6 +312,11 @@ mod tests {
         assert_eq!(
             names(two.outputs()),
             [("y_0".into(), vec![-1, 64]), ("y_1".into(), vec![-1, 64])]
+        );
+        let numbered = two.in_format(runtimes::Framework::PyTorch);
+        assert_eq!(
+            names(numbered.outputs()),
+            [("y__0".into(), vec![-1, 64]), ("y__1".into(), vec![-1, 64])]
         );
     }
 

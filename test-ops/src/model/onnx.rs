@@ -256,7 +256,7 @@ mod tests {
         )
         .with_domains(&["a", "b", "a"])
         .with_epsilon(0.25);
-        let decoded = ModelProto::decode(model.encode().as_slice()).expect("what was encoded");
+        let decoded = ModelProto::decode(model.to_onnx().as_slice()).expect("what was encoded");
         let domains: Vec<_> = decoded
             .opset_import
             .iter()

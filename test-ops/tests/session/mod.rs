@@ -10,9 +10,9 @@ use ort::{
     session::Session,
     value::{DynTensor, DynValue, Tensor as OrtTensor},
 };
-use runtimes::{Cache, Catalog, Pip, RuntimeName, Silent, Size};
+use runtimes::{Cache, Catalog, Framework, Pip, Runtime, RuntimeName, Silent, Size};
 use test_ops::{
-    Approximation, Builder, DataType, Library, Model, Op, ParameterSource, Sample, Tensor,
+    Approximation, Builder, Content, DataType, Library, Model, Op, ParameterSource, Sample, Tensor,
 };
 
 /// Where libraries are kept between test runs.
@@ -21,21 +21,20 @@ pub fn builder() -> Builder {
 }
 
 /// The path of a built library.
-pub fn library(library: impl Into<Library>) -> PathBuf {
+pub fn library(content: impl Into<Content>) -> PathBuf {
+    let library = Library::new(Framework::OnnxRuntime, content);
     builder()
-        .build(&library.into())
+        .build(&library, RUNTIME.get().expect("a started runtime"))
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
-/// Level of the runtime's interface: the minor number of its version.
-static LEVEL: OnceLock<u32> = OnceLock::new();
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
 /// Loads the runtime of that name, such as `onnxruntime-1.32.0`, into this process.
 pub fn start(runtime: &str) {
     ENVIRONMENT.get_or_init(|| {
         let name: RuntimeName = runtime.parse().expect("a runtime's name");
-        LEVEL.get_or_init(|| name.version.minor());
         let entry = Catalog::builtin()
             .get(&name)
             .expect("a runtime of the catalogue");
@@ -43,6 +42,7 @@ pub fn start(runtime: &str) {
         let pip = Pip::find().expect("pip");
         let runtime = runtimes::install(&cache, entry, Size::Small, &pip, &Silent)
             .unwrap_or_else(|error| panic!("{error}"));
+        let runtime = RUNTIME.get_or_init(|| runtime);
         ort::init_from(&runtime.main_library)
             .expect("the runtime loads")
             .build()
@@ -60,7 +60,7 @@ pub fn session(model: &Model, libraries: &[PathBuf]) -> Result<Session, String> 
             .map_err(|error| error.to_string())?;
     }
     builder
-        .commit_from_memory(&model.encode())
+        .commit_from_memory(&model.to_onnx())
         .map_err(|error| error.to_string())
 }
 
@@ -236,7 +236,13 @@ pub fn an_older_level_works() {
 
 /// A library that asks for the newest level of the runtime works, and one level more is refused.
 pub fn the_own_level_is_the_limit() {
-    let own = *LEVEL.get().expect("a started runtime");
+    // The minor number of the version.
+    let own = RUNTIME
+        .get()
+        .expect("a started runtime")
+        .name
+        .version
+        .minor();
     let model = Model::new(Op::RmsNorm, DataType::Fp32, &[2, 8], ParameterSource::Input);
     let at = |level| library(Sample::default().with_api_level(level));
     check(&model, &[at(own)], &model.sample_inputs(1, 1), &[]);

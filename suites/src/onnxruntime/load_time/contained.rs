@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use test_ops::{Broken, Fault, Library, Sample};
+use test_ops::{Broken, Content, Fault, Sample};
 
 use super::draft::{Draft, HEALTHY, OPS, SUBJECT, TOGETHER};
 use crate::arrangement::{Launch, Step};
@@ -174,7 +174,7 @@ fn kernels() -> Vec<Case> {
     cases
         .into_iter()
         .map(|(name, description, fault, outcome, message)| {
-            let library: Library = Sample::default().with_fault(fault).into();
+            let library: Content = Sample::default().with_fault(fault).into();
             let mut draft = under_traffic(Draft::new(name, description).subject(library))
                 .launch(|launch| limit_time(launch, outcome))
                 .steps([Step::Compute(SUBJECT)]);

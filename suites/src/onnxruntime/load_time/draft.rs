@@ -1,7 +1,7 @@
 //! A case of this suite in the making, and what most of its cases are made of.
 
 use runtimes::{Framework, RuntimeName};
-use test_ops::{DataType, Library, Model, Op, ParameterSource, Sample};
+use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample};
 
 use crate::arrangement::{Arrangement, Launch, LibraryFile, ModelFolder, Place, Spelling, Step};
 use crate::case::{Case, LoadingPath, Need, Suite};
@@ -55,7 +55,7 @@ impl Draft {
     pub fn library(
         mut self,
         name: &'static str,
-        content: impl Into<Library>,
+        content: impl Into<Content>,
         place: Place,
     ) -> Self {
         let content = Some(content.into());
@@ -100,7 +100,7 @@ impl Draft {
 
     /// Adds the model [`SUBJECT`] with the library [`OPS`], which lies in the allowed folder and is
     /// named by its absolute path.
-    pub fn subject(self, content: impl Into<Library>) -> Self {
+    pub fn subject(self, content: impl Into<Content>) -> Self {
         self.library(OPS, content, Place::Root)
             .model(bias_gelu(SUBJECT), &[(OPS, Spelling::Absolute)])
     }

@@ -1,7 +1,7 @@
 //! Libraries that are refused: the client is told the file, the reason and the remedy, the server
 //! and the other models go on, and a repaired library is loaded without a restart.
 
-use test_ops::{Broken, Fault, Library, Op, Sample};
+use test_ops::{Broken, Content, Fault, Op, Sample};
 
 use super::draft::{Draft, HEALTHY, OPS, SUBJECT, bias_gelu};
 use crate::arrangement::{Place, Spelling, Step};
@@ -110,7 +110,7 @@ fn paths() -> Vec<Case> {
 }
 
 fn contents() -> Vec<Case> {
-    let cases: [(&str, &str, Library, Phase, &[&str]); 8] = [
+    let cases: [(&str, &str, Content, Phase, &[&str]); 8] = [
         (
             "not-elf",
             "The file is a text file with the name of a library.",

@@ -1,0 +1,37 @@
+use std::ffi::OsString;
+
+use runtimes::Runtime;
+
+use super::{Recipe, Sources};
+use crate::{Broken, PluginEntry, Sample};
+
+/// The entry point is compiled in: one of the definitions `PLUGIN_ENTRY_CREATORS`,
+/// `PLUGIN_ENTRY_REGISTRAR`, `PLUGIN_ENTRY_NONE`, `PLUGIN_ENTRY_MANGLED`.
+pub(super) const RECIPE: Recipe = Recipe {
+    compile_arguments,
+    // The server's bridge brings declarations for the versions that no package has headers of.
+    needs_headers: false,
+};
+
+fn compile_arguments(
+    sample: &Sample,
+    broken: Option<Broken>,
+    runtime: &Runtime,
+    sources: &Sources,
+) -> Vec<OsString> {
+    let entry = match (broken, sample.plugin_entry) {
+        (Some(Broken::NoEntryPoint), _) => "-DPLUGIN_ENTRY_NONE",
+        (Some(Broken::MangledEntryPoint), _) => "-DPLUGIN_ENTRY_MANGLED",
+        (_, PluginEntry::Creators) => "-DPLUGIN_ENTRY_CREATORS",
+        (_, PluginEntry::StaticRegistrar) => "-DPLUGIN_ENTRY_REGISTRAR",
+    };
+    let mut arguments = vec![entry.into()];
+    if runtime.include_dirs.is_empty() {
+        let declarations = "reference-server/bridges/tensorrt/include";
+        arguments.extend([
+            "-isystem".into(),
+            sources.workspace().join(declarations).into(),
+        ]);
+    }
+    arguments
+}

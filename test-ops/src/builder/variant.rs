@@ -1,0 +1,117 @@
+use std::path::Path;
+
+use runtimes::{Framework, Runtime};
+
+use super::{
+    BuildError, elf,
+    layout::{self, Configuration, Domain},
+    read, write,
+};
+use crate::{Broken, Fault, Op, Sample, spelling};
+
+/// Longer than an ELF header, so that it is not refused for its size.
+const TEXT: &[u8] = b"This is a text file with the name of a shared library.\n\
+It stands for a download that brought an error page instead of the file.\n";
+
+/// The configuration block of a sample for one runtime. `initializer` is what goes wrong in a
+/// static initializer.
+pub(super) fn configuration(
+    sample: &Sample,
+    initializer: Option<Broken>,
+    runtime: &Runtime,
+) -> Result<Configuration, BuildError> {
+    let framework = runtime.name.framework;
+    let domain = spelling::domain(framework, &sample.domain);
+    // A framework that ignores levels gets the same library for all of them.
+    let api_level = match framework {
+        Framework::OnnxRuntime => sample.api_level,
+        _ => 0,
+    };
+    let expressible = |op: &&Op| {
+        framework == Framework::OnnxRuntime || !op.data_types_on(&runtime.name).is_empty()
+    };
+    Ok(Configuration {
+        signature: sample.signature,
+        ops: sample
+            .ops
+            .iter()
+            .filter(expressible)
+            .fold(0, |mask, &op| mask | op_bit(op)),
+        fault: initializer
+            .and_then(initializer_code)
+            .or(sample.fault.map(fault_code))
+            .unwrap_or(0),
+        api_level,
+        domain: Domain::new(&domain).ok_or(BuildError::Domain {
+            domain,
+            capacity: Sample::DOMAIN_CAPACITY,
+        })?,
+    })
+}
+
+/// Writes a copy of `library` with another configuration block.
+pub(super) fn configured(
+    library: &Path,
+    configuration: &Configuration,
+    product: &Path,
+) -> Result<(), BuildError> {
+    let mut bytes = read(library)?;
+    elf::configure(&mut bytes, configuration).map_err(odd(product))?;
+    write(product, &bytes)
+}
+
+/// Writes the first half of `library`.
+pub(super) fn truncated(library: &Path, product: &Path) -> Result<(), BuildError> {
+    let whole = read(library)?;
+    write(product, &whole[..whole.len() / 2])
+}
+
+/// Writes a copy of `library` that says it is for AArch64.
+pub(super) fn other_architecture(library: &Path, product: &Path) -> Result<(), BuildError> {
+    let mut bytes = read(library)?;
+    elf::set_machine(&mut bytes, elf::MACHINE_AARCH64).map_err(odd(product))?;
+    write(product, &bytes)
+}
+
+/// Writes a text.
+pub(super) fn not_elf(product: &Path) -> Result<(), BuildError> {
+    write(product, TEXT)
+}
+
+fn odd(product: &Path) -> impl FnOnce(String) -> BuildError {
+    move |reason| BuildError::Elf {
+        path: product.to_owned(),
+        reason,
+    }
+}
+
+fn fault_code(fault: Fault) -> u8 {
+    match fault {
+        Fault::RegistrationFails => layout::FAULT_REGISTRATION_FAILS,
+        Fault::UncheckedApi => layout::FAULT_UNCHECKED_API,
+        Fault::KernelCrashes => layout::FAULT_KERNEL_CRASHES,
+        Fault::KernelThrows => layout::FAULT_KERNEL_THROWS,
+        Fault::KernelHangs => layout::FAULT_KERNEL_HANGS,
+        Fault::KernelPanics => layout::FAULT_KERNEL_PANICS,
+    }
+}
+
+fn initializer_code(broken: Broken) -> Option<u8> {
+    match broken {
+        Broken::InitializerCrashes => Some(layout::FAULT_INITIALIZER_CRASHES),
+        Broken::InitializerAborts => Some(layout::FAULT_INITIALIZER_ABORTS),
+        Broken::InitializerThrows => Some(layout::FAULT_INITIALIZER_THROWS),
+        Broken::InitializerHangs => Some(layout::FAULT_INITIALIZER_HANGS),
+        _ => None,
+    }
+}
+
+/// The operator's bit in the configuration block.
+fn op_bit(op: Op) -> u8 {
+    layout::op_bit(match op {
+        Op::BiasGelu => 0,
+        Op::RmsNorm => 1,
+        Op::Modulo => 2,
+        Op::SelectAbove => 3,
+    })
+}

@@ -1,0 +1,48 @@
+use runtimes::Framework;
+
+/// What goes wrong in a library that loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// The framework's registration function reports an error: `RegisterCustomOps` returns an
+    /// error status, `getPluginCreators` returns no creators.
+    RegistrationFails,
+    /// `RegisterCustomOps` uses the API pointer without a check for null. Together with an API
+    /// level that the runtime lacks this ends in SIGSEGV; without the fault such a library
+    /// returns an error status.
+    UncheckedApi,
+    /// The first execution of any kernel writes to address zero.
+    KernelCrashes,
+    /// The first execution of any kernel throws `std::runtime_error`.
+    KernelThrows,
+    /// The first execution of any kernel never returns (and sleeps).
+    KernelHangs,
+    /// The first execution of any kernel panics in Rust, which the library turns into a status.
+    KernelPanics,
+}
+
+impl Fault {
+    /// All faults.
+    pub const ALL: [Fault; 6] = [
+        Fault::RegistrationFails,
+        Fault::UncheckedApi,
+        Fault::KernelCrashes,
+        Fault::KernelThrows,
+        Fault::KernelHangs,
+        Fault::KernelPanics,
+    ];
+
+    /// Whether an op library of `framework` can have this fault.
+    ///
+    /// PyTorch and TensorFlow register from static initializers, which report nothing: there a
+    /// failed registration is [`super::Broken::InitializerThrows`]. Levels of a C interface, and
+    /// a library in Rust, exist for ONNX Runtime alone.
+    pub fn exists_for(self, framework: Framework) -> bool {
+        match self {
+            Fault::KernelCrashes | Fault::KernelThrows | Fault::KernelHangs => true,
+            Fault::RegistrationFails => {
+                matches!(framework, Framework::OnnxRuntime | Framework::TensorRt)
+            }
+            Fault::UncheckedApi | Fault::KernelPanics => framework == Framework::OnnxRuntime,
+        }
+    }
+}

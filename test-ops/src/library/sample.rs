@@ -1,0 +1,106 @@
+use crate::{DEFAULT_DOMAIN, Op};
+
+use super::Fault;
+
+/// The sample operators as a library that registers one domain.
+///
+/// ```
+/// use test_ops::{Fault, Sample};
+/// let rebuilt = Sample::default().with_signature(2);
+/// let hanging = Sample::default().with_fault(Fault::KernelHangs);
+/// assert_ne!(rebuilt, hanging);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Sample {
+    /// Operator domain that is registered, as [`mod@crate::spelling`] spells it for a framework;
+    /// at most [`Sample::DOMAIN_CAPACITY`] bytes.
+    pub domain: String,
+    /// The operators that are registered, as far as the framework can express them.
+    pub ops: Vec<Op>,
+    /// Added to each element of each result, so that it shows which library answered.
+    pub signature: u8,
+    /// ONNX Runtime: level of the C interface that the library asks for and that its op structs
+    /// claim.
+    pub api_level: u32,
+    /// TensorRT: how the library hands its plugins over.
+    pub plugin_entry: PluginEntry,
+    /// What goes wrong, where something does.
+    pub fault: Option<Fault>,
+    /// Linked with a C++ object that holds a `STB_GNU_UNIQUE` symbol, which keeps the library
+    /// mapped after `dlclose`.
+    pub pinned: bool,
+}
+
+/// How a TensorRT plugin library hands its plugins over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PluginEntry {
+    /// By the functions that `IPluginRegistry::loadLibrary` calls: `getPluginCreators` (from
+    /// TensorRT 10.0 on also `getCreators`) and `setLoggerFinder`.
+    #[default]
+    Creators,
+    /// By a static initializer that registers with the process's plugin registry.
+    StaticRegistrar,
+}
+
+impl Sample {
+    /// Level of ONNX Runtime's C interface that every runtime of the catalogue has.
+    pub const DEFAULT_API_LEVEL: u32 = 20;
+    /// Longest domain that fits, in bytes.
+    pub const DOMAIN_CAPACITY: usize = crate::builder::layout::DOMAIN_CAPACITY;
+
+    /// The same library under another operator domain.
+    pub fn with_domain(mut self, domain: &str) -> Sample {
+        self.domain = domain.to_owned();
+        self
+    }
+
+    /// The same library with only these operators.
+    pub fn with_ops(mut self, ops: &[Op]) -> Sample {
+        self.ops = ops.to_vec();
+        self
+    }
+
+    /// The same library with another signature.
+    pub fn with_signature(mut self, signature: u8) -> Sample {
+        self.signature = signature;
+        self
+    }
+
+    /// The same library for another level of ONNX Runtime's C interface.
+    pub fn with_api_level(mut self, api_level: u32) -> Sample {
+        self.api_level = api_level;
+        self
+    }
+
+    /// The same library with another way to hand over TensorRT plugins.
+    pub fn with_plugin_entry(mut self, plugin_entry: PluginEntry) -> Sample {
+        self.plugin_entry = plugin_entry;
+        self
+    }
+
+    /// The same library with a fault.
+    pub fn with_fault(mut self, fault: Fault) -> Sample {
+        self.fault = Some(fault);
+        self
+    }
+
+    /// The same library with a symbol that keeps it mapped.
+    pub fn pinned(mut self) -> Sample {
+        self.pinned = true;
+        self
+    }
+}
+
+impl Default for Sample {
+    fn default() -> Sample {
+        Sample {
+            domain: DEFAULT_DOMAIN.to_owned(),
+            ops: Op::ALL.to_vec(),
+            signature: 0,
+            api_level: Sample::DEFAULT_API_LEVEL,
+            plugin_entry: PluginEntry::default(),
+            fault: None,
+            pinned: false,
+        }
+    }
+}
