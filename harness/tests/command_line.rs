@@ -180,7 +180,15 @@ fn runtimes_are_listed_without_a_cache() {
         .filter(|runtime| runtime["default"] == true)
         .map(|runtime| runtime["name"].as_str().unwrap())
         .collect();
-    assert_eq!(default, ["onnxruntime-1.32.0"]);
+    assert_eq!(
+        default,
+        [
+            "onnxruntime-1.32.0",
+            "pytorch-2.11.0",
+            "tensorflow-2.21.0",
+            "tensorrt-8.6.0"
+        ]
+    );
     assert!(
         runtimes
             .iter()

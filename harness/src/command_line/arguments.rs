@@ -28,6 +28,8 @@ const EXAMPLES: &str = "Examples:
   cargo harness run --filter 'unload|reload'      cases and measurements whose id matches
   cargo harness run --filter '^serving/'          measure serving alone
   cargo harness list --format json                every case, for a script
+  cargo harness setup --runtime pytorch-2.11.0 --full
+                                                  PyTorch with all CUDA packages
   cargo harness report results/20260102T030405Z-0123456";
 
 fn exit_codes() -> String {
@@ -43,7 +45,7 @@ pub enum Command {
     Run(Run),
     /// Print the cases without running them
     List(List),
-    /// Install the runtimes that the cases need
+    /// Install runtimes: the default of every framework, and what the cases need
     Setup(Setup),
     /// List the runtimes that are installed and those that can be
     Runtimes(Runtimes),
@@ -132,15 +134,19 @@ pub struct List {
 /// `harness setup`
 #[derive(Debug, Args)]
 pub struct Setup {
-    /// Install these runtimes instead of those that the cases need
-    #[arg(value_name = "RUNTIME", value_parser = names::runtime())]
+    /// Install this runtime, instead of the default of every framework and what the cases need;
+    /// may be given several times
+    #[arg(long = "runtime", value_name = "NAME", value_parser = names::runtime())]
     pub runtimes: Vec<RuntimeName>,
-    /// Only for cases of this framework; may be given several times
-    #[arg(long, value_name = "NAME", value_parser = names::framework())]
+    /// Only for this framework; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = names::any_framework(), conflicts_with = "runtimes")]
     pub framework: Vec<Framework>,
     /// Every runtime of the catalogue
     #[arg(long, conflicts_with_all = ["runtimes", "framework"])]
     pub all: bool,
+    /// In the full size, with the CUDA packages that published op libraries need to load
+    #[arg(long)]
+    pub full: bool,
     /// Where runtimes are
     #[command(flatten)]
     pub cache: Cache,

@@ -20,6 +20,15 @@ pub fn framework() -> impl TypedValueParser<Value = Framework> {
     )
 }
 
+/// All frameworks.
+pub fn any_framework() -> impl TypedValueParser<Value = Framework> {
+    one_of(
+        Framework::ALL
+            .into_iter()
+            .map(|framework| (framework.name().to_owned(), framework)),
+    )
+}
+
 /// Suites.
 pub fn suite() -> impl TypedValueParser<Value = Suite> {
     one_of(

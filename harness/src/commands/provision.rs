@@ -1,47 +1,146 @@
 //! Runtimes that are needed, installed where they are missing.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use anyhow::anyhow;
-use runtimes::{Cache, Catalog, CatalogEntry, Framework, Pip, RuntimeName, Size};
+use runtimes::{Cache, Catalog, CatalogEntry, Framework, Pip, Runtime, RuntimeName, Size};
 use suites::{Case, Need};
 
 use super::Failure;
 use crate::preflight::{self, Needs};
+use crate::quantity::bytes;
 use crate::terminal::Terminal;
+
+/// A download from this size on is explained before it starts.
+const LONG_DOWNLOAD: u64 = 100 << 20;
 
 /// The cache that the command line or the environment names, or the usual one.
 pub fn cache(arguments: &crate::command_line::Cache) -> Result<Cache, Failure> {
     Cache::locate(arguments.cache_dir.as_deref()).map_err(Failure::environment)
 }
 
-/// The runtimes that `cases` and measurements of `frameworks` need: each framework's default (or
-/// `chosen` for its framework), and those that a case names.
-pub fn needed(
-    cases: &[Case],
-    frameworks: &[Framework],
-    chosen: Option<RuntimeName>,
-) -> BTreeSet<RuntimeName> {
-    let of_cases = cases.iter().map(|case| case.framework);
-    let frameworks: BTreeSet<Framework> = of_cases.chain(frameworks.iter().copied()).collect();
-    let defaults = frameworks.into_iter().filter_map(|framework| {
-        let chosen = chosen.filter(|chosen| chosen.framework == framework);
-        chosen.or_else(|| Some(Catalog::builtin().default_of(framework)?.name()))
-    });
-    let named = cases
-        .iter()
-        .flat_map(|case| &case.needs)
-        .filter_map(|need| match need {
-            Need::Runtime(name) => name.to_string().parse().ok(),
-        });
-    defaults.chain(named).collect()
+/// Which runtimes are needed, each at least in one size and for a reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    runtimes: BTreeMap<RuntimeName, (Size, String)>,
 }
 
-/// The entries of the catalogue that are needed and not installed.
-pub fn missing<'a>(cache: &Cache, names: &BTreeSet<RuntimeName>) -> Vec<&'a CatalogEntry> {
-    let catalog = Catalog::builtin();
-    let absent = names.iter().filter(|name| cache.find(name).is_none());
-    absent.filter_map(|name| catalog.get(name)).collect()
+impl Wanted {
+    /// Asks for `name` in `size`; of several sizes the largest counts, and its `reason`, which
+    /// completes "it is …".
+    pub fn add(&mut self, name: RuntimeName, size: Size, reason: &str) {
+        let wanted = self
+            .runtimes
+            .entry(name)
+            .or_insert_with(|| (size, reason.to_owned()));
+        if wanted.0 < size {
+            *wanted = (size, reason.to_owned());
+        }
+    }
+
+    /// The runtimes that are asked for.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = RuntimeName> {
+        self.runtimes.keys().copied()
+    }
+
+    /// What the cache lacks of it.
+    pub fn missing(&self, cache: &Cache) -> Vec<Order<'static>> {
+        let catalog = Catalog::builtin();
+        self.runtimes
+            .iter()
+            .filter_map(|(name, (size, reason))| {
+                let entry = catalog.get(name)?;
+                let size = (*size).min(entry.largest_size());
+                let have = cache.find(name).map(|runtime| runtime.size);
+                (have < Some(size)).then(|| Order {
+                    entry,
+                    size,
+                    have,
+                    reason: reason.clone(),
+                })
+            })
+            .collect()
+    }
+}
+
+/// A runtime that is going to be installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order<'a> {
+    /// Which one.
+    pub entry: &'a CatalogEntry,
+    /// How much of it.
+    pub size: Size,
+    /// How much of it is there already.
+    pub have: Option<Size>,
+    /// Why, completing "it is …".
+    pub reason: String,
+}
+
+impl Order<'_> {
+    /// What is going to happen, in one sentence: sizes, packages and the reason.
+    fn announcement(&self) -> String {
+        let Self {
+            entry, size, have, ..
+        } = self;
+        let of_size = match entry.largest_size() {
+            Size::Small => String::new(),
+            Size::Full => format!(" in the {size} size"),
+        };
+        let instead = have.map_or_else(String::new, |have| format!(", in place of the {have} one"));
+        let packages: Vec<&str> = entry
+            .packages(*size)
+            .map(|package| package.name.as_str())
+            .collect();
+        format!(
+            "installing {}{of_size}{instead}, because it is {}: {} to download, {} on disk ({})",
+            entry.name(),
+            self.reason,
+            bytes(entry.download_size(*size)),
+            bytes(entry.disk_size(*size)),
+            packages.join(", ")
+        )
+    }
+}
+
+/// The runtimes that `cases` and measurements of `frameworks` need: each framework's default (or
+/// `chosen` for its framework), and those that a case names.
+pub fn needed(cases: &[Case], frameworks: &[Framework], chosen: Option<RuntimeName>) -> Wanted {
+    let mut wanted = Wanted::default();
+    let of_cases = cases.iter().map(|case| case.framework);
+    for framework in of_cases.chain(frameworks.iter().copied()) {
+        let chosen = chosen.filter(|chosen| chosen.framework == framework);
+        let default = || Some(Catalog::builtin().default_of(framework)?.name());
+        if let Some(name) = chosen.or_else(default) {
+            wanted.add(name, Size::Small, "what the cases run with");
+        }
+    }
+    for case in cases {
+        for need in &case.needs {
+            match need {
+                Need::Runtime(name) => {
+                    wanted.add(*name, Size::Small, &format!("needed by {}", case.id));
+                }
+            }
+        }
+    }
+    wanted
+}
+
+/// Makes sure that everything of `wanted` is installed, and its bridges are compiled.
+///
+/// # Errors
+/// The machine lacks something that installing needs, or an installation fails.
+pub fn ensure(cache: &Cache, wanted: &Wanted, terminal: Terminal) -> Result<(), Failure> {
+    let missing = wanted.missing(cache);
+    check_machine(Needs {
+        toolchain: false,
+        pip: !missing.is_empty(),
+    })?;
+    install(cache, &missing, terminal)?;
+    wanted
+        .names()
+        .filter_map(|name| cache.find(&name))
+        .try_for_each(|runtime| bridge(cache, &runtime, terminal))
 }
 
 /// Ends with everything that the machine lacks, each in one sentence.
@@ -57,19 +156,18 @@ pub fn check_machine(needs: Needs) -> Result<(), Failure> {
     )))
 }
 
-/// Installs `entries` one after the other, with progress.
-pub fn install(
-    cache: &Cache,
-    entries: &[&CatalogEntry],
-    terminal: Terminal,
-) -> Result<(), Failure> {
-    if entries.is_empty() {
+/// Installs `orders` one after the other, with progress, and compiles the bridge of each.
+pub fn install(cache: &Cache, orders: &[Order<'_>], terminal: Terminal) -> Result<(), Failure> {
+    if orders.is_empty() {
         return Ok(());
     }
     let pip = Pip::find().map_err(Failure::environment)?;
-    for entry in entries {
-        let progress = terminal.installation(entry.name().to_string());
-        let installed = runtimes::install(cache, entry, Size::Small, &pip, &progress);
+    for order in orders {
+        if order.entry.download_size(order.size) >= LONG_DOWNLOAD {
+            terminal.say(&order.announcement());
+        }
+        let progress = terminal.installation(order.entry.name().to_string());
+        let installed = runtimes::install(cache, order.entry, order.size, &pip, &progress);
         drop(progress);
         let runtime = installed.map_err(Failure::environment)?;
         terminal.say(&format!(
@@ -77,6 +175,71 @@ pub fn install(
             runtime.name,
             runtime.package_dir.display()
         ));
+        bridge(cache, &runtime, terminal)?;
     }
     Ok(())
+}
+
+/// Compiles the bridge to `runtime` now, so that no server has to wait for it.
+fn bridge(cache: &Cache, runtime: &Runtime, terminal: Terminal) -> Result<(), Failure> {
+    let spinner = bridges::is_missing(runtime, cache)
+        .map_err(Failure::environment)?
+        .then(|| terminal.spinner(&format!("compiling the bridge to {}", runtime.name)));
+    let built = bridges::build(runtime, cache);
+    if let Some(spinner) = spinner {
+        spinner.finish_and_clear();
+    }
+    built.map(drop).map_err(Failure::environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> RuntimeName {
+        text.parse().expect("a runtime")
+    }
+
+    #[test]
+    fn the_largest_size_counts_with_its_reason() {
+        let mut wanted = Wanted::default();
+        let pytorch = name("pytorch-2.11.0");
+        wanted.add(pytorch, Size::Small, "what the cases run with");
+        wanted.add(pytorch, Size::Full, "needed by a case");
+        wanted.add(pytorch, Size::Small, "the default");
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let cache = Cache::at(folder.path()).expect("a cache");
+        let orders = wanted.missing(&cache);
+        assert_eq!(orders.len(), 1);
+        assert_eq!((orders[0].size, orders[0].have), (Size::Full, None));
+        assert_eq!(orders[0].reason, "needed by a case");
+    }
+
+    #[test]
+    fn a_long_download_is_announced_with_size_packages_and_reason() {
+        let entry = Catalog::builtin().get(&name("tensorrt-8.6.0"));
+        let order = Order {
+            entry: entry.expect("listed"),
+            size: Size::Full,
+            have: Some(Size::Small),
+            reason: "what --full asks for".to_owned(),
+        };
+        let text = order.announcement();
+        for part in [
+            "tensorrt-8.6.0 in the full size, in place of the small one",
+            "because it is what --full asks for",
+            "GiB to download",
+            "nvidia-cudnn-cu12",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        let entry = Catalog::builtin().get(&name("tensorflow-2.21.0"));
+        let order = Order {
+            entry: entry.expect("listed"),
+            size: Size::Small,
+            have: None,
+            reason: String::new(),
+        };
+        assert!(!order.announcement().contains("size"), "it has one size");
+    }
 }

@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
     let cache = provision::cache(&arguments.cache)?;
     let needed = provision::needed(&cases, &frameworks, arguments.runtime);
-    let missing = provision::missing(&cache, &needed);
+    let missing = needed.missing(&cache);
     provision::check_machine(Needs {
         toolchain: true,
         pip: !missing.is_empty(),
@@ -164,7 +164,7 @@ fn select(arguments: &Arguments) -> Result<Work, Failure> {
 fn prepare(
     arguments: &Arguments,
     cache: &Cache,
-    missing: &[&runtimes::CatalogEntry],
+    missing: &[provision::Order<'_>],
     terminal: Terminal,
     cancellation: Cancellation,
 ) -> Result<RunOptions, Failure> {
@@ -253,10 +253,10 @@ fn command_line() -> Vec<String> {
         .collect()
 }
 
-fn runtime_records(cache: &Cache, needed: &BTreeSet<runtimes::RuntimeName>) -> Vec<RuntimeRecord> {
+fn runtime_records(cache: &Cache, needed: &provision::Wanted) -> Vec<RuntimeRecord> {
     needed
-        .iter()
-        .filter_map(|name| cache.find(name))
+        .names()
+        .filter_map(|name| cache.find(&name))
         .map(|runtime| RuntimeRecord {
             name: runtime.name.to_string(),
             framework: runtime.name.framework.to_string(),

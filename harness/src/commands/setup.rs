@@ -1,14 +1,12 @@
 //! `harness setup`
 
-use std::collections::BTreeSet;
-
-use runtimes::{Catalog, RuntimeName};
+use runtimes::{Catalog, Framework, Size};
 use suites::Selection;
 
-use super::{Failure, provision};
+use super::Failure;
+use super::provision::{self, Wanted};
 use crate::command_line::Setup;
 use crate::exit_code::Exit;
-use crate::preflight::Needs;
 use crate::terminal::Terminal;
 
 /// Installs runtimes.
@@ -16,34 +14,52 @@ pub fn setup(arguments: &Setup) -> Result<Exit, Failure> {
     let terminal = Terminal::standard_error();
     let cache = provision::cache(&arguments.cache)?;
     let wanted = wanted(arguments);
-    let missing = provision::missing(&cache, &wanted);
-    provision::check_machine(Needs {
-        toolchain: false,
-        pip: !missing.is_empty(),
-    })?;
-    provision::install(&cache, &missing, terminal)?;
+    let missing = wanted.missing(&cache).len();
+    provision::ensure(&cache, &wanted, terminal)?;
     terminal.say(&format!(
         "{} of {} runtimes were there already",
-        wanted.len() - missing.len(),
-        wanted.len()
+        wanted.names().len() - missing,
+        wanted.names().len()
     ));
     Ok(Exit::AsExpected)
 }
 
-fn wanted(arguments: &Setup) -> BTreeSet<RuntimeName> {
+fn wanted(arguments: &Setup) -> Wanted {
+    let (size, reason) = match (
+        arguments.full,
+        arguments.all || !arguments.runtimes.is_empty(),
+    ) {
+        (true, _) => (Size::Full, "what --full asks for"),
+        (false, true) => (Size::Small, "asked for"),
+        (false, false) => (Size::Small, "the default of its framework"),
+    };
+    let catalog = Catalog::builtin();
+    let mut wanted = Wanted::default();
     if arguments.all {
-        return Catalog::builtin()
-            .entries()
-            .iter()
-            .map(runtimes::CatalogEntry::name)
-            .collect();
+        for entry in catalog.entries() {
+            wanted.add(entry.name(), size, reason);
+        }
+        return wanted;
     }
     if !arguments.runtimes.is_empty() {
-        return arguments.runtimes.iter().copied().collect();
+        for name in &arguments.runtimes {
+            wanted.add(*name, size, reason);
+        }
+        return wanted;
     }
+    let frameworks = match arguments.framework.as_slice() {
+        [] => Framework::ALL.as_slice(),
+        some => some,
+    };
     let selection = Selection {
-        frameworks: arguments.framework.clone(),
+        frameworks: frameworks.to_vec(),
         ..Selection::default()
     };
-    provision::needed(&suites::cases(&selection), &arguments.framework, None)
+    let mut wanted = provision::needed(&suites::cases(&selection), frameworks, None);
+    for framework in frameworks {
+        if let Some(entry) = catalog.default_of(*framework) {
+            wanted.add(entry.name(), size, reason);
+        }
+    }
+    wanted
 }

@@ -37,6 +37,18 @@ pub fn build(runtime: &Runtime, cache: &Cache) -> Result<Option<PathBuf>, Bridge
         .transpose()
 }
 
+/// Whether [`build`] would have to compile, which takes a while.
+///
+/// # Errors
+/// There is no compiler.
+pub fn is_missing(runtime: &Runtime, cache: &Cache) -> Result<bool, BridgeError> {
+    let Some(bridge) = Bridge::of(runtime.name.framework) else {
+        return Ok(false);
+    };
+    let compiler = Compiler::find().map_err(compile_error(runtime))?;
+    Ok(!bridge.product(runtime, cache, &compiler).is_file())
+}
+
 impl Bridge {
     /// This bridge, compiled against `runtime` unless it is in `cache` already.
     ///
@@ -44,11 +56,11 @@ impl Bridge {
     /// As [`build`].
     pub fn build(&self, runtime: &Runtime, cache: &Cache) -> Result<PathBuf, BridgeError> {
         let compiler = Compiler::find().map_err(compile_error(runtime))?;
-        let folder = cache.root().join(FOLDER);
-        let product = folder.join(self.file_name(runtime, &compiler));
+        let product = self.product(runtime, cache, &compiler);
         if product.is_file() {
             return Ok(product);
         }
+        let folder = cache.root().join(FOLDER);
         fs::create_dir_all(&folder).map_err(io_error(runtime, "create", &folder))?;
         let scratch = tempfile::Builder::new()
             .prefix(".building-")
@@ -64,6 +76,11 @@ impl Bridge {
             .map_err(compile_error(runtime))?;
         fs::rename(&built, &product).map_err(io_error(runtime, "write", &product))?;
         Ok(product)
+    }
+
+    fn product(&self, runtime: &Runtime, cache: &Cache, compiler: &Compiler) -> PathBuf {
+        let folder = cache.root().join(FOLDER);
+        folder.join(self.file_name(runtime, compiler))
     }
 
     /// Everything that the compiler is told but where to write. Sources are named relative to
