@@ -58,4 +58,21 @@ const PYTORCH: Option<Bridge> = Some(Bridge {
     links_runtime: true,
 });
 
-const TENSORRT: Option<Bridge> = None;
+const TENSORRT: Option<Bridge> = Some(Bridge {
+    sources: &[
+        source!("tensorrt", "bridge.h"),
+        source!("tensorrt", "engine.cpp"),
+        source!("tensorrt", "failure.h"),
+        source!("tensorrt", "include/10/NvInferRuntime.h"),
+        source!("tensorrt", "include/8/NvInferRuntime.h"),
+        source!("tensorrt", "include/NvInferRuntime.h"),
+        source!("tensorrt", "include/cuda/cuda_runtime_api.h"),
+        source!("tensorrt", "interface.h"),
+        source!("tensorrt", "observation.cpp"),
+        source!("tensorrt", "registry.cpp"),
+        source!("tensorrt", "runtime.h"),
+    ],
+    // An SDK's headers need CUDA's, of which they use two types.
+    arguments: &["-idirafter", "include/cuda"],
+    links_runtime: false,
+});

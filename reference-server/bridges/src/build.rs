@@ -88,6 +88,8 @@ impl Bridge {
     fn arguments(&self, runtime: &Runtime) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = ARGUMENTS.map(OsString::from).to_vec();
         arguments.extend(["-I".into(), ".".into()]);
+        let major = runtime.name.version.major();
+        arguments.push(format!("-DRUNTIME_MAJOR={major}").into());
         arguments.extend(runtime.compile_arguments());
         arguments.extend(self.arguments.iter().map(OsString::from));
         let sources = self.sources.iter().map(|source| source.path);

@@ -1,0 +1,138 @@
+// The plugin registry: what is in it, and libraries that are loaded through it.
+
+#include <memory>
+
+#include "failure.h"
+#include "runtime.h"
+
+namespace {
+
+using nvinfer1::IPluginRegistry;
+
+// An op library's entry point: `getCreators` (10 and later) or `getPluginCreators` (8.6).
+using GetCreators = Creator* const* (*)(int32_t& count);
+
+std::vector<Creator*> creators_of(void* entry) {
+    int32_t count = 0;
+    Creator* const* const creators = reinterpret_cast<GetCreators>(entry)(count);
+    return creators == nullptr ? std::vector<Creator*>()
+                               : std::vector<Creator*>(creators, creators + count);
+}
+
+std::vector<Creator*> registered(IPluginRegistry& registry) {
+    int32_t count = 0;
+#if RUNTIME_MAJOR >= 10
+    Creator* const* const creators = registry.getAllCreators(&count);
+#else
+    Creator* const* const creators = registry.getPluginCreatorList(&count);
+#endif
+    return creators == nullptr ? std::vector<Creator*>()
+                               : std::vector<Creator*>(creators, creators + count);
+}
+
+// What has to be taken back for one library: a handle of TensorRT's, or each creator.
+struct Loaded {
+    IPluginRegistry::PluginLibraryHandle handle = nullptr;
+    std::vector<Creator*> creators;
+};
+
+#if RUNTIME_MAJOR == 8
+// The first version whose registry loads libraries.
+constexpr int32_t kLoadsLibraries = 8600;
+
+// Registers each creator, or none.
+char const* register_all(IPluginRegistry& registry, std::vector<Creator*> const& creators) {
+    for (size_t index = 0; index < creators.size(); ++index) {
+        Creator& creator = *creators[index];
+        if (registry.registerCreator(creator, creator.getPluginNamespace())) {
+            continue;
+        }
+        while (index > 0) {
+            registry.deregisterCreator(*creators[--index]);
+        }
+        PluginNote const note = describe(creator, false);
+        return failed("the registry refuses plugin '" + note.name + "' version '" + note.version +
+                      "', because it has one of that name already");
+    }
+    return nullptr;
+}
+#endif
+
+} // namespace
+
+extern "C" {
+
+char const* bridge_open(Entries const* entries, LogSink sink, void* context, TensorRt** bridge) {
+    return guarded([&]() -> char const* {
+        auto opened = std::make_unique<TensorRt>(sink, context);
+        auto const version = reinterpret_cast<int32_t (*)()>(entries->get_infer_lib_version);
+        auto const registry = reinterpret_cast<IPluginRegistry* (*)()>(entries->get_plugin_registry);
+        opened->version = version();
+        opened->registry = registry();
+        opened->create_infer_runtime = entries->create_infer_runtime;
+        if (opened->registry == nullptr) {
+            return "'getPluginRegistry' returns nothing";
+        }
+        observe_registrations(*opened->registry);
+        *bridge = opened.release();
+        return nullptr;
+    });
+}
+
+int32_t bridge_version(TensorRt const* bridge) { return bridge->version; }
+
+void bridge_plugins(TensorRt* bridge, PluginVisitor visit, void* context) {
+    guarded([&]() -> char const* {
+        for (Creator* creator : registered(*bridge->registry)) {
+            describe(*creator, true).show(visit, context);
+        }
+        return nullptr;
+    });
+}
+
+char const* bridge_offered(TensorRt*, void* entry, PluginVisitor visit, void* context) {
+    return guarded([&]() -> char const* {
+        for (Creator* creator : creators_of(entry)) {
+            describe(*creator, false).show(visit, context);
+        }
+        return nullptr;
+    });
+}
+
+char const* bridge_load_library(TensorRt* bridge, char const* path, void* entry, void** handle) {
+    return guarded([&]() -> char const* {
+        auto loaded = std::make_unique<Loaded>();
+#if RUNTIME_MAJOR == 8
+        if (bridge->version < kLoadsLibraries) {
+            loaded->creators = creators_of(entry);
+            if (char const* failure = register_all(*bridge->registry, loaded->creators)) {
+                return failure;
+            }
+            *handle = loaded.release();
+            return nullptr;
+        }
+#else
+        static_cast<void>(entry);
+#endif
+        loaded->handle = bridge->registry->loadLibrary(path);
+        if (loaded->handle == nullptr) {
+            return "IPluginRegistry::loadLibrary refuses it";
+        }
+        *handle = loaded.release();
+        return nullptr;
+    });
+}
+
+void bridge_deregister_library(TensorRt* bridge, void* handle) {
+    guarded([&]() -> char const* {
+        std::unique_ptr<Loaded> const loaded(static_cast<Loaded*>(handle));
+        if (loaded->handle != nullptr) {
+            bridge->registry->deregisterLibrary(loaded->handle);
+        }
+        for (Creator* creator : loaded->creators) {
+            bridge->registry->deregisterCreator(*creator);
+        }
+        return nullptr;
+    });
+}
+}
