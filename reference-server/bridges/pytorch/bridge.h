@@ -93,10 +93,11 @@ enum {
     BRIDGE_ON_META = 1 << 5,
 };
 
-/* Is called for each operator of the dispatcher, overloads apart, and for each custom class (whose
- * `kernels` is 0 and whose name is qualified). */
+/* Is called for each operator of the dispatcher, overloads apart, with the place in the source that
+ * declares it (`registered at <file>:<line>`, as far as there is one), and for each custom class,
+ * whose `kernels` is 0 and whose name is qualified. */
 typedef void (*BridgeVisitOperator)(void *context, BridgeText name, BridgeText overload,
-                                    uint32_t kernels);
+                                    BridgeText place, uint32_t kernels);
 
 /* Is called for each operator that a model calls outside of PyTorch's own namespaces: its name such
  * as `custom_ops::bias_gelu`, and whether the dispatcher knows it. */

@@ -127,11 +127,13 @@ BridgeFailure *bridge_operators(BridgeVisitOperator visit, void *context) {
         c10::Dispatcher &dispatcher = c10::Dispatcher::singleton();
         for (const c10::OperatorName &name : dispatcher.getAllOpNames()) {
             if (const auto op = dispatcher.findOp(name)) {
-                visit(context, text_of(name.name), text_of(name.overload_name), kernels_of(*op));
+                const std::string place = op->hasSchema() ? op->debug() : std::string();
+                visit(context, text_of(name.name), text_of(name.overload_name), text_of(place),
+                      kernels_of(*op));
             }
         }
         for (const std::string &name : custom_classes()) {
-            visit(context, text_of(name), {nullptr, 0}, 0);
+            visit(context, text_of(name), {nullptr, 0}, {nullptr, 0}, 0);
         }
     });
 }

@@ -41,6 +41,19 @@ pub unsafe fn close(library: *mut c_void) -> c_int {
     unsafe { exception_barrier_close(library) }
 }
 
+/// What the dynamic loader said last on this thread.
+pub fn loader_message() -> String {
+    // SAFETY: the function returns a C string of this thread, or null.
+    let text = unsafe { libc::dlerror() };
+    if text.is_null() {
+        return "the dynamic loader gave no reason".to_owned();
+    }
+    // SAFETY: not null, and copied before the loader is called again.
+    unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned()
+}
+
 /// Calls `entry` with two pointers and returns its answer.
 ///
 /// # Safety

@@ -12,4 +12,5 @@ pub mod op_library;
 pub mod outputs;
 pub mod patience;
 pub mod process;
+pub mod pytorch;
 pub mod recorder;

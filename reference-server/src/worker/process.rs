@@ -15,6 +15,7 @@ use super::backend::{
 };
 use super::executor::{Executor, Surroundings};
 use super::onnxruntime::OnnxRuntimeBackend;
+use super::pytorch::PyTorchBackend;
 use super::recorder::Recorder;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
@@ -141,6 +142,7 @@ impl Worker {
         let arena = self.surroundings.arena.clone();
         let mut backend: Box<dyn Backend> = match specification.framework {
             Framework::OnnxRuntime => Box::new(OnnxRuntimeBackend::open(specification, arena)?),
+            Framework::PyTorch => Box::new(PyTorchBackend::open(specification, arena)?),
             other => {
                 return Err(LoadError::new(format!(
                     "this server has no backend for {other}; it serves onnxruntime models"

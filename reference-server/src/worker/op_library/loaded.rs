@@ -45,7 +45,7 @@ impl Handle {
         // contain it.
         let handle = unsafe { exception_barrier::open(&name, RTLD_NOW | RTLD_LOCAL) };
         if handle.is_null() {
-            return Err(loader_message());
+            return Err(exception_barrier::loader_message());
         }
         let mut link_map: *const LinkMap = std::ptr::null();
         // SAFETY: the handle is open; the request writes one pointer.
@@ -90,7 +90,7 @@ impl Handle {
         // SAFETY: the handle is open and is closed once: `into_raw` gives it up.
         match unsafe { exception_barrier::close(self.library.into_raw()) } {
             0 => Ok(()),
-            _ => Err(loader_message()),
+            _ => Err(exception_barrier::loader_message()),
         }
     }
 }
@@ -117,19 +117,6 @@ fn path_at(address: usize) -> Option<PathBuf> {
             MMapPath::Path(path) => Some(path),
             _ => None,
         })
-}
-
-/// What the dynamic loader said last on this thread.
-fn loader_message() -> String {
-    // SAFETY: the function returns a C string of this thread, or null.
-    let text = unsafe { libc::dlerror() };
-    if text.is_null() {
-        return "the dynamic loader gave no reason".to_owned();
-    }
-    // SAFETY: not null, and copied before the loader is called again.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
 }
 
 /// `path` with `repetitions` times a `./` before the file's name: the same file to the kernel and

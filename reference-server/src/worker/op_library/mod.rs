@@ -202,6 +202,16 @@ impl OpLibraries {
         })
     }
 
+    /// Counts one user less of a library that is never closed, for `reason`.
+    pub fn keep(&mut self, id: LibraryId, reason: &str) -> Option<StillMapped> {
+        let library = self.loaded.iter_mut().find(|library| library.id == id)?;
+        library.users = library.users.saturating_sub(1);
+        (library.users == 0).then(|| StillMapped {
+            path: library.path.clone(),
+            reason: reason.to_owned(),
+        })
+    }
+
     /// Keeps the library in memory for the rest of the process, since its code may be running.
     pub fn abandon(&mut self, id: LibraryId) -> Option<StillMapped> {
         let library = self.loaded.iter().find(|library| library.id == id)?;
@@ -211,6 +221,11 @@ impl OpLibraries {
                      goes when the worker ends"
                 .to_owned(),
         })
+    }
+
+    /// Whether the library is still open.
+    pub fn is_open(&self, id: LibraryId) -> bool {
+        self.loaded.iter().any(|library| library.id == id)
     }
 
     /// The open library, to find its entry points.

@@ -1,0 +1,24 @@
+//! PyTorch as a worker's backend: TorchScript models.
+//!
+//! PyTorch has no C interface. A bridge in C++, compiled for each installed version, stands between
+//! ([`bridge`] declares its functions); [`runtime`] maps it with PyTorch itself. A TorchScript
+//! [`module`] tells the names of its arguments and no types, so a model's [`signature`] comes from
+//! its configuration. Op libraries register when they are opened: the dispatcher's operators before
+//! and after tell what ([`op_library`]); those that are made for Python need its library in the
+//! process ([`python`]). The hot path is [`instance`]. When a model cannot be loaded,
+//! [`diagnosis`] finds the ops that nobody registered.
+
+mod backend;
+mod bridge;
+mod diagnosis;
+mod element_type;
+mod gpu;
+mod instance;
+mod module;
+mod op_library;
+mod parameters;
+mod python;
+mod runtime;
+mod signature;
+
+pub use backend::PyTorchBackend;
