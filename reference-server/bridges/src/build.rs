@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use runtimes::{Cache, Compiler, Runtime};
+use runtimes::{Cache, Compiler, Origin, Runtime};
 
 use crate::{Bridge, BridgeError};
 
@@ -103,8 +103,8 @@ impl Bridge {
     }
 
     /// `pytorch-2.11.0-<hash>.so`: the hash of the sources, the arguments with the runtime's place
-    /// in them, and the compiler. Headers of one version at one place do not change; a runtime
-    /// that was replaced in place is told by its main library.
+    /// in them, and the compiler. What the cache holds under a name never changes; a runtime that
+    /// was replaced in place is told by its main library.
     fn file_name(&self, runtime: &Runtime, compiler: &Compiler) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
@@ -118,7 +118,9 @@ impl Bridge {
         for argument in self.arguments(runtime) {
             part(argument.as_encoded_bytes());
         }
-        part(stamp(&runtime.main_library).as_bytes());
+        if runtime.origin == Origin::InPlace {
+            part(stamp(&runtime.main_library).as_bytes());
+        }
         part(compiler.identity().as_bytes());
         let hash = hasher.finalize().to_hex();
         format!("{}-{}.so", runtime.name, &hash[..16])

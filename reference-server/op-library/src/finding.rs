@@ -67,6 +67,8 @@ pub enum FindingId {
     MangledEntryPoint,
     /// The entry point is not exported.
     HiddenEntryPoint,
+    /// It loads, and nothing in it registers an op.
+    RegistersNothing,
     /// A unique symbol keeps the library mapped for the life of the process.
     PinnedByUniqueSymbol,
     /// A linker flag keeps the library mapped for the life of the process.

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtimes::{Framework, Runtime};
+use runtimes::{CatalogEntry, Framework, Runtime, Size};
 use serde::Serialize;
 
 use crate::content::contains;
@@ -171,8 +171,15 @@ impl OpLibrary {
                 })
                 .collect();
             match Scope::resolve(&self.path, &parts.image, runtime, &before) {
-                Err(link) => findings.push(check::dependencies::missing(&self.path, &link)),
+                Err(link) => {
+                    findings.push(check::dependencies::missing(&self.path, &link, runtime));
+                }
                 Ok(scope) => {
+                    findings.extend(check::registration::check(
+                        &self.path,
+                        runtime.name.framework,
+                        &scope,
+                    ));
                     findings.extend(check::symbol_versions::check(&self.path, &scope));
                     findings.extend(check::undefined_symbols::check(&self.path, &scope));
                 }
@@ -199,13 +206,32 @@ impl OpLibrary {
             Some(finding) => Verdict::failure(finding),
             None => Verdict::NeedsTrial {
                 reason: format!(
-                    "everything that '{}' needs is there; which API level it asks {} for, and what \
-                     its initializers do, shows only when it runs",
+                    "everything that '{}' needs is there; {} shows only when it runs",
                     self.path.display(),
-                    runtime.name
+                    match runtime.name.framework {
+                        Framework::OnnxRuntime => format!(
+                            "which API level it asks {} for, and what its initializers do,",
+                            runtime.name
+                        ),
+                        Framework::PyTorch | Framework::TensorFlow | Framework::TensorRt =>
+                            format!(
+                                "whether its initializers get along with {} and what they register",
+                                runtime.name
+                            ),
+                    }
                 ),
             },
         }
+    }
+
+    /// The size of `entry`'s runtime that this library needs to be loaded: the full one where that
+    /// alone brings a library that it names as needed.
+    pub fn size_for(&self, entry: &CatalogEntry) -> Size {
+        self.needed
+            .iter()
+            .filter_map(|name| entry.size_with(name))
+            .max()
+            .unwrap_or_default()
     }
 
     /// Whether closing the library will leave it mapped, as far as the file tells.

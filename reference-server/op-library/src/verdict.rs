@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Finding;
+use crate::{Finding, FindingId};
 
 /// Does a worker of a runtime that gets this library end up with its ops registered, on this
 /// machine?
@@ -38,7 +38,13 @@ impl Verdict {
         matches!(self, Self::Fails { .. } | Self::RegistersNothing { .. })
     }
 
+    /// What an error means.
     pub(crate) fn failure(finding: &Finding) -> Self {
+        if finding.id == FindingId::RegistersNothing {
+            return Self::RegistersNothing {
+                reason: finding.to_string(),
+            };
+        }
         Self::Fails {
             reason: finding.message.clone(),
             remedy: finding.remedy.clone(),

@@ -172,6 +172,16 @@ impl CatalogEntry {
             .filter(move |package| package.used(size).next().is_some())
     }
 
+    /// The smallest size that brings a library of that file name.
+    pub fn size_with(&self, file_name: &str) -> Option<Size> {
+        [Size::Small, Size::Full].into_iter().find(|size| {
+            self.packages
+                .iter()
+                .flat_map(|package| package.used(*size))
+                .any(|pattern| pattern.names_file(file_name))
+        })
+    }
+
     /// Bytes that an installation in `size` downloads.
     pub fn download_size(&self, size: Size) -> u64 {
         self.packages(size)
@@ -348,6 +358,28 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_size_that_brings_a_library_is_known() {
+        let size_with = |runtime: &str, library: &str| {
+            let name = runtime.parse().expect("a name");
+            let entry = Catalog::builtin().get(&name).expect("listed");
+            entry.size_with(library)
+        };
+        assert_eq!(size_with("pytorch-2.11.0", "libc10.so"), Some(Size::Small));
+        for library in ["libtorch_cuda.so", "libcublasLt.so.13", "libnccl.so.2"] {
+            assert_eq!(size_with("pytorch-2.11.0", library), Some(Size::Full));
+        }
+        assert_eq!(size_with("pytorch-2.11.0", "libcublas.so.12"), None);
+        assert_eq!(
+            size_with("pytorch-2.9.1", "libcublas.so.12"),
+            Some(Size::Full)
+        );
+        assert_eq!(
+            size_with("tensorrt-8.6.0", "libcudnn.so.8"),
+            Some(Size::Full)
+        );
     }
 
     #[test]

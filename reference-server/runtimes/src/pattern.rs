@@ -48,6 +48,14 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Whether files of that name, in whichever folder, are among those that the pattern names.
+    pub(crate) fn names_file(&self, file_name: &str) -> bool {
+        let last = self.text.rsplit('/').next().unwrap_or_default();
+        fits_component(last, file_name)
+    }
+}
+
 /// Whether `text` is `pattern` with each `*` replaced by something.
 fn fits_component(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else {

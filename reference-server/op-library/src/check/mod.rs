@@ -5,6 +5,7 @@ pub(crate) mod dependencies;
 pub(crate) mod entry_point;
 pub(crate) mod format;
 pub(crate) mod object_type;
+pub(crate) mod registration;
 pub(crate) mod symbol_versions;
 pub(crate) mod truncation;
 pub(crate) mod undefined_symbols;

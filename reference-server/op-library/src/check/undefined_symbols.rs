@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::elf::{Image, Reference};
 use crate::framework::onnxruntime::API_BASE;
-use crate::loader::{Object, Scope, system_library};
+use crate::loader::{Object, Scope, is_python_symbol, system_library};
 use crate::symbol_name::{demangle, without_parameters};
 use crate::{Finding, FindingId, Severity};
 
@@ -18,8 +18,8 @@ const OFTEN_FORGOTTEN: [(&str, &str); 6] = [
     ("libgcc_s.so.1", "-lgcc_s"),
 ];
 
-/// A symbol of the library, or of something that came with it, is defined nowhere. ONNX Runtime
-/// opens op libraries with `RTLD_NOW`, so each of them has to be defined at once.
+/// A symbol of the library, or of something that came with it, is defined nowhere. Workers open op
+/// libraries with `RTLD_NOW`, so each of them has to be defined at once.
 pub(crate) fn check(path: &Path, scope: &Scope) -> Vec<Finding> {
     scope
         .newcomers()
@@ -97,12 +97,24 @@ impl Reading {
                 remedy: format!("link it with {option}"),
             };
         }
-        if name.starts_with("Py") || name.starts_with("_Py") {
+        if is_python_symbol(name) {
             return new(
                 "the Python interpreter defines it, so this is a Python extension module"
                     .to_owned(),
-                "build the op library without Python bindings",
+                "build the op library without Python bindings; for PyTorch, the shared library of \
+                 the Python that the runtime was built for will do (Debian and Ubuntu: apt-get \
+                 install libpython3.11)",
             );
+        }
+        if let Some(object) = scope.in_runtime(name) {
+            let file = object.path.file_name().unwrap_or_default();
+            let file = file.to_string_lossy();
+            return Self {
+                cause: format!(
+                    "the runtime's {file} defines it, and the library does not name that as needed"
+                ),
+                remedy: format!("link it with -l:{file}"),
+            };
         }
         let readable = demangle(name);
         if readable.starts_with("onnxruntime::") {

@@ -1,6 +1,9 @@
 //! Which frameworks a library belongs to; one module a framework.
 
 pub(crate) mod onnxruntime;
+mod pytorch;
+mod tensorflow;
+mod tensorrt;
 
 use runtimes::Framework;
 
@@ -8,9 +11,85 @@ use crate::elf::Image;
 
 /// The frameworks whose entry points, symbols or libraries the file names.
 pub(crate) fn recognise(image: &Image) -> Vec<Framework> {
-    let mut frameworks = Vec::new();
-    if onnxruntime::recognise(image) {
-        frameworks.push(Framework::OnnxRuntime);
+    Framework::ALL
+        .into_iter()
+        .filter(|framework| match framework {
+            Framework::OnnxRuntime => onnxruntime::recognise(image),
+            Framework::PyTorch => pytorch::recognise(image),
+            Framework::TensorFlow => tensorflow::recognise(image),
+            Framework::TensorRt => tensorrt::recognise(image),
+        })
+        .collect()
+}
+
+/// Whether anything in the file can register an op with `framework`. ONNX Runtime's entry point
+/// has a check of its own.
+pub(crate) fn registers(framework: Framework, image: &Image) -> bool {
+    match framework {
+        Framework::OnnxRuntime => true,
+        Framework::PyTorch => pytorch::registers(image),
+        Framework::TensorFlow => tensorflow::registers(image),
+        Framework::TensorRt => tensorrt::registers(image),
     }
-    frameworks
+}
+
+/// What a library of `framework` without a registration lacks, as the end of a sentence, and the
+/// remedy.
+pub(crate) const fn registration(framework: Framework) -> (&'static str, &'static str) {
+    match framework {
+        Framework::OnnxRuntime => (
+            "exports no RegisterCustomOps",
+            "export the function RegisterCustomOps",
+        ),
+        Framework::PyTorch => (
+            "calls nothing that registers with PyTorch's dispatcher",
+            "register its ops with TORCH_LIBRARY, or name another library",
+        ),
+        Framework::TensorFlow => (
+            "calls nothing that registers an op or a kernel with TensorFlow",
+            "register its ops with REGISTER_OP and REGISTER_KERNEL_BUILDER, or name another library",
+        ),
+        Framework::TensorRt => (
+            "has no getPluginCreators and does not ask for TensorRT's plugin registry",
+            "register its plugins with REGISTER_TENSORRT_PLUGIN or export getPluginCreators, or \
+             name another library",
+        ),
+    }
+}
+
+/// Whether a C++ symbol is a member of one of `namespaces`: `_ZN3c10…`, `_ZNK5torch…`, `_ZTIN…`.
+fn is_in_namespace(symbol: &str, namespaces: &[&str]) -> bool {
+    let Some(rest) = symbol.strip_prefix("_Z") else {
+        return false;
+    };
+    // Type information and virtual tables; then a nested name with its qualifiers.
+    let rest = ["TI", "TV", "TS", "GV"]
+        .iter()
+        .find_map(|kind| rest.strip_prefix(kind))
+        .unwrap_or(rest);
+    let Some(nested) = rest.strip_prefix('N') else {
+        return false;
+    };
+    let nested = nested.trim_start_matches(['K', 'V', 'r', 'R', 'O']);
+    namespaces.iter().any(|namespace| {
+        nested
+            .strip_prefix(namespace.len().to_string().as_str())
+            .is_some_and(|rest| rest.starts_with(namespace))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_are_told_from_names_that_begin_alike() {
+        let is_c10 = |symbol| is_in_namespace(symbol, &["c10"]);
+        assert!(is_c10("_ZN3c105ErrorC1ESs"));
+        assert!(is_c10("_ZNK3c1010TensorImpl4sizeEv"));
+        assert!(is_c10("_ZTIN3c105ErrorE"));
+        assert!(!is_c10("_ZN4c10dE5Store"));
+        assert!(!is_c10("_Z3c10v"));
+        assert!(!is_c10("c10"));
+    }
 }

@@ -7,4 +7,4 @@ mod scope;
 mod search;
 mod store;
 
-pub(crate) use scope::{MissingLink, Object, Scope, system_library};
+pub(crate) use scope::{MissingLink, Object, Scope, is_python_symbol, system_library};

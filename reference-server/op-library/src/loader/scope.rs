@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtimes::Runtime;
+use runtimes::{Framework, Runtime, python_library};
 
 use crate::elf::{Header, Image};
 
@@ -15,13 +15,16 @@ use super::store::{Candidate, image_of};
 ///
 /// The runtime and the op library are both opened with `RTLD_LOCAL`, as every framework does: the
 /// library sees the worker's own dependencies and its own closure, and of the runtime only what it
-/// names as a dependency.
+/// names as a dependency. A worker of PyTorch makes the symbols of Python visible before it opens a
+/// library that is made for Python.
 #[derive(Debug)]
 pub(crate) struct Scope {
     /// The library first, then everything that it needs, breadth first.
     closure: Vec<Object>,
     /// What the worker's executable needs.
     global: Vec<Object>,
+    /// What the worker's runtime consists of. The library sees of it only what it names as needed.
+    runtime: Vec<Object>,
 }
 
 /// One object of a scope.
@@ -73,8 +76,11 @@ impl Scope {
         global.iter().for_each(|object| mapped.add(object));
         let main = image_of(&runtime.main_library);
         let main = main.as_ref().and_then(Candidate::library);
-        let runtime = main.map(|image| (runtime.main_library.as_path(), image));
-        for (path, image) in runtime.into_iter().chain(before.iter().copied()) {
+        let runtime_objects = main.map_or_else(Vec::new, |image| {
+            opened(&runtime.main_library, image, &library_path, &mapped)
+        });
+        runtime_objects.iter().for_each(|object| mapped.add(object));
+        for (path, image) in before.iter().copied() {
             for object in opened(path, image, &library_path, &mapped) {
                 mapped.add(&object);
             }
@@ -85,7 +91,31 @@ impl Scope {
             settled: false,
         };
         let closure = closure(root, &library_path, &mapped)?;
-        Ok(Self { closure, global })
+        let mut scope = Self {
+            closure,
+            global,
+            runtime: runtime_objects,
+        };
+        if runtime.name.framework == Framework::PyTorch && scope.is_made_for_python() {
+            scope.global.extend(python(runtime));
+        }
+        Ok(scope)
+    }
+
+    /// Whether something that comes with the library uses the interpreter's symbols.
+    fn is_made_for_python(&self) -> bool {
+        self.newcomers().any(|object| {
+            let mut references = object.image.symbols.references();
+            references.any(|reference| !reference.weak && is_python_symbol(reference.name))
+        })
+    }
+
+    /// The library of the worker's runtime that defines `name`, whether the op library sees it or
+    /// not.
+    pub(crate) fn in_runtime(&self, name: &str) -> Option<&Object> {
+        self.runtime
+            .iter()
+            .find(|object| object.image.symbols.exports(name))
     }
 
     /// All objects in the order of look-up.
@@ -208,6 +238,22 @@ fn library_path(runtime: &Runtime) -> Vec<PathBuf> {
         .cloned()
         .chain(inherited)
         .collect()
+}
+
+/// Whether the Python interpreter defines symbols of that name.
+pub(crate) fn is_python_symbol(name: &str) -> bool {
+    name.starts_with("Py") || name.starts_with("_Py")
+}
+
+/// The library of the Python that the runtime's extension modules were built for.
+fn python(runtime: &Runtime) -> Option<Object> {
+    let path = python_library(runtime.python.as_deref()?)?;
+    let image = Arc::clone(image_of(&path)?.library()?);
+    Some(Object {
+        path,
+        image,
+        settled: true,
+    })
 }
 
 /// What this executable needs; a worker is the same executable.
