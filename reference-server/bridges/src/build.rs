@@ -88,8 +88,9 @@ impl Bridge {
     fn arguments(&self, runtime: &Runtime) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = ARGUMENTS.map(OsString::from).to_vec();
         arguments.extend(["-I".into(), ".".into()]);
-        let major = runtime.name.version.major();
-        arguments.push(format!("-DRUNTIME_MAJOR={major}").into());
+        let version = &runtime.name.version;
+        arguments.push(format!("-DRUNTIME_MAJOR={}", version.major()).into());
+        arguments.push(format!("-DRUNTIME_MINOR={}", version.minor()).into());
         arguments.extend(runtime.compile_arguments());
         arguments.extend(self.arguments.iter().map(OsString::from));
         let sources = self.sources.iter().map(|source| source.path);

@@ -1,5 +1,5 @@
 // TensorRT's interface: an SDK's headers where they are for the runtime's major version, else our
-// own declarations. RUNTIME_MAJOR is given by the compiler's command line.
+// own declarations. RUNTIME_MAJOR and RUNTIME_MINOR are given by the compiler's command line.
 #pragma once
 
 #if __has_include(<NvInferVersion.h>)

@@ -30,16 +30,16 @@ std::vector<Creator*> registered(IPluginRegistry& registry) {
                                : std::vector<Creator*>(creators, creators + count);
 }
 
+// The registry loads libraries since 8.6.
+#define LOADS_LIBRARIES (RUNTIME_MAJOR > 8 || RUNTIME_MINOR >= 6)
+
 // What has to be taken back for one library: a handle of TensorRT's, or each creator.
 struct Loaded {
-    IPluginRegistry::PluginLibraryHandle handle = nullptr;
+    void* handle = nullptr;
     std::vector<Creator*> creators;
 };
 
-#if RUNTIME_MAJOR == 8
-// The first version whose registry loads libraries.
-constexpr int32_t kLoadsLibraries = 8600;
-
+#if !LOADS_LIBRARIES
 // Registers each creator, or none.
 char const* register_all(IPluginRegistry& registry, std::vector<Creator*> const& creators) {
     for (size_t index = 0; index < creators.size(); ++index) {
@@ -58,6 +58,20 @@ char const* register_all(IPluginRegistry& registry, std::vector<Creator*> const&
 }
 #endif
 
+// Our declarations of 8.x are known to fit 8.5 and 8.6.0; the registry changed between patches.
+char const* unknown_layout(int32_t version) {
+#if !defined(BRIDGE_USES_SDK) && RUNTIME_MAJOR == 8
+    if (version != 8600 && version / 100 != 85) {
+        return failed("it is version " + std::to_string(version) +
+                      ", which takes its SDK's headers; set TENSORRT_INCLUDE_DIR to the folder of "
+                      "its NvInfer.h and start the server again");
+    }
+#else
+    static_cast<void>(version);
+#endif
+    return nullptr;
+}
+
 } // namespace
 
 extern "C" {
@@ -72,6 +86,9 @@ char const* bridge_open(Entries const* entries, LogSink sink, void* context, Ten
         opened->create_infer_runtime = entries->create_infer_runtime;
         if (opened->registry == nullptr) {
             return "'getPluginRegistry' returns nothing";
+        }
+        if (char const* failure = unknown_layout(opened->version)) {
+            return failure;
         }
         observe_registrations(*opened->registry);
         *bridge = opened.release();
@@ -102,22 +119,19 @@ char const* bridge_offered(TensorRt*, void* entry, PluginVisitor visit, void* co
 char const* bridge_load_library(TensorRt* bridge, char const* path, void* entry, void** handle) {
     return guarded([&]() -> char const* {
         auto loaded = std::make_unique<Loaded>();
-#if RUNTIME_MAJOR == 8
-        if (bridge->version < kLoadsLibraries) {
-            loaded->creators = creators_of(entry);
-            if (char const* failure = register_all(*bridge->registry, loaded->creators)) {
-                return failure;
-            }
-            *handle = loaded.release();
-            return nullptr;
-        }
-#else
+#if LOADS_LIBRARIES
         static_cast<void>(entry);
-#endif
         loaded->handle = bridge->registry->loadLibrary(path);
         if (loaded->handle == nullptr) {
             return "IPluginRegistry::loadLibrary refuses it";
         }
+#else
+        static_cast<void>(path);
+        loaded->creators = creators_of(entry);
+        if (char const* failure = register_all(*bridge->registry, loaded->creators)) {
+            return failure;
+        }
+#endif
         *handle = loaded.release();
         return nullptr;
     });
@@ -126,12 +140,13 @@ char const* bridge_load_library(TensorRt* bridge, char const* path, void* entry,
 void bridge_deregister_library(TensorRt* bridge, void* handle) {
     guarded([&]() -> char const* {
         std::unique_ptr<Loaded> const loaded(static_cast<Loaded*>(handle));
-        if (loaded->handle != nullptr) {
-            bridge->registry->deregisterLibrary(loaded->handle);
-        }
+#if LOADS_LIBRARIES
+        bridge->registry->deregisterLibrary(loaded->handle);
+#else
         for (Creator* creator : loaded->creators) {
             bridge->registry->deregisterCreator(*creator);
         }
+#endif
         return nullptr;
     });
 }

@@ -1,8 +1,8 @@
-// TensorRT's interface where no SDK is installed, for the major version RUNTIME_MAJOR.
+// TensorRT's interface where no SDK is installed, for the version RUNTIME_MAJOR.RUNTIME_MINOR.
 #pragma once
 
-#ifndef RUNTIME_MAJOR
-#error "define RUNTIME_MAJOR as the major version of the TensorRT that is compiled for"
+#if !defined(RUNTIME_MAJOR) || !defined(RUNTIME_MINOR)
+#error "define RUNTIME_MAJOR and RUNTIME_MINOR as the TensorRT version that is compiled for"
 #endif
 
 #if RUNTIME_MAJOR == 8

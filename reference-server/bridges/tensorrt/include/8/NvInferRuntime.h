@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #define NV_TENSORRT_MAJOR 8
-#define NV_TENSORRT_MINOR 6
+#define NV_TENSORRT_MINOR RUNTIME_MINOR
 #define NV_TENSORRT_PATCH 0
 #define NV_TENSORRT_VERSION (NV_TENSORRT_MAJOR * 1000 + NV_TENSORRT_MINOR * 100 + NV_TENSORRT_PATCH)
 
@@ -202,6 +202,7 @@ public:
     virtual ~IPluginCreator() = default;
 };
 
+// 8.6.0 put its four functions before the destructor; 8.5 has none of them.
 class IPluginRegistry {
 public:
     using PluginLibraryHandle = void*;
@@ -211,6 +212,12 @@ public:
     virtual IPluginCreator* const* getPluginCreatorList(int32_t* count) const noexcept = 0;
     virtual IPluginCreator* getPluginCreator(AsciiChar const* name, AsciiChar const* version,
         AsciiChar const* pluginNamespace = "") noexcept = 0;
+#if RUNTIME_MINOR >= 6
+    virtual bool isParentSearchEnabled() const = 0;
+    virtual void setParentSearchEnabled(bool enabled) = 0;
+    virtual PluginLibraryHandle loadLibrary(AsciiChar const* path) noexcept = 0;
+    virtual void deregisterLibrary(PluginLibraryHandle handle) noexcept = 0;
+#endif
 
 protected:
     virtual ~IPluginRegistry() noexcept = default;
@@ -219,11 +226,6 @@ public:
     virtual void setErrorRecorder(IErrorRecorder* recorder) noexcept = 0;
     virtual IErrorRecorder* getErrorRecorder() const noexcept = 0;
     virtual bool deregisterCreator(IPluginCreator const& creator) noexcept = 0;
-    // What follows came with 8.6.
-    virtual bool isParentSearchEnabled() const = 0;
-    virtual void setParentSearchEnabled(bool enabled) = 0;
-    virtual PluginLibraryHandle loadLibrary(AsciiChar const* path) noexcept = 0;
-    virtual void deregisterLibrary(PluginLibraryHandle handle) noexcept = 0;
 };
 
 // --- running plans
