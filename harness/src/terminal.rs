@@ -131,7 +131,7 @@ pub struct CaseProgress {
     terminal: Terminal,
     bar: ProgressBar,
     running: BTreeSet<String>,
-    preparing: String,
+    building: BTreeSet<String>,
 }
 
 impl CaseProgress {
@@ -142,7 +142,7 @@ impl CaseProgress {
             terminal,
             bar: terminal.bar(0),
             running: BTreeSet::new(),
-            preparing: String::new(),
+            building: BTreeSet::new(),
         }
     }
 
@@ -153,14 +153,15 @@ impl CaseProgress {
                 self.bar.set_length(ids.len() as u64);
                 self.line(&format!("{} cases, {jobs} at a time", ids.len()));
             }
-            suites::Event::Preparing { what } => {
-                self.bar.set_message(what.clone());
+            suites::Event::Building { what, done, total } => {
+                let text = format!("building op libraries, {} of {total}: {what}", done + 1);
+                self.bar.set_message(text);
                 // Variants of one library share a name: one line for all of them.
-                if !self.terminal.draws() && self.preparing != *what {
-                    self.terminal.say(what);
+                if !self.terminal.draws() && self.building.insert(what.clone()) {
+                    self.terminal.say(&format!("building {what}"));
                 }
-                self.preparing.clone_from(what);
             }
+            suites::Event::NotBuilt { message } => self.line(&format!("! {message}")),
             suites::Event::Started { id } => {
                 self.running.insert(id.clone());
                 self.message();

@@ -6,8 +6,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use runtimes::RuntimeName;
+use runtimes::{Framework, RuntimeName};
 use test_ops::{Content, Model};
+
+use crate::case::LoadingPath;
 
 /// Everything that a case arranges.
 #[derive(Clone, Debug, Default)]
@@ -26,13 +28,55 @@ pub struct Arrangement {
     pub afterwards: Vec<Step>,
 }
 
+/// How an op library is brought to a server: a loading path, in one of its forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Route {
+    /// The environment variable `LD_PRELOAD` of the server's process.
+    Environment,
+    /// `--preload`.
+    Flag,
+    /// `model_operations { op_library_filename }` of a model's configuration.
+    ModelConfig,
+    /// `--backend-config=<framework>,plugins=`.
+    BackendConfig,
+}
+
+impl Route {
+    /// All routes, in the order in which they are shown.
+    pub const ALL: [Self; 4] = [
+        Self::Environment,
+        Self::Flag,
+        Self::ModelConfig,
+        Self::BackendConfig,
+    ];
+
+    /// The loading path that it is a form of.
+    pub fn path(self) -> LoadingPath {
+        match self {
+            Self::Environment | Self::Flag => LoadingPath::Preload,
+            Self::ModelConfig => LoadingPath::ModelConfig,
+            Self::BackendConfig => LoadingPath::BackendConfig,
+        }
+    }
+
+    /// Whether the library is given to the server when it is launched, for all models.
+    pub fn is_launch(self) -> bool {
+        self != Self::ModelConfig
+    }
+}
+
 /// One file that is, or stands for, an op library.
 #[derive(Clone, Debug)]
 pub struct LibraryFile {
     /// How models and steps refer to it; the file is named `lib<name>.so`.
     pub name: &'static str,
+    /// Whose op library it is, or would be.
+    pub framework: Framework,
     /// What is in the file; `None`: there is no such file.
     pub content: Option<Content>,
+    /// The runtime that it is built against; `None`: the one that its framework's models run on
+    /// unless they name another.
+    pub built_for: Option<RuntimeName>,
     /// Where it lies.
     pub place: Place,
 }
@@ -54,7 +98,7 @@ pub enum Place {
     LinkedFromRoot,
 }
 
-/// How a model's configuration spells the path of a library.
+/// How the path of a library is spelled where it is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
     /// The absolute path of the file; of the link, where the library is linked.
@@ -70,12 +114,17 @@ pub enum Spelling {
 /// One model in the model repository, with one version.
 #[derive(Clone, Debug)]
 pub struct ModelFolder {
-    /// What it computes, and its name.
+    /// What it computes, its name, and its file format.
     pub model: Model,
+    /// The bytes of its model file, in place of what the model is.
+    pub file: Option<Vec<u8>>,
     /// How many such models there are. Where there are several, they are numbered: `name-00`, ….
     pub copies: usize,
     /// The op libraries that its configuration names, in order.
     pub libraries: Vec<(&'static str, Spelling)>,
+    /// Op libraries that answer although its configuration does not name them, beside those that
+    /// are given at launch.
+    pub borrowed: Vec<&'static str>,
     /// `parameters` of its configuration: key and string value.
     pub parameters: Vec<(&'static str, String)>,
 }
@@ -116,6 +165,17 @@ impl ControlMode {
     }
 }
 
+/// An op library that is given to the server at launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaunchLibrary {
+    /// The library.
+    pub name: &'static str,
+    /// How it is given; not by a model's configuration.
+    pub route: Route,
+    /// How its path is spelled.
+    pub spelling: Spelling,
+}
+
 /// How the server is launched.
 #[derive(Clone, Debug)]
 pub struct Launch {
@@ -131,6 +191,12 @@ pub struct Launch {
     pub exit_on_error: bool,
     /// The server is waited for until it is ready; otherwise only until it is live.
     pub becomes_ready: bool,
+    /// Longest wait for that.
+    pub start_limit: Duration,
+    /// Op libraries that are given to the server for all models, in order, and how.
+    pub libraries: Vec<LaunchLibrary>,
+    /// `LD_LIBRARY_PATH` holds the libraries of the runtime, and the folder `libraries`.
+    pub library_path: bool,
     /// `--load-timeout`.
     pub load_timeout: Duration,
     /// `--execution-timeout`.
@@ -146,6 +212,9 @@ impl Default for Launch {
             strict_runtime: false,
             exit_on_error: true,
             becomes_ready: true,
+            start_limit: Duration::from_secs(60),
+            libraries: Vec::new(),
+            library_path: false,
             load_timeout: Duration::from_secs(60),
             execution_timeout: Duration::from_secs(60),
         }
@@ -186,11 +255,13 @@ pub enum Step {
     RunUntilGivenUp(&'static str),
     /// Some process of the server has the library mapped.
     IsMapped(&'static str),
+    /// The worker of the model has the library mapped, and no other process of the server has.
+    IsMappedOnlyBy(&'static str, &'static str),
     /// No process of the server has the library mapped, within a short time.
     IsUnmapped(&'static str),
     /// A line of the log, within a short time, contains all these texts; `{library}` and `{file}`
     /// as in [`Expectation::message`](crate::Expectation::message).
-    LogSays(&'static [&'static str]),
+    LogSays(Vec<String>),
     /// The index lists the model with this state.
     HasState(&'static str, &'static str),
     /// `/v2/health/live` answers with 200.
@@ -230,6 +301,10 @@ impl fmt::Display for Step {
                 write!(f, "run model '{model}' until the server gives it up")
             }
             Self::IsMapped(library) => write!(f, "library '{library}' is mapped"),
+            Self::IsMappedOnlyBy(library, model) => write!(
+                f,
+                "library '{library}' is mapped by the worker of model '{model}' alone"
+            ),
             Self::IsUnmapped(library) => write!(f, "library '{library}' is not mapped"),
             Self::LogSays(texts) => write!(f, "a line of the log contains {}", texts.join(" and ")),
             Self::HasState(model, state) => write!(f, "the index lists model '{model}' as {state}"),

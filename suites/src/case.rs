@@ -1,10 +1,11 @@
 //! What a case is, and how cases are selected.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use regex::Regex;
-use runtimes::{Framework, RuntimeName};
+use runtimes::{Framework, Runtime, RuntimeName, Size};
 use serde::{Deserialize, Serialize};
 
 use crate::arrangement::Arrangement;
@@ -36,6 +37,22 @@ impl Case {
     /// The last part of the id.
     pub fn name(&self) -> &str {
         self.id.rsplit('/').next().unwrap_or(&self.id)
+    }
+
+    /// The frameworks that its models and op libraries belong to, its own first.
+    pub fn frameworks(&self) -> Vec<Framework> {
+        let libraries = self.arrangement.libraries.iter();
+        let models = self.arrangement.models.iter();
+        let mut frameworks = vec![self.framework];
+        for framework in libraries
+            .map(|library| library.framework)
+            .chain(models.map(|folder| folder.model.format.framework()))
+        {
+            if !frameworks.contains(&framework) {
+                frameworks.push(framework);
+            }
+        }
+        frameworks
     }
 
     /// What is expected of this case under `profile` and `isolation` with a framework of version
@@ -117,8 +134,12 @@ named! {
 named! {
     /// How an op library reaches a server.
     LoadingPath {
+        /// The dynamic loader brings the library in: `LD_PRELOAD` at launch, or `--preload`.
+        Preload = "preload",
         /// `model_operations { op_library_filename }` in the model's configuration.
         ModelConfig = "model-config",
+        /// `--backend-config=<framework>,plugins=` at launch.
+        BackendConfig = "backend-config",
     }
 }
 
@@ -128,12 +149,52 @@ named! {
 pub enum Need {
     /// This runtime is installed, beside the default one.
     Runtime(RuntimeName),
+    /// This runtime is installed in its full size, with all that its package declares.
+    FullRuntime(RuntimeName),
+    /// There is an NVIDIA GPU with its driver.
+    Gpu,
+}
+
+impl Need {
+    /// Whether the machine with these runtimes installed has it.
+    pub(crate) fn is_met(&self, installed: &[Runtime]) -> bool {
+        let has = |name: &RuntimeName, size: Size| {
+            installed
+                .iter()
+                .any(|runtime| runtime.name == *name && runtime.size >= size)
+        };
+        match self {
+            Self::Runtime(name) => has(name, Size::Small),
+            Self::FullRuntime(name) => has(name, Size::Full),
+            Self::Gpu => has_gpu(),
+        }
+    }
+
+    /// What to do where it is missing, as the end of a sentence.
+    pub(crate) fn remedy(&self) -> String {
+        match self {
+            Self::Runtime(name) => {
+                format!("install it with `cargo harness setup --runtime {name}`")
+            }
+            Self::FullRuntime(name) => {
+                format!("install it with `cargo harness setup --runtime {name} --full`")
+            }
+            Self::Gpu => "run it on a machine that has one".to_owned(),
+        }
+    }
+}
+
+/// Whether the NVIDIA driver shows a GPU.
+pub fn has_gpu() -> bool {
+    Path::new("/dev/nvidia0").exists() || Path::new("/dev/dxg").exists()
 }
 
 impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Runtime(name) => write!(f, "runtime {name}"),
+            Self::FullRuntime(name) => write!(f, "runtime {name} in its full size"),
+            Self::Gpu => f.write_str("an NVIDIA GPU"),
         }
     }
 }

@@ -15,10 +15,19 @@ pub enum Event {
         /// How many run at the same time.
         jobs: usize,
     },
-    /// Something that all cases need is being made, such as the sample op libraries.
-    Preparing {
-        /// What, in a few words.
+    /// A sample op library is being built.
+    Building {
+        /// Which one, and for which runtime.
         what: String,
+        /// How many were begun before it.
+        done: usize,
+        /// How many there are.
+        total: usize,
+    },
+    /// A sample op library could not be built; the cases that use it are errors.
+    NotBuilt {
+        /// Which one, and the compiler's own message.
+        message: String,
     },
     /// A case begins.
     Started {

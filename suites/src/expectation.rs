@@ -69,7 +69,8 @@ pub struct Expectation {
     pub phase: Phase,
     /// Texts that the message must contain, each of them, whatever their case. `{library}` stands
     /// for the absolute path of the op library that the case is about, `{file}` for its file name,
-    /// `{runtime}` for the name of the default runtime.
+    /// `{second}` for the path of the case's second library, `{runtime}` for the name of the
+    /// default runtime.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub message: Vec<String>,
     /// Not one request of the traffic to the healthy model may fail.
@@ -122,6 +123,8 @@ pub(crate) struct Placeholders {
     pub library: String,
     /// `{file}`
     pub file: String,
+    /// `{second}`
+    pub second_library: String,
     /// `{runtime}`
     pub runtime: String,
 }
@@ -131,6 +134,7 @@ impl Placeholders {
     pub fn fill(&self, text: &str) -> String {
         text.replace("{library}", &self.library)
             .replace("{file}", &self.file)
+            .replace("{second}", &self.second_library)
             .replace("{runtime}", &self.runtime)
     }
 }
@@ -157,6 +161,7 @@ mod tests {
         Placeholders {
             library: "/l/libx.so".into(),
             file: "libx.so".into(),
+            second_library: "/l/liby.so".into(),
             runtime: "r".into(),
         }
     }

@@ -15,8 +15,8 @@ pub mod client;
 mod event;
 mod expectation;
 mod experiment;
+mod load_time;
 mod observation;
-mod onnxruntime;
 mod options;
 mod runner;
 pub mod server;
@@ -33,7 +33,7 @@ pub use runtimes::{Framework, RuntimeName};
 /// All cases that `selection` selects, in the order in which they are shown and started. Their ids
 /// are unique.
 pub fn cases(selection: &Selection) -> Vec<Case> {
-    onnxruntime::cases()
+    load_time::cases()
         .into_iter()
         .filter(|case| selection.selects(case))
         .collect()

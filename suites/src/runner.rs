@@ -1,6 +1,6 @@
 //! Runs cases side by side and tells what happens.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,12 +8,11 @@ use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 
 use runtimes::{Cache, CacheError, Framework, Runtime, RuntimeName};
-use test_ops::{BuildError, Builder, Content, Library};
+use test_ops::Builder;
 
-use crate::arrangement::Step;
 use crate::case::Case;
 use crate::event::Event;
-use crate::experiment::{Setting, conduct, unrun};
+use crate::experiment::{Setting, Supply, Variant, conduct, unrun};
 use crate::observation::{CaseResult, Verdict};
 use crate::options::RunOptions;
 
@@ -40,9 +39,6 @@ pub enum RunError {
     /// The catalogue has no runtime of the framework.
     #[error("the catalogue of runtimes has none of {0}")]
     NoRuntime(Framework),
-    /// A sample op library cannot be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
 }
 
 /// Runs `cases`, each with a server, a model repository and ports of its own, several at a time.
@@ -65,57 +61,19 @@ pub fn run(
         return Err(RunError::NoServer(options.server_bin.clone()));
     }
     let cache = Cache::at(&options.runtime_cache)?;
-    let runtimes: Vec<Runtime> = cache.installed();
-    let installed: Vec<RuntimeName> = runtimes.iter().map(|runtime| runtime.name).collect();
+    let installed = cache.installed();
+    check_installed(cases, options, &installed, &cache)?;
     let jobs = options.jobs.clamp(1, cases.len().max(1));
     let ids = cases.iter().map(|case| case.id.clone()).collect();
     tell(Event::Planned { ids, jobs });
 
     let builder = Builder::in_cache(&cache);
-    let mut settings = Vec::new();
-    for framework in cases
-        .iter()
-        .map(|case| case.framework)
-        .collect::<HashSet<_>>()
-    {
-        let runtime = options
-            .runtime_of(framework)
-            .ok_or(RunError::NoRuntime(framework))?;
-        let built_for = runtimes
-            .iter()
-            .find(|candidate| candidate.name == runtime)
-            .ok_or_else(|| RunError::NotInstalled {
-                name: runtime,
-                cache: cache.root().to_owned(),
-            })?;
-        settings.push((
-            framework,
-            Setting {
-                options,
-                runtime,
-                built_for,
-                installed: &installed,
-                builder: &builder,
-            },
-        ));
-    }
-    let mut libraries = HashSet::new();
-    for case in cases {
-        libraries
-            .extend(contents(case).map(|content| Library::new(case.framework, content.clone())));
-    }
-    let mut orders = Vec::new();
-    for (framework, setting) in &settings {
-        let of_framework = libraries
-            .iter()
-            .filter(|library| library.framework == *framework);
-        orders.extend(of_framework.map(|library| (library, setting.built_for)));
-    }
-    builder.build_all(&orders, |library, runtime| {
-        tell(Event::Preparing {
-            what: format!("building {} for {}", library.file_name(), runtime.name),
-        });
-    })?;
+    let mut supply = Supply::new(options, &installed, &builder);
+    build_libraries(cases, &mut supply, options, &tell);
+    let setting = Setting {
+        options,
+        supply: &supply,
+    };
 
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<CaseResult>>> = Mutex::new(vec![None; cases.len()]);
@@ -125,16 +83,10 @@ pub fn run(
                 while !options.cancellation.is_cancelled() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(index) else { break };
-                    let Some((_, setting)) = settings
-                        .iter()
-                        .find(|(framework, _)| *framework == case.framework)
-                    else {
-                        break;
-                    };
                     tell(Event::Started {
                         id: case.id.clone(),
                     });
-                    if let Some(result) = conduct_without_panic(case, setting) {
+                    if let Some(result) = conduct_without_panic(case, &setting) {
                         tell(Event::Finished {
                             result: Box::new(result.clone()),
                         });
@@ -169,21 +121,92 @@ fn conduct_without_panic(case: &Case, setting: &Setting<'_>) -> Option<CaseResul
     })
 }
 
-/// The content of every op library that a case uses at some time.
-fn contents(case: &Case) -> impl Iterator<Item = &Content> {
-    let placed = case
-        .arrangement
-        .libraries
+/// Each framework of the cases has the runtime that the run is made with.
+fn check_installed(
+    cases: &[Case],
+    options: &RunOptions,
+    installed: &[Runtime],
+    cache: &Cache,
+) -> Result<(), RunError> {
+    let frameworks: BTreeSet<Framework> = cases.iter().flat_map(Case::frameworks).collect();
+    for framework in frameworks {
+        let name = options
+            .runtime_of(framework)
+            .ok_or(RunError::NoRuntime(framework))?;
+        if !installed.iter().any(|runtime| runtime.name == name) {
+            return Err(RunError::NotInstalled {
+                name,
+                cache: cache.root().to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Builds every op library that the cases use, several at a time. One that cannot be built is told
+/// with the compiler's message, and the cases that use it are errors.
+fn build_libraries(
+    cases: &[Case],
+    supply: &mut Supply<'_>,
+    options: &RunOptions,
+    tell: &(impl Fn(Event) + Sync),
+) {
+    let mut seen = HashSet::new();
+    let mut variants: Vec<Variant> = cases
         .iter()
-        .filter_map(|file| file.content.as_ref());
-    let steps = case
-        .arrangement
-        .steps
-        .iter()
-        .chain(&case.arrangement.afterwards);
-    let replacements = steps.filter_map(|step| match step {
-        Step::Replace(_, content) => Some(content),
-        _ => None,
+        .filter(|case| {
+            case.needs
+                .iter()
+                .all(|need| need.is_met(supply.installed()))
+        })
+        .flat_map(|case| supply.variants(case))
+        .filter(|variant| seen.insert(variant.clone()))
+        .collect();
+    // The libraries of one runtime share what takes long to compile: different runtimes are begun
+    // side by side.
+    let mut of_runtime: HashMap<RuntimeName, usize> = HashMap::new();
+    variants.sort_by_cached_key(|(_, runtime)| {
+        let count = of_runtime.entry(*runtime).or_default();
+        *count += 1;
+        *count
     });
-    placed.chain(replacements)
+    let total = variants.len();
+    let next = AtomicUsize::new(0);
+    let failures: Mutex<Vec<(Variant, String)>> = Mutex::default();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(total) {
+            scope.spawn(|| {
+                while !options.cancellation.is_cancelled() {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(variant) = variants.get(index) else {
+                        break;
+                    };
+                    let (library, runtime) = variant;
+                    let name = format!("{} for {runtime}", library.file_name());
+                    tell(Event::Building {
+                        what: name.clone(),
+                        done: index,
+                        total,
+                    });
+                    if let Err(error) = supply.build(variant) {
+                        let message = format!("failed to build {name}: {error}");
+                        tell(Event::NotBuilt {
+                            message: message.clone(),
+                        });
+                        failures
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push((variant.clone(), message));
+                    }
+                }
+            });
+        }
+    });
+    for (variant, message) in failures
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+    {
+        supply.note_failure(variant, message);
+    }
 }

@@ -106,7 +106,7 @@ impl Order<'_> {
 /// `chosen` for its framework), and those that a case names.
 pub fn needed(cases: &[Case], frameworks: &[Framework], chosen: Option<RuntimeName>) -> Wanted {
     let mut wanted = Wanted::default();
-    let of_cases = cases.iter().map(|case| case.framework);
+    let of_cases = cases.iter().flat_map(Case::frameworks);
     for framework in of_cases.chain(frameworks.iter().copied()) {
         let chosen = chosen.filter(|chosen| chosen.framework == framework);
         let default = || Some(Catalog::builtin().default_of(framework)?.name());
@@ -120,6 +120,8 @@ pub fn needed(cases: &[Case], frameworks: &[Framework], chosen: Option<RuntimeNa
                 Need::Runtime(name) => {
                     wanted.add(*name, Size::Small, &format!("needed by {}", case.id));
                 }
+                // Gigabytes for one case: it is skipped with the command that installs them.
+                Need::FullRuntime(_) | Need::Gpu => {}
             }
         }
     }

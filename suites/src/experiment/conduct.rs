@@ -2,23 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use runtimes::{Runtime, RuntimeName};
-use test_ops::Builder;
+use runtimes::RuntimeName;
 
 use super::finding::{Finding, phase_of_refusal};
 use super::folder::{ArrangeError, CaseFolder};
+use super::launch::{launch_command, placeholders};
 use super::steps::{Stage, StepError};
+use super::supply::Supply;
 use super::watchdog::{Bite, Watchdog};
-use crate::arrangement::ControlMode;
+use crate::arrangement::{Launch, Route};
 use crate::case::Case;
 use crate::client::Client;
 use crate::expectation::{Expectation, Placeholders, Profile};
 use crate::observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
 use crate::options::RunOptions;
-use crate::server::{ServerCommand, ServerError, ServerProcess, Termination, WaitError};
+use crate::server::{ServerError, ServerProcess, Termination, WaitError};
 
-/// Longest wait for a server to become ready, or live.
-const START_LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for a server to end that was asked to.
 const END_LIMIT: Duration = Duration::from_secs(15);
 /// What a client waits beyond the server's own time limits.
@@ -30,23 +29,20 @@ const LOG_LINES: usize = 40;
 pub struct Setting<'a> {
     /// How the run is made.
     pub options: &'a RunOptions,
-    /// The runtime that serves models which name none.
-    pub runtime: RuntimeName,
-    /// The runtime that op libraries are built for.
-    pub built_for: &'a Runtime,
-    /// All installed runtimes.
-    pub installed: &'a [RuntimeName],
-    /// Builds op libraries.
-    pub builder: &'a Builder,
+    /// Op libraries and runtimes.
+    pub supply: &'a Supply<'a>,
 }
 
 impl Setting<'_> {
-    /// The default runtime of one case.
-    fn runtime_of(&self, case: &Case) -> RuntimeName {
-        case.arrangement
-            .launch
-            .default_runtime
-            .unwrap_or(self.runtime)
+    /// The default runtime of one case; `None`: the catalogue has none.
+    fn runtime_of(&self, case: &Case) -> Option<RuntimeName> {
+        self.supply.default_runtime(case, case.framework)
+    }
+
+    /// Its name, as results hold it.
+    fn runtime_name(&self, case: &Case) -> String {
+        self.runtime_of(case)
+            .map_or_else(|| case.framework.to_string(), |runtime| runtime.to_string())
     }
 }
 
@@ -97,7 +93,7 @@ pub fn unrun(case: &Case, setting: &Setting<'_>, verdict: Verdict, message: Stri
         path: case.path,
         description: case.description.clone(),
         isolation: setting.options.isolation,
-        runtime: setting.runtime_of(case).to_string(),
+        runtime: setting.runtime_name(case),
         expected: expectation(case, setting).map(|expectation| expectation.outcome),
         outcome: None,
         verdict,
@@ -120,19 +116,15 @@ fn expectation<'a>(case: &'a Case, setting: &Setting<'_>) -> Option<&'a Expectat
     case.expectation(
         profile,
         isolation,
-        &setting.runtime_of(case).version.to_semver(),
+        &setting.runtime_of(case)?.version.to_semver(),
     )
 }
 
 fn reason_to_skip(case: &Case, setting: &Setting<'_>) -> Option<String> {
-    let unmet = case
-        .needs
-        .iter()
-        .find(|need| !need.is_met(setting.installed));
+    let installed = setting.supply.installed();
+    let unmet = case.needs.iter().find(|need| !need.is_met(installed));
     match unmet {
-        Some(need) => Some(format!(
-            "needs {need}; install it with `cargo harness setup`"
-        )),
+        Some(need) => Some(format!("needs {need}; {}", need.remedy())),
         None if expectation(case, setting).is_none() => Some(format!(
             "nothing is expected of it under profile {} and isolation {}",
             setting.options.profile, setting.options.isolation
@@ -200,8 +192,8 @@ fn observe(
 ) -> Result<Option<Observation>, ConductError> {
     let arrangement = &case.arrangement;
     let launch = &arrangement.launch;
-    let folder = CaseFolder::arrange(arrangement, setting.builder, setting.built_for)?;
-    let server = command(case, setting, &folder).launch(&folder.log())?;
+    let folder = CaseFolder::arrange(case, setting.supply)?;
+    let server = launch_command(case, setting, &folder)?.launch(&folder.log())?;
     let deadline = begin + setting.options.case_time_limit;
     let watchdog = Watchdog::new(
         server.killer(),
@@ -212,7 +204,6 @@ fn observe(
     let mut stage = Stage {
         arrangement,
         isolation: setting.options.isolation,
-        builder: setting.builder,
         names: placeholders(case, setting, &folder)?,
         client: Client::new(server.http_address(), limit)?,
         folder,
@@ -230,17 +221,21 @@ fn observe(
     let started = if launch.becomes_ready {
         stage
             .server
-            .wait_ready(START_LIMIT)
+            .wait_ready(launch.start_limit)
             .inspect(|&time| time_to_ready = Some(time))
     } else {
-        stage.server.wait_live(START_LIMIT)
+        stage.server.wait_live(launch.start_limit)
     };
+    let mut came_up = true;
     let mut finding = match started {
         Ok(_) => {
             note_models_of_launch(&mut stage)?;
             take_steps(&mut stage, &mut unmet)?
         }
-        Err(error) => failed_start(error, &stage.server),
+        Err(error) => {
+            came_up = false;
+            failed_start(error, launch, &stage.server)
+        }
     };
     let traffic = stage.traffic.take().map(|traffic| traffic.finish());
     match watchdog.bite() {
@@ -250,7 +245,11 @@ fn observe(
             let message = format!("the case took longer than {limit:?}; {}", finding.message);
             finding = Finding::new(Outcome::Hung, stage.reached, message);
         }
-        None => unmet.extend(end(&mut stage.server, &finding, setting.options.profile)),
+        None => {
+            let told = end(&mut stage.server, &finding, setting.options.profile);
+            // How a server ends that was never there is part of the outcome.
+            unmet.extend(told.into_iter().filter(|_| came_up));
+        }
     }
     let exit = stage.server.kill();
     drop(watchdog);
@@ -271,59 +270,6 @@ fn observe(
         },
         names: stage.names,
     }))
-}
-
-/// The server's command line for one case.
-fn command(case: &Case, setting: &Setting<'_>, folder: &CaseFolder) -> ServerCommand {
-    let launch = &case.arrangement.launch;
-    let options = setting.options;
-    let seconds = |duration: Duration| duration.as_secs_f64().ceil().to_string();
-    let mut command = ServerCommand::new(&options.server_bin)
-        .working_directory(folder.root())
-        .flag("model-repository", folder.models())
-        .flag("model-control-mode", launch.control_mode.flag())
-        .flag("op-library-root", folder.libraries())
-        .flag("isolation", options.isolation.name())
-        .flag("runtime-cache", &options.runtime_cache)
-        .flag(
-            "runtime",
-            format!("{}={}", case.framework, setting.runtime_of(case)),
-        )
-        .flag(
-            "runtime-select",
-            if launch.strict_runtime {
-                "strict"
-            } else {
-                "auto"
-            },
-        )
-        .flag("exit-on-error", launch.exit_on_error.to_string())
-        .flag("load-timeout", seconds(launch.load_timeout))
-        .flag("execution-timeout", seconds(launch.execution_timeout));
-    if launch.control_mode == ControlMode::Poll {
-        command = command.flag("repository-poll-secs", "1");
-    }
-    for model in &launch.load_models {
-        command = command.flag("load-model", model);
-    }
-    command
-}
-
-fn placeholders(
-    case: &Case,
-    setting: &Setting<'_>,
-    folder: &CaseFolder,
-) -> Result<Placeholders, ArrangeError> {
-    let mut names = Placeholders {
-        runtime: setting.runtime_of(case).to_string(),
-        ..Placeholders::default()
-    };
-    if let Some(first) = case.arrangement.libraries.first() {
-        let path = folder.library(first.name)?;
-        names.library = path.to_string_lossy().into_owned();
-        names.file = format!("lib{}.so", first.name);
-    }
-    Ok(names)
 }
 
 /// Models that the server loads by itself are computed with the libraries that are there now.
@@ -367,21 +313,31 @@ fn take_steps(stage: &mut Stage<'_>, unmet: &mut Vec<String>) -> Result<Finding,
 }
 
 /// What it means that the server did not come up.
-fn failed_start(error: WaitError, server: &ServerProcess) -> Finding {
+fn failed_start(error: WaitError, launch: &Launch, server: &ServerProcess) -> Finding {
     let log = server.log_tail(LOG_LINES).join("\n");
+    let message = format!("{error}; its log ends with:\n{log}");
+    // The dynamic loader ends with this status where a library that it needs cannot be used.
+    const UNLOADABLE: i32 = 127;
+    let preloads = launch
+        .libraries
+        .iter()
+        .any(|library| library.route == Route::Environment);
+    let spawn = if preloads {
+        Phase::Preload
+    } else {
+        Phase::Spawn
+    };
     match error {
+        WaitError::Exited(Exit::Status(UNLOADABLE)) => Finding::new(
+            Outcome::RefusedStart,
+            spawn,
+            format!("the dynamic loader ended the process before it began: {message}"),
+        ),
         WaitError::Exited(Exit::Status(_)) => {
-            let phase = phase_of_refusal(&log);
-            Finding::new(
-                Outcome::RefusedStart,
-                phase,
-                format!("{error}; its log ends with:\n{log}"),
-            )
+            Finding::new(Outcome::RefusedStart, phase_of_refusal(&log), message)
         }
-        WaitError::Exited(Exit::Signal(_)) => {
-            Finding::new(Outcome::Aborted, Phase::Spawn, error.to_string())
-        }
-        WaitError::Deadline(_) => Finding::new(Outcome::Hung, Phase::Spawn, error.to_string()),
+        WaitError::Exited(Exit::Signal(_)) => Finding::new(Outcome::Aborted, spawn, message),
+        WaitError::Deadline(_) => Finding::new(Outcome::Hung, spawn, message),
     }
 }
 
@@ -413,12 +369,4 @@ fn end(server: &mut ServerProcess, finding: &Finding, profile: Profile) -> Vec<S
         }
     }
     unmet
-}
-
-impl crate::case::Need {
-    fn is_met(&self, installed: &[RuntimeName]) -> bool {
-        match self {
-            Self::Runtime(name) => installed.contains(name),
-        }
-    }
 }

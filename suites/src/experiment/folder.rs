@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use runtimes::Runtime;
 use tempfile::TempDir;
-use test_ops::{BuildError, Builder, Configuration, Content, Library, Model, ModelRepository};
+use test_ops::{Configuration, Content, Model, ModelRepository};
 
-use crate::arrangement::{Arrangement, LibraryFile, ModelFolder, Place, Spelling};
+use super::supply::{Supply, SupplyError};
+use crate::arrangement::{LibraryFile, ModelFolder, Place, Spelling};
+use crate::case::Case;
 
 /// Why the files of a case could not be written. The text completes "failed to arrange the case".
 #[derive(Debug, thiserror::Error)]
@@ -21,9 +22,9 @@ pub enum ArrangeError {
         /// Why.
         source: io::Error,
     },
-    /// An op library could not be built.
+    /// There is no op library to put there.
     #[error(transparent)]
-    Build(#[from] BuildError),
+    Library(#[from] SupplyError),
     /// A model could not be written.
     #[error("could not write a model: {0}")]
     Model(String),
@@ -38,11 +39,11 @@ pub enum ArrangeError {
 }
 
 /// The folder of one case. It is removed when this is dropped.
-pub struct CaseFolder {
+pub struct CaseFolder<'a> {
+    case: &'a Case,
+    supply: &'a Supply<'a>,
     root: TempDir,
     repository: ModelRepository,
-    /// What libraries are built for.
-    runtime: Runtime,
     libraries: BTreeMap<&'static str, PlacedLibrary>,
 }
 
@@ -55,16 +56,12 @@ struct PlacedLibrary {
     named: PathBuf,
 }
 
-impl CaseFolder {
-    /// Writes all files of an arrangement.
+impl<'a> CaseFolder<'a> {
+    /// Writes all files of a case.
     ///
     /// # Errors
     /// A file cannot be written, a library cannot be built.
-    pub fn arrange(
-        arrangement: &Arrangement,
-        builder: &Builder,
-        runtime: &Runtime,
-    ) -> Result<Self, ArrangeError> {
+    pub fn arrange(case: &'a Case, supply: &'a Supply<'a>) -> Result<Self, ArrangeError> {
         let scratch = std::env::temp_dir();
         let root = tempfile::Builder::new()
             .prefix("case-")
@@ -81,15 +78,16 @@ impl CaseFolder {
         let repository = ModelRepository::create(models)
             .map_err(|error| ArrangeError::Model(error.to_string()))?;
         let mut folder = Self {
+            case,
+            supply,
             root,
             repository,
-            runtime: runtime.clone(),
             libraries: BTreeMap::new(),
         };
-        for file in &arrangement.libraries {
-            folder.place(file, builder)?;
+        for file in &case.arrangement.libraries {
+            folder.place(file)?;
         }
-        for model in &arrangement.models {
+        for model in &case.arrangement.models {
             folder.add_model(model)?;
         }
         Ok(folder)
@@ -135,18 +133,13 @@ impl CaseFolder {
     ///
     /// # Errors
     /// There is none of that name, the new one cannot be built or written.
-    pub fn replace(
-        &mut self,
-        name: &str,
-        content: &Content,
-        builder: &Builder,
-    ) -> Result<(), ArrangeError> {
+    pub fn replace(&mut self, name: &str, content: &Content) -> Result<(), ArrangeError> {
         let placed = self
             .libraries
             .get_mut(name)
             .ok_or_else(|| unknown("op library", name))?;
-        let library = Library::new(self.runtime.name.framework, content.clone());
-        builder.build_to(&library, &self.runtime, &placed.path)?;
+        self.supply
+            .put(self.case, &placed.file, content, &placed.path)?;
         placed.file.content = Some(content.clone());
         Ok(())
     }
@@ -170,9 +163,14 @@ impl CaseFolder {
         };
         for name in folder.names() {
             let model = folder.model.clone().with_name(&name);
-            self.repository
+            let added = self
+                .repository
                 .add(&model, &configuration)
                 .map_err(|error| ArrangeError::Model(error.to_string()))?;
+            if let Some(bytes) = &folder.file {
+                let path = added.join("1").join(model.format.file_name());
+                fs::write(&path, bytes).map_err(|source| ArrangeError::Write { path, source })?;
+            }
         }
         Ok(())
     }
@@ -203,7 +201,7 @@ impl CaseFolder {
             .ok_or_else(|| unknown("op library", name))
     }
 
-    fn place(&mut self, file: &LibraryFile, builder: &Builder) -> Result<(), ArrangeError> {
+    fn place(&mut self, file: &LibraryFile) -> Result<(), ArrangeError> {
         let file_name = format!("lib{}.so", file.name);
         let folder = match file.place {
             Place::Root => self.libraries(),
@@ -213,8 +211,7 @@ impl CaseFolder {
         };
         let path = folder.join(&file_name);
         if let Some(content) = &file.content {
-            let library = Library::new(self.runtime.name.framework, content.clone());
-            builder.build_to(&library, &self.runtime, &path)?;
+            self.supply.put(self.case, file, content, &path)?;
         }
         let mut named = path.clone();
         if file.place == Place::LinkedFromRoot {
@@ -235,7 +232,11 @@ impl CaseFolder {
         Ok(())
     }
 
-    fn spell(&self, name: &str, spelling: Spelling) -> Result<String, ArrangeError> {
+    /// The path of an op library as a configuration or a command line spells it.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn spell(&self, name: &str, spelling: Spelling) -> Result<String, ArrangeError> {
         let named = &self.placed(name)?.named;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         Ok(match spelling {
@@ -264,15 +265,25 @@ fn unknown(kind: &'static str, name: &str) -> ArrangeError {
 
 #[cfg(test)]
 mod tests {
-    use test_ops::{DataType, Op, ParameterSource};
+    use runtimes::Framework;
+    use test_ops::{Builder, DataType, Op, ParameterSource};
 
     use super::*;
+    use crate::arrangement::Arrangement;
+    use crate::case::{LoadingPath, Suite};
+    use crate::options::RunOptions;
 
     /// Nothing is built for libraries without content, so these tests need no compiler.
-    fn arranged(place: Place, spelling: Spelling) -> (CaseFolder, String) {
+    fn arranged<T>(
+        place: Place,
+        spelling: Spelling,
+        look: impl FnOnce(CaseFolder<'_>, &str) -> T,
+    ) -> T {
         let arrangement = Arrangement {
             libraries: vec![LibraryFile {
                 name: "ops",
+                framework: Framework::OnnxRuntime,
+                built_for: None,
                 content: None,
                 place,
             }],
@@ -284,25 +295,28 @@ mod tests {
                     ParameterSource::Input,
                 )
                 .with_name("subject"),
+                file: None,
                 copies: 1,
                 libraries: vec![("ops", spelling)],
+                borrowed: vec![],
                 parameters: vec![],
             }],
             ..Arrangement::default()
         };
-        let runtime = Runtime {
-            name: "onnxruntime-1.32.0".parse().unwrap(),
-            main_library: PathBuf::new(),
-            library_dirs: Vec::new(),
-            package_dir: PathBuf::new(),
-            origin: runtimes::Origin::InPlace,
-            size: runtimes::Size::default(),
-            include_dirs: Vec::new(),
-            bundled: Vec::new(),
-            python: None,
+        let case = Case {
+            id: String::new(),
+            suite: Suite::LoadTime,
+            framework: Framework::OnnxRuntime,
+            path: LoadingPath::ModelConfig,
+            description: String::new(),
+            arrangement,
+            expectations: vec![],
+            needs: vec![],
         };
+        let options = RunOptions::new("/nonexistent", "/nonexistent");
         let builder = Builder::new("/nonexistent");
-        let folder = CaseFolder::arrange(&arrangement, &builder, &runtime).unwrap();
+        let supply = Supply::new(&options, &[], &builder);
+        let folder = CaseFolder::arrange(&case, &supply).unwrap();
         let configuration = folder.models().join("subject/config.pbtxt");
         let text = fs::read_to_string(configuration).unwrap();
         let line = text
@@ -310,41 +324,44 @@ mod tests {
             .find(|line| line.contains("op_library_filename"))
             .unwrap();
         let path = line.split('"').nth(1).unwrap().to_owned();
-        (folder, path)
+        look(folder, &path)
     }
 
     #[test]
     fn paths_are_spelled_as_the_case_says() {
-        let (folder, path) = arranged(Place::Root, Spelling::Absolute);
-        assert_eq!(Path::new(&path), folder.libraries().join("libops.so"));
-        let (_, path) = arranged(Place::ModelFolder("subject"), Spelling::FileName);
-        assert_eq!(path, "libops.so");
-        let (_, path) = arranged(Place::Root, Spelling::FromWorkingDirectory);
-        assert_eq!(path, "libraries/libops.so");
-        let (folder, path) = arranged(Place::Elsewhere, Spelling::ThroughParent);
-        assert_eq!(
-            Path::new(&path),
-            folder.libraries().join("../elsewhere/libops.so")
+        arranged(Place::Root, Spelling::Absolute, |folder, path| {
+            assert_eq!(Path::new(path), folder.libraries().join("libops.so"));
+        });
+        arranged(
+            Place::ModelFolder("subject"),
+            Spelling::FileName,
+            |_, path| assert_eq!(path, "libops.so"),
         );
+        arranged(Place::Root, Spelling::FromWorkingDirectory, |_, path| {
+            assert_eq!(path, "libraries/libops.so");
+        });
+        arranged(Place::Elsewhere, Spelling::ThroughParent, |folder, path| {
+            let outside = folder.libraries().join("../elsewhere/libops.so");
+            assert_eq!(Path::new(path), outside);
+        });
     }
 
     #[test]
     fn a_link_is_what_the_server_is_told() {
-        let (folder, path) = arranged(Place::LinkedFromRoot, Spelling::Absolute);
-        assert_eq!(Path::new(&path), folder.libraries().join("libops.so"));
-        assert_eq!(folder.library("ops").unwrap(), Path::new(&path));
-        assert_eq!(
-            fs::read_link(&path).unwrap(),
-            folder.root().join("elsewhere/libops.so")
-        );
+        arranged(Place::LinkedFromRoot, Spelling::Absolute, |folder, path| {
+            assert_eq!(Path::new(path), folder.libraries().join("libops.so"));
+            assert_eq!(folder.library("ops").unwrap(), Path::new(path));
+            let target = folder.root().join("elsewhere/libops.so");
+            assert_eq!(fs::read_link(path).unwrap(), target);
+        });
     }
 
     #[test]
     fn the_folder_goes_with_the_case() {
-        let (folder, _) = arranged(Place::Root, Spelling::Absolute);
-        let root = folder.root().to_owned();
-        assert!(root.is_dir());
-        drop(folder);
+        let root = arranged(Place::Root, Spelling::Absolute, |folder, _| {
+            assert!(folder.root().is_dir());
+            folder.root().to_owned()
+        });
         assert!(!root.exists());
     }
 }

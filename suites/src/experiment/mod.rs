@@ -1,15 +1,18 @@
 //! How one case is carried out: files, server, steps, observation.
 //!
-//! The [`folder`] turns an arrangement into files, [`steps`] turn it into requests, [`finding`]
+//! The [`supply`] builds op libraries, the [`folder`] turns an arrangement into files, [`steps`] turn it into requests, [`finding`]
 //! turns what a client gets back into an outcome and a phase. [`conduct()`] does all of it for one
 //! case and compares what was found with what is expected.
 
 mod conduct;
 mod finding;
 mod folder;
+mod launch;
 mod question;
 mod steps;
+mod supply;
 mod traffic;
 mod watchdog;
 
 pub(crate) use conduct::{Setting, conduct, unrun};
+pub(crate) use supply::{Supply, Variant};

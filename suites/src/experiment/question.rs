@@ -33,7 +33,20 @@ pub enum WrongAnswer {
     Values {
         /// The model.
         model: String,
-        /// The first difference, and what the values are right for.
+        /// The first difference.
+        difference: String,
+    },
+    /// Its tensors are those of another library.
+    #[error(
+        "model '{model}' was answered by a library with signature {signature}, which is not its \
+         own: {difference}"
+    )]
+    Shadowed {
+        /// The model.
+        model: String,
+        /// The signature of the library that answered.
+        signature: u8,
+        /// The first difference.
         difference: String,
     },
 }
@@ -87,15 +100,17 @@ impl Question {
     /// There is no answer, or it is not the right one.
     pub fn ask(&self, client: &Client) -> Result<(), WrongAnswer> {
         let answer = client.infer(&self.model, &self.request)?;
-        self.compare(&answer, &self.expected).map_err(|difference| {
-            let difference = match self.right_for(&answer) {
-                Some(explanation) => format!("{difference}; {explanation}"),
-                None => difference,
-            };
-            WrongAnswer::Values {
-                model: self.model.clone(),
+        let Err(difference) = self.compare(&answer, &self.expected) else {
+            return Ok(());
+        };
+        let model = self.model.clone();
+        Err(match self.answered_by(&answer) {
+            Some(signature) => WrongAnswer::Shadowed {
+                model,
+                signature,
                 difference,
-            }
+            },
+            None => WrongAnswer::Values { model, difference },
         })
     }
 
@@ -121,8 +136,8 @@ impl Question {
         Ok(())
     }
 
-    /// Which library answered instead, where its signature tells.
-    fn right_for(&self, answer: &Answer) -> Option<String> {
+    /// The signature of the library that answered instead, where the values tell.
+    fn answered_by(&self, answer: &Answer) -> Option<u8> {
         const SIGNATURES: std::ops::RangeInclusive<u8> = 0..=9;
         SIGNATURES.clone().find_map(|signature| {
             let signatures: Signatures = self
@@ -140,9 +155,7 @@ impl Question {
                     tensor,
                 })
                 .collect();
-            self.compare(answer, &expected)
-                .is_ok()
-                .then(|| format!("the values are those of a library with signature {signature}"))
+            self.compare(answer, &expected).is_ok().then_some(signature)
         })
     }
 }
@@ -190,8 +203,7 @@ mod tests {
         let stale = answer(question(1).expected);
         let difference = asked.compare(&stale, &asked.expected).unwrap_err();
         assert!(difference.contains("'y'"), "{difference}");
-        let explanation = asked.right_for(&stale).unwrap();
-        assert!(explanation.contains("signature 1"), "{explanation}");
+        assert_eq!(asked.answered_by(&stale), Some(1));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use test_ops::{Builder, Content};
+use test_ops::Content;
 
 use super::finding::Finding;
 use super::folder::{ArrangeError, CaseFolder};
@@ -25,6 +25,9 @@ const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_secs(5);
 /// How often it is looked for.
 const INTERVAL: Duration = Duration::from_millis(5);
+
+/// The parameter of a model's configuration that tells which process serves it.
+const WORKER_PID: &str = "reference_server.worker_pid";
 
 /// Why a step did not succeed.
 #[derive(Debug)]
@@ -49,10 +52,8 @@ pub struct Stage<'a> {
     pub arrangement: &'a Arrangement,
     /// The server's isolation policy.
     pub isolation: Isolation,
-    /// Builds replacements of op libraries.
-    pub builder: &'a Builder,
     /// The case's files.
-    pub folder: CaseFolder,
+    pub folder: CaseFolder<'a>,
     /// Its server.
     pub server: ServerProcess,
     /// Speaks to it.
@@ -82,9 +83,20 @@ impl Stage<'_> {
     /// The arrangement contradicts itself.
     pub fn note_libraries(&mut self, model: &str) -> Result<(), ArrangeError> {
         let folder = self.model(model)?;
+        let framework = folder.model.format.framework();
+        let own = folder.libraries.iter().map(|&(library, _)| library);
+        let launched = self.arrangement.launch.libraries.iter();
+        let candidates = own
+            .chain(folder.borrowed.iter().copied())
+            .chain(launched.map(|library| library.name));
         let mut signatures = Signatures::new();
-        for (library, _) in &folder.libraries {
-            if let Some(Content::Sample(sample)) = self.folder.content(library)? {
+        for library in candidates {
+            let mut files = self.arrangement.libraries.iter();
+            let same_framework =
+                files.any(|file| file.name == library && file.framework == framework);
+            if let (true, Some(Content::Sample(sample))) =
+                (same_framework, self.folder.content(library)?)
+            {
                 signatures.push((sample.domain.clone(), sample.signature));
             }
         }
@@ -120,9 +132,7 @@ impl Stage<'_> {
             Step::AwaitAnswer(model) => self.await_answer(model),
             Step::StartTraffic(model) => self.start_traffic(model),
             Step::AwaitTraffic(count) => self.await_traffic(*count),
-            Step::Replace(library, content) => {
-                Ok(self.folder.replace(library, content, self.builder)?)
-            }
+            Step::Replace(library, content) => Ok(self.folder.replace(library, content)?),
             Step::TouchModel(model) => {
                 let graph = self.model(model)?.model.clone();
                 Ok(self.folder.rewrite_model(&graph)?)
@@ -135,6 +145,7 @@ impl Stage<'_> {
             Step::AwaitGone(model) => self.await_gone(model),
             Step::RunUntilGivenUp(model) => self.run_until_given_up(model),
             Step::IsMapped(library) => self.is_mapped(library),
+            Step::IsMappedOnlyBy(library, model) => self.is_mapped_only_by(library, model),
             Step::IsUnmapped(library) => self.is_unmapped(library),
             Step::LogSays(texts) => self.log_says(texts),
             Step::HasState(model, state) => self.has_state(model, state),
@@ -323,6 +334,11 @@ impl Stage<'_> {
                 Phase::FirstRun,
                 wrong.to_string(),
             )),
+            WrongAnswer::Shadowed { .. } => StepError::Found(Finding::new(
+                Outcome::Shadowed,
+                Phase::FirstRun,
+                wrong.to_string(),
+            )),
         }
     }
 
@@ -401,6 +417,21 @@ impl Stage<'_> {
         Ok(())
     }
 
+    fn is_mapped_only_by(&self, library: &str, model: &str) -> Result<(), StepError> {
+        self.is_mapped(library)?;
+        let worker = self.parameter(model, WORKER_PID)?;
+        let path = self.folder.library(library)?;
+        let pids = self.server.mapped(path);
+        met(pids.iter().all(|pid| pid.to_string() == worker), || {
+            format!(
+                "'{}' is mapped by processes {pids:?} and should be by {worker} alone, the worker \
+                 of model '{model}'; the front is process {}",
+                path.display(),
+                self.server.pid()
+            )
+        })
+    }
+
     fn is_unmapped(&mut self, library: &str) -> Result<(), StepError> {
         let path = self.folder.library(library)?.to_owned();
         let gone = wait_until(SHORT, || self.server.mapped(&path).is_empty());
@@ -431,7 +462,7 @@ impl Stage<'_> {
         )))
     }
 
-    fn log_says(&self, texts: &[&str]) -> Result<(), StepError> {
+    fn log_says(&self, texts: &[String]) -> Result<(), StepError> {
         let texts: Vec<String> = texts
             .iter()
             .map(|text| self.names.fill(text).to_lowercase())
@@ -486,14 +517,20 @@ impl Stage<'_> {
     }
 
     fn are_isolated(&self, first: &str, second: &str) -> Result<(), StepError> {
-        let same_set = self.model(first)?.libraries == self.model(second)?.libraries;
+        let (first_model, second_model) = (self.model(first)?, self.model(second)?);
+        let same_set = first_model.libraries == second_model.libraries;
+        let same_framework =
+            first_model.model.format.framework() == second_model.model.format.framework();
         let together = match self.isolation {
-            Isolation::Shared | Isolation::Backend => true,
-            Isolation::OpSet => same_set,
+            Isolation::Shared => true,
+            Isolation::Backend => same_framework,
+            Isolation::OpSet => same_set && same_framework,
             Isolation::Model => false,
         };
-        const KEY: &str = "reference_server.worker_pid";
-        let pids = (self.parameter(first, KEY)?, self.parameter(second, KEY)?);
+        let pids = (
+            self.parameter(first, WORKER_PID)?,
+            self.parameter(second, WORKER_PID)?,
+        );
         met((pids.0 == pids.1) == together, || {
             format!(
                 "models '{first}' and '{second}' are served by processes {} and {}, which is not \

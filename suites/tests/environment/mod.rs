@@ -13,7 +13,8 @@ pub fn cache() -> Cache {
     for entry in Catalog::builtin().of(Framework::OnnxRuntime) {
         if cache.find(&entry.name()).is_none() {
             let pip = Pip::find().expect("pip");
-            runtimes::install(&cache, entry, Size::Small, &pip, &Silent).expect("the runtime is installed");
+            runtimes::install(&cache, entry, Size::Small, &pip, &Silent)
+                .expect("the runtime is installed");
         }
     }
     cache

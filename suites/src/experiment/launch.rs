@@ -1,0 +1,142 @@
+//! The command line and the environment of a case's server.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::conduct::Setting;
+use super::folder::{ArrangeError, CaseFolder};
+use crate::arrangement::{ControlMode, Route};
+use crate::case::Case;
+use crate::expectation::Placeholders;
+use crate::server::ServerCommand;
+
+/// What the dynamic loader brings into a process.
+const PRELOAD: &str = "LD_PRELOAD";
+/// Where the dynamic loader looks for libraries first.
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
+/// How the server of one case is launched.
+///
+/// # Errors
+/// The arrangement contradicts itself.
+pub fn launch_command(
+    case: &Case,
+    setting: &Setting<'_>,
+    folder: &CaseFolder<'_>,
+) -> Result<ServerCommand, ArrangeError> {
+    let launch = &case.arrangement.launch;
+    let options = setting.options;
+    let seconds = |duration: Duration| duration.as_secs_f64().ceil().to_string();
+    let mut command = ServerCommand::new(&options.server_bin)
+        .working_directory(folder.root())
+        .flag("model-repository", folder.models())
+        .flag("model-control-mode", launch.control_mode.flag())
+        .flag("op-library-root", folder.libraries())
+        .flag("isolation", options.isolation.name())
+        .flag("runtime-cache", &options.runtime_cache)
+        .flag(
+            "runtime-select",
+            if launch.strict_runtime {
+                "strict"
+            } else {
+                "auto"
+            },
+        )
+        .flag("exit-on-error", launch.exit_on_error.to_string())
+        .flag("load-timeout", seconds(launch.load_timeout))
+        .flag("execution-timeout", seconds(launch.execution_timeout));
+    for framework in case.frameworks() {
+        if let Some(runtime) = setting.supply.default_runtime(case, framework) {
+            command = command.flag("runtime", format!("{framework}={runtime}"));
+        }
+    }
+    if launch.control_mode == ControlMode::Poll {
+        command = command.flag("repository-poll-secs", "1");
+    }
+    for model in &launch.load_models {
+        command = command.flag("load-model", model);
+    }
+    give_libraries(command, case, setting, folder)
+}
+
+/// Adds the op libraries that are given at launch.
+fn give_libraries(
+    mut command: ServerCommand,
+    case: &Case,
+    setting: &Setting<'_>,
+    folder: &CaseFolder<'_>,
+) -> Result<ServerCommand, ArrangeError> {
+    let launch = &case.arrangement.launch;
+    let spelled = |route: Route| -> Result<Vec<String>, ArrangeError> {
+        launch
+            .libraries
+            .iter()
+            .filter(|library| library.route == route)
+            .map(|library| folder.spell(library.name, library.spelling))
+            .collect()
+    };
+    if launch.library_path {
+        let runtime = setting
+            .supply
+            .default_runtime(case, case.framework)
+            .and_then(|name| setting.supply.runtime(name));
+        let mut folders: Vec<OsString> = runtime
+            .map(|runtime| runtime.library_dirs.iter().map(OsString::from).collect())
+            .unwrap_or_default();
+        folders.push(folder.libraries().into());
+        command = command.environment(LIBRARY_PATH, before(LIBRARY_PATH, folders));
+    }
+    let preloaded = spelled(Route::Environment)?;
+    if !preloaded.is_empty() {
+        let preloaded = preloaded.into_iter().map(OsString::from).collect();
+        command = command.environment(PRELOAD, before(PRELOAD, preloaded));
+    }
+    let flagged = spelled(Route::Flag)?;
+    if !flagged.is_empty() {
+        command = command.flag("preload", flagged.join(":"));
+    }
+    let plugins = spelled(Route::BackendConfig)?;
+    if !plugins.is_empty() {
+        let value = format!("{},plugins={}", case.framework, plugins.join(";"));
+        command = command.flag("backend-config", value);
+    }
+    Ok(command)
+}
+
+/// `a:b:$VARIABLE`, with the colon also where the variable is empty, as people write it.
+fn before(variable: &str, entries: Vec<OsString>) -> OsString {
+    let mut value = entries.join(std::ffi::OsStr::new(":"));
+    value.push(":");
+    value.push(std::env::var_os(variable).unwrap_or_default());
+    value
+}
+
+/// What stands for the placeholders of a case's expected texts.
+///
+/// # Errors
+/// The arrangement contradicts itself.
+pub fn placeholders(
+    case: &Case,
+    setting: &Setting<'_>,
+    folder: &CaseFolder<'_>,
+) -> Result<Placeholders, ArrangeError> {
+    let mut names = Placeholders {
+        runtime: setting
+            .supply
+            .default_runtime(case, case.framework)
+            .map(|runtime| runtime.to_string())
+            .unwrap_or_default(),
+        ..Placeholders::default()
+    };
+    let mut libraries = case.arrangement.libraries.iter();
+    if let Some(first) = libraries.next() {
+        let path = folder.library(first.name)?;
+        names.library = path.to_string_lossy().into_owned();
+        names.file = format!("lib{}.so", first.name);
+    }
+    if let Some(second) = libraries.next() {
+        let path = folder.library(second.name)?;
+        names.second_library = path.to_string_lossy().into_owned();
+    }
+    Ok(names)
+}

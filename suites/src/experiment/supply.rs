@@ -1,0 +1,142 @@
+//! Op libraries for cases: which runtime each is built against, and the building.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use runtimes::{Framework, Runtime, RuntimeName};
+use test_ops::{BuildError, Builder, Content, Library};
+
+use crate::arrangement::{LibraryFile, Step};
+use crate::case::Case;
+use crate::options::RunOptions;
+
+/// An op library and the runtime that it is built against.
+pub type Variant = (Library, RuntimeName);
+
+/// Where cases get their op libraries from, and which runtimes they run on.
+pub struct Supply<'a> {
+    options: &'a RunOptions,
+    installed: &'a [Runtime],
+    builder: &'a Builder,
+    /// Variants that could not be built, with the compiler's message.
+    failures: HashMap<Variant, String>,
+}
+
+/// Why there is no op library.
+#[derive(Debug, thiserror::Error)]
+pub enum SupplyError {
+    /// It could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// It could not be built when the run began.
+    #[error("{0}")]
+    Failed(String),
+    /// The runtime to build against is not there.
+    #[error("{0} is not installed; install it with `cargo harness setup --runtime {0}`")]
+    NotInstalled(RuntimeName),
+    /// The catalogue has no runtime of the framework.
+    #[error("the catalogue of runtimes has none of {0}")]
+    NoRuntime(Framework),
+}
+
+impl<'a> Supply<'a> {
+    /// A supply that builds with `builder` against the runtimes that are `installed`.
+    pub fn new(options: &'a RunOptions, installed: &'a [Runtime], builder: &'a Builder) -> Self {
+        Self {
+            options,
+            installed,
+            builder,
+            failures: HashMap::new(),
+        }
+    }
+
+    /// The runtimes that are installed.
+    pub fn installed(&self) -> &'a [Runtime] {
+        self.installed
+    }
+
+    /// The runtime that serves models of `framework` in `case` which name none.
+    pub fn default_runtime(&self, case: &Case, framework: Framework) -> Option<RuntimeName> {
+        case.arrangement
+            .launch
+            .default_runtime
+            .filter(|runtime| runtime.framework == framework)
+            .or_else(|| self.options.runtime_of(framework))
+    }
+
+    /// The installed runtime of that name.
+    pub fn runtime(&self, name: RuntimeName) -> Option<&'a Runtime> {
+        self.installed.iter().find(|runtime| runtime.name == name)
+    }
+
+    /// Notes that a variant could not be built.
+    pub fn note_failure(&mut self, variant: Variant, message: String) {
+        self.failures.insert(variant, message);
+    }
+
+    /// Every variant that `case` uses at some time.
+    pub fn variants(&self, case: &Case) -> Vec<Variant> {
+        let arrangement = &case.arrangement;
+        let placed = arrangement
+            .libraries
+            .iter()
+            .filter_map(|file| Some((file, file.content.as_ref()?)));
+        let replaced = arrangement
+            .steps
+            .iter()
+            .chain(&arrangement.afterwards)
+            .filter_map(|step| match step {
+                Step::Replace(name, content) => {
+                    let mut files = arrangement.libraries.iter();
+                    Some((files.find(|file| file.name == *name)?, content))
+                }
+                _ => None,
+            });
+        placed
+            .chain(replaced)
+            .filter_map(|(file, content)| self.variant(case, file, content))
+            .collect()
+    }
+
+    fn variant(&self, case: &Case, file: &LibraryFile, content: &Content) -> Option<Variant> {
+        let library = Library::new(file.framework, content.clone());
+        let runtime = file
+            .built_for
+            .or_else(|| self.default_runtime(case, file.framework))?;
+        Some((library, runtime))
+    }
+
+    /// Builds a variant, unless the cache has it.
+    ///
+    /// # Errors
+    /// As [`SupplyError`].
+    pub fn build(&self, (library, runtime): &Variant) -> Result<PathBuf, SupplyError> {
+        let runtime = self
+            .runtime(*runtime)
+            .ok_or(SupplyError::NotInstalled(*runtime))?;
+        Ok(self.builder.build(library, runtime)?)
+    }
+
+    /// Puts what `file` holds, or `content` in its place, at `path`.
+    ///
+    /// # Errors
+    /// As [`SupplyError`].
+    pub fn put(
+        &self,
+        case: &Case,
+        file: &LibraryFile,
+        content: &Content,
+        path: &Path,
+    ) -> Result<(), SupplyError> {
+        let variant = self
+            .variant(case, file, content)
+            .ok_or(SupplyError::NoRuntime(file.framework))?;
+        if let Some(message) = self.failures.get(&variant) {
+            return Err(SupplyError::Failed(message.clone()));
+        }
+        let runtime = self
+            .runtime(variant.1)
+            .ok_or(SupplyError::NotInstalled(variant.1))?;
+        Ok(self.builder.build_to(&variant.0, runtime, path)?)
+    }
+}

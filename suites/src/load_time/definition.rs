@@ -1,0 +1,54 @@
+//! A case of the suite before it has a framework and a route: the same shape for all of them.
+
+use runtimes::Framework;
+
+use super::draft::Draft;
+use crate::arrangement::Route;
+
+/// Where a case takes place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// Whose op library it is about.
+    pub framework: Framework,
+    /// How the library reaches the server.
+    pub route: Route,
+}
+
+/// Why there is no such case somewhere, as a clause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Absence(pub &'static str);
+
+/// A case, or why there is none.
+pub type Made = Result<Draft, Absence>;
+
+/// One case, to be made for any framework and route.
+pub struct Definition {
+    /// Its name: the last part of the id.
+    pub name: String,
+    /// One sentence: what is arranged and what should come of it.
+    pub description: String,
+    make: Box<dyn Fn(Draft) -> Made>,
+}
+
+impl Definition {
+    /// A case that `make` makes of an empty draft.
+    pub fn new(
+        name: impl Into<String>,
+        description: impl Into<String>,
+        make: impl Fn(Draft) -> Made + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            description: description.into(),
+            make: Box::new(make),
+        }
+    }
+
+    /// The case in `scene`.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn at(&self, scene: Scene) -> Made {
+        (self.make)(Draft::new(scene, &self.name, &self.description))
+    }
+}

@@ -1,0 +1,385 @@
+//! A case of this suite in the making, and what most of its cases are made of.
+
+use runtimes::{Framework, RuntimeName};
+use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample, spelling};
+
+use super::definition::{Absence, Made, Scene};
+use crate::arrangement::{
+    Arrangement, ControlMode, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place, Route,
+    Spelling, Step,
+};
+use crate::case::{Case, Need, Suite};
+use crate::expectation::{Condition, Expectation, Isolation, Profile};
+use crate::observation::{Outcome, Phase};
+
+/// The model that a case is about.
+pub const SUBJECT: &str = "subject";
+/// The library that a case is about.
+pub const OPS: &str = "ops";
+/// A model, and its library, that have nothing to do with the trouble.
+pub const HEALTHY: &str = "healthy";
+/// The domain of the healthy model's ops, so that they collide with no others.
+const HEALTHY_DOMAIN: &str = "healthy.ops";
+/// A domain beside the one of the samples.
+pub const VENDOR_DOMAIN: &str = "vendor.ops";
+
+/// Elements of a row in the cases' models.
+const ROW: i64 = 64;
+/// Signature of the healthy library: its content, and so its op set, is its own.
+const HEALTHY_SIGNATURE: u8 = 7;
+
+/// Isolations under which models with different libraries share a worker.
+pub const TOGETHER: [Isolation; 2] = [Isolation::Shared, Isolation::Backend];
+/// Isolations under which they do not.
+pub const APART: [Isolation; 2] = [Isolation::OpSet, Isolation::Model];
+
+/// A case in the making.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    scene: Scene,
+    case: Case,
+}
+
+impl Draft {
+    /// A case without files, steps and expectations.
+    pub fn new(scene: Scene, name: &str, description: &str) -> Self {
+        let (suite, framework, path) = (Suite::LoadTime, scene.framework, scene.route.path());
+        let form = if scene.route == Route::Flag {
+            "-by-flag"
+        } else {
+            ""
+        };
+        Self {
+            scene,
+            case: Case {
+                id: format!("{suite}/{framework}/{path}/{name}{form}"),
+                suite,
+                framework,
+                path,
+                description: description.to_owned(),
+                arrangement: Arrangement::default(),
+                expectations: Vec::new(),
+                needs: Vec::new(),
+            },
+        }
+    }
+
+    /// The framework.
+    pub fn framework(&self) -> Framework {
+        self.scene.framework
+    }
+
+    /// How the library reaches the server.
+    pub fn route(&self) -> Route {
+        self.scene.route
+    }
+
+    /// Ends the making with `reason` where `condition` does not hold.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn only(self, condition: bool, reason: &'static str) -> Made {
+        if condition {
+            Ok(self)
+        } else {
+            Err(Absence(reason))
+        }
+    }
+
+    /// Ends the making with `reason` for other frameworks than ONNX Runtime.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn only_onnxruntime(self, reason: &'static str) -> Made {
+        let condition = self.framework() == Framework::OnnxRuntime;
+        self.only(condition, reason)
+    }
+
+    /// Ends the making with `reason` where the library is given at launch.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn only_model_config(self, reason: &'static str) -> Made {
+        let condition = self.route() == Route::ModelConfig;
+        self.only(condition, reason)
+    }
+
+    /// Ends the making with `reason` where the library is named by a model.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn only_launch(self, reason: &'static str) -> Made {
+        let condition = self.route().is_launch();
+        self.only(condition, reason)
+    }
+
+    /// A model of one BiasGelu in fp32.
+    pub fn bias_gelu(&self, name: &str) -> Model {
+        self.model_of(name, Op::BiasGelu, DataType::Fp32)
+    }
+
+    /// A model of one op.
+    pub fn model_of(&self, name: &str, op: Op, data_type: DataType) -> Model {
+        model(self.framework(), name, op, data_type)
+    }
+
+    /// The op as this framework spells it, in the domain of the samples.
+    pub fn op_name(&self, domain: &str, op: Op) -> String {
+        spelling::op(self.framework(), domain, op)
+    }
+
+    /// Adds an op library file.
+    pub fn library(self, name: &'static str, content: impl Into<Content>, place: Place) -> Self {
+        let framework = self.framework();
+        self.file(framework, name, Some(content.into()), place)
+    }
+
+    /// Adds an op library that is not there.
+    pub fn missing_library(self, name: &'static str, place: Place) -> Self {
+        let framework = self.framework();
+        self.file(framework, name, None, place)
+    }
+
+    fn file(
+        mut self,
+        framework: Framework,
+        name: &'static str,
+        content: Option<Content>,
+        place: Place,
+    ) -> Self {
+        self.case.arrangement.libraries.push(LibraryFile {
+            name,
+            framework,
+            content,
+            built_for: None,
+            place,
+        });
+        self
+    }
+
+    /// The library that was added last is built against `runtime`.
+    pub fn built_for(mut self, runtime: RuntimeName) -> Self {
+        if let Some(library) = self.case.arrangement.libraries.last_mut() {
+            library.built_for = Some(runtime);
+        }
+        self
+    }
+
+    /// Adds a model that names these libraries.
+    pub fn model(self, model: Model, libraries: &[(&'static str, Spelling)]) -> Self {
+        self.models(1, model, libraries)
+    }
+
+    /// Adds several copies of a model.
+    pub fn models(
+        mut self,
+        copies: usize,
+        model: Model,
+        libraries: &[(&'static str, Spelling)],
+    ) -> Self {
+        self.case.arrangement.models.push(ModelFolder {
+            model,
+            file: None,
+            copies,
+            libraries: libraries.to_vec(),
+            borrowed: Vec::new(),
+            parameters: Vec::new(),
+        });
+        self
+    }
+
+    /// Adds a model that gets these libraries on the case's route: its configuration names them,
+    /// or the server is given them at launch.
+    pub fn model_with(mut self, model: Model, libraries: &[&'static str]) -> Self {
+        let route = self.route();
+        if route == Route::ModelConfig {
+            let named: Vec<_> = libraries
+                .iter()
+                .map(|&library| (library, Spelling::Absolute))
+                .collect();
+            return self.model(model, &named);
+        }
+        for &library in libraries {
+            self = self.launch_library(library, Spelling::Absolute);
+        }
+        self.model(model, &[])
+    }
+
+    /// Gives the server a library at launch, on the case's route, unless it has it already.
+    pub fn launch_library(mut self, name: &'static str, spelling: Spelling) -> Self {
+        let route = self.route();
+        let launch = &mut self.case.arrangement.launch;
+        if launch.libraries.iter().all(|library| library.name != name) {
+            launch.libraries.push(LaunchLibrary {
+                name,
+                route,
+                spelling,
+            });
+        }
+        launch.library_path |= route == Route::Environment;
+        self
+    }
+
+    /// Adds the model [`SUBJECT`] with the library [`OPS`], which lies in the allowed folder and is
+    /// named by its absolute path.
+    pub fn subject(self, content: impl Into<Content>) -> Self {
+        let model = self.bias_gelu(SUBJECT);
+        self.library(OPS, content, Place::Root)
+            .model_with(model, &[OPS])
+    }
+
+    /// Adds the model and the library [`HEALTHY`]: of the same framework where the case's library
+    /// belongs to a model, of ONNX Runtime where all models of the framework have it, or where the
+    /// framework needs a GPU to serve anything.
+    pub fn healthy(self) -> Self {
+        let framework = match self.scene {
+            Scene {
+                framework: Framework::TensorRt,
+                ..
+            } => Framework::OnnxRuntime,
+            Scene {
+                route: Route::ModelConfig,
+                framework,
+            } => framework,
+            Scene { .. } => Framework::OnnxRuntime,
+        };
+        let sample = Sample::default()
+            .with_domain(HEALTHY_DOMAIN)
+            .with_signature(HEALTHY_SIGNATURE);
+        let model =
+            model(framework, HEALTHY, Op::BiasGelu, DataType::Fp32).with_domains(&[HEALTHY_DOMAIN]);
+        self.file(framework, HEALTHY, Some(sample.into()), Place::Root)
+            .model(model, &[(HEALTHY, Spelling::Absolute)])
+    }
+
+    /// The bytes of the last model's file, in place of what the model is.
+    pub fn model_file(mut self, bytes: Vec<u8>) -> Self {
+        if let Some(model) = self.case.arrangement.models.last_mut() {
+            model.file = Some(bytes);
+        }
+        self
+    }
+
+    /// The library answers requests to the model that was added last, which does not name it.
+    pub fn borrows(mut self, library: &'static str) -> Self {
+        if let Some(model) = self.case.arrangement.models.last_mut() {
+            model.borrowed.push(library);
+        }
+        self
+    }
+
+    /// Adds a parameter to the model that was added last.
+    pub fn parameter(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        if let Some(model) = self.case.arrangement.models.last_mut() {
+            model.parameters.push((key, value.into()));
+        }
+        self
+    }
+
+    /// Changes how the server is launched.
+    pub fn launch(mut self, change: impl FnOnce(&mut Launch)) -> Self {
+        change(&mut self.case.arrangement.launch);
+        self
+    }
+
+    /// All models are loaded at start.
+    pub fn loads_at_start(self) -> Self {
+        self.launch(|launch| launch.control_mode = ControlMode::None)
+    }
+
+    /// Appends steps.
+    pub fn steps(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.case.arrangement.steps.extend(steps);
+        self
+    }
+
+    /// Appends steps that must succeed after the observation.
+    pub fn afterwards(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.case.arrangement.afterwards.extend(steps);
+        self
+    }
+
+    /// The case needs this.
+    pub fn needs(mut self, need: Need) -> Self {
+        self.case.needs.push(need);
+        self
+    }
+
+    /// The case needs these runtimes.
+    pub fn needs_runtimes(self, runtimes: impl IntoIterator<Item = RuntimeName>) -> Self {
+        runtimes
+            .into_iter()
+            .fold(self, |draft, runtime| draft.needs(Need::Runtime(runtime)))
+    }
+
+    /// The case runs ops of its framework, which takes a GPU in TensorRT.
+    pub fn runs_ops(self) -> Self {
+        match self.framework() {
+            Framework::TensorRt => self.needs(Need::Gpu),
+            _ => self,
+        }
+    }
+
+    /// The model is served, under every isolation.
+    pub fn expect_served(self, phase: Phase) -> Self {
+        self.runs_ops().expect(&[], Outcome::Served, phase, &[])
+    }
+
+    /// Expects this of the reference server, under these isolations only where some are given. Of
+    /// several expectations the first that applies counts.
+    pub fn expect(
+        self,
+        isolations: &[Isolation],
+        outcome: Outcome,
+        phase: Phase,
+        message: &[&str],
+    ) -> Self {
+        self.expectation(isolations, outcome, phase, message, false)
+    }
+
+    /// As [`expect`](Self::expect), and not one request to the healthy model may fail.
+    pub fn expect_undisturbed(
+        self,
+        isolations: &[Isolation],
+        outcome: Outcome,
+        phase: Phase,
+        message: &[&str],
+    ) -> Self {
+        self.expectation(isolations, outcome, phase, message, true)
+    }
+
+    fn expectation(
+        mut self,
+        isolations: &[Isolation],
+        outcome: Outcome,
+        phase: Phase,
+        message: &[&str],
+        undisturbed: bool,
+    ) -> Self {
+        let when = Condition {
+            profile: Profile::Reference,
+            isolations: isolations.to_vec(),
+            runtime: None,
+        };
+        let message = message.iter().map(|&text| text.to_owned()).collect();
+        self.case.expectations.push(Expectation {
+            when,
+            outcome,
+            phase,
+            message,
+            undisturbed,
+        });
+        self
+    }
+
+    /// The case.
+    pub fn build(self) -> Case {
+        self.case
+    }
+}
+
+fn model(framework: Framework, name: &str, op: Op, data_type: DataType) -> Model {
+    Model::new(op, data_type, &[-1, ROW], ParameterSource::Input)
+        .with_name(name)
+        .in_format(framework)
+}

@@ -1,0 +1,51 @@
+//! The environment that the server is launched in.
+
+use runtimes::Framework;
+use test_ops::{PluginEntry, Sample};
+
+use super::absence;
+use super::definition::Definition;
+use super::draft::OPS;
+use super::draft::SUBJECT;
+use crate::arrangement::{Route, Step};
+use crate::observation::{Outcome, Phase};
+
+/// The definitions.
+pub fn definitions() -> Vec<Definition> {
+    vec![library_path_missing()]
+}
+
+fn library_path_missing() -> Definition {
+    Definition::new(
+        "library-path-missing",
+        "LD_LIBRARY_PATH does not hold the runtime's libraries. In LD_PRELOAD a library that needs \
+         them keeps the process from starting at all, with status 127; given by flag it is served.",
+        |draft| {
+            let route = draft.route();
+            let needs_runtime = draft.framework() != Framework::OnnxRuntime;
+            let draft = draft
+                .only(needs_runtime, absence::NEEDS_NO_RUNTIME_LIBRARY)?
+                .only(
+                    matches!(route, Route::Environment | Route::Flag),
+                    absence::SERVER_SETS_PATH,
+                )?
+                .subject(Sample::default().with_plugin_entry(PluginEntry::StaticRegistrar))
+                .launch(|launch| launch.library_path = false);
+            Ok(match route {
+                Route::Environment => draft.loads_at_start().steps([Step::IsReady]).expect(
+                    &[],
+                    Outcome::RefusedStart,
+                    Phase::Preload,
+                    &["exit status 127", "cannot open shared object file"],
+                ),
+                _ => draft
+                    .steps([
+                        Step::Load(SUBJECT),
+                        Step::Compute(SUBJECT),
+                        Step::IsMappedOnlyBy(OPS, SUBJECT),
+                    ])
+                    .expect_served(Phase::FirstRun),
+            })
+        },
+    )
+}

@@ -1,0 +1,135 @@
+//! The load-time suite: what becomes of an op library, and of those who live beside it, from the
+//! path on which it reaches the server to its unload.
+//!
+//! A case is defined once ([`definition`]) and made for every framework and route where it makes
+//! sense; where it does not, the definition says why ([`absence`]). [`table`] shows all of that.
+
+mod absence;
+mod availability;
+mod collision;
+mod contained;
+mod control;
+mod definition;
+mod draft;
+mod launch;
+mod lifecycle;
+mod refused;
+mod runtime_choice;
+mod served;
+#[cfg(test)]
+mod table;
+
+use runtimes::Framework;
+
+use crate::arrangement::Route;
+use crate::case::Case;
+use definition::{Definition, Scene};
+
+/// All definitions, in the order in which their cases are shown.
+fn definitions() -> Vec<Definition> {
+    let mut definitions = served::definitions();
+    definitions.extend(availability::definitions());
+    definitions.extend(collision::definitions());
+    definitions.extend(lifecycle::definitions());
+    definitions.extend(control::definitions());
+    definitions.extend(runtime_choice::definitions());
+    definitions.extend(launch::definitions());
+    definitions.extend(refused::definitions());
+    definitions.extend(contained::definitions());
+    definitions
+}
+
+/// All cases of the suite.
+pub(crate) fn cases() -> Vec<Case> {
+    let definitions = definitions();
+    let mut cases = Vec::new();
+    for framework in Framework::ALL {
+        for route in Route::ALL {
+            let scene = Scene { framework, route };
+            let made = definitions
+                .iter()
+                .filter_map(|definition| definition.at(scene).ok());
+            cases.extend(made.map(|draft| draft.build()));
+        }
+    }
+    cases
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use runtimes::Catalog;
+
+    use super::*;
+    use crate::expectation::{Isolation, Profile};
+
+    #[test]
+    fn ids_are_unique_and_tell_where_a_case_belongs() {
+        let cases = cases();
+        let ids: HashSet<&str> = cases.iter().map(|case| case.id.as_str()).collect();
+        assert_eq!(ids.len(), cases.len());
+        for case in &cases {
+            let prefix = format!("{}/{}/{}/", case.suite, case.framework, case.path);
+            assert!(case.id.starts_with(&prefix), "{}", case.id);
+            assert!(
+                case.name()
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                case.id
+            );
+        }
+    }
+
+    #[test]
+    fn every_case_expects_something_of_every_runtime() {
+        for case in cases() {
+            for entry in Catalog::builtin().of(case.framework) {
+                let version = entry.version.to_semver();
+                let expected = case.expectation(Profile::Reference, Isolation::OpSet, &version);
+                assert!(expected.is_some(), "{} on {version}", case.id);
+            }
+        }
+    }
+
+    #[test]
+    fn arrangements_do_not_contradict_themselves() {
+        for case in cases() {
+            let arrangement = &case.arrangement;
+            let libraries: HashSet<&str> = arrangement
+                .libraries
+                .iter()
+                .map(|library| library.name)
+                .collect();
+            assert_eq!(libraries.len(), arrangement.libraries.len(), "{}", case.id);
+            for model in &arrangement.models {
+                for (library, _) in &model.libraries {
+                    assert!(libraries.contains(library), "{}: {library}", case.id);
+                }
+            }
+            for library in &arrangement.launch.libraries {
+                assert!(libraries.contains(library.name), "{}", case.id);
+                assert!(library.route.is_launch(), "{}", case.id);
+            }
+            assert!(!arrangement.steps.is_empty(), "{}", case.id);
+            assert!(
+                !case.description.is_empty() && case.description.ends_with('.'),
+                "{}",
+                case.id
+            );
+        }
+    }
+
+    #[test]
+    fn every_library_can_exist() {
+        for case in cases() {
+            for file in &case.arrangement.libraries {
+                if let Some(content) = &file.content {
+                    let library = test_ops::Library::new(file.framework, content.clone());
+                    assert!(library.exists(), "{}: {library:?}", case.id);
+                }
+            }
+        }
+    }
+}
