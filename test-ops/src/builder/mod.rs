@@ -18,6 +18,8 @@
 
 mod assembly;
 mod cpp;
+#[cfg(test)]
+mod cpp_tests;
 mod elf;
 mod error;
 mod key;
@@ -199,6 +201,11 @@ impl Builder {
         if let Some(toolchain) = self.toolchain.get() {
             return Ok(toolchain);
         }
+        let toolchain = Builder::find_toolchain()?;
+        Ok(self.toolchain.get_or_init(|| toolchain))
+    }
+
+    fn find_toolchain() -> Result<Toolchain, BuildError> {
         let sources = Sources::locate()?;
         let compiler = Compiler::find()?;
         let rustc = rust::rustc_version(&sources)?;
@@ -216,12 +223,12 @@ impl Builder {
             name: "op-kernels-c",
             files: &[KERNELS_ARCHIVE],
         })?;
-        Ok(self.toolchain.get_or_init(|| Toolchain {
+        Ok(Toolchain {
             sources,
             compiler,
             onnxruntime,
             kernels,
-        }))
+        })
     }
 
     fn assembly<'a>(

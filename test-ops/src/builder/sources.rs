@@ -8,6 +8,8 @@ use super::{BuildError, read};
 #[derive(Debug)]
 pub(super) struct Sources {
     workspace: PathBuf,
+    /// The folder that holds the frameworks' parts.
+    pub(super) frameworks: PathBuf,
 }
 
 impl Sources {
@@ -17,6 +19,7 @@ impl Sources {
         let workspace = package.parent().unwrap_or(package);
         let sources = Sources {
             workspace: workspace.to_owned(),
+            frameworks: package.to_owned(),
         };
         if sources.onnxruntime().join("Cargo.toml").is_file() {
             Ok(sources)
@@ -44,7 +47,7 @@ impl Sources {
 
     /// A framework's part of a library in C++.
     pub(super) fn framework(&self, framework: Framework) -> PathBuf {
-        self.folder(framework.name())
+        self.frameworks.join(framework.name())
     }
 
     /// The header of the kernels' C interface.
@@ -67,11 +70,10 @@ impl Sources {
 
     /// Hash of all C++ sources of a framework's library.
     pub(super) fn cpp_hash(&self, framework: Framework) -> Result<blake3::Hash, BuildError> {
-        hash_folders(&[
-            self.sample_library(),
-            self.kernel_header(),
-            self.framework(framework),
-        ])
+        let mut paths = vec![self.sample_library(), self.kernel_header()];
+        // Where it is missing, the build says so.
+        paths.extend(Some(self.framework(framework)).filter(|folder| folder.is_dir()));
+        hash_folders(&paths)
     }
 
     /// Hash of what a Rust package with the kernels is compiled from, with the versions and the

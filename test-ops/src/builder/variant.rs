@@ -115,3 +115,78 @@ fn op_bit(op: Op) -> u8 {
         Op::SelectAbove => 3,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The header for C++ and the module for Rust agree: what is written by one is read by the
+    /// other, through the block in a program.
+    #[test]
+    fn both_languages_have_one_layout() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-library");
+        let scratch = tempfile::tempdir().unwrap();
+        let program = scratch.path().join("print_configuration");
+        let arguments = [
+            "-std=c++17".into(),
+            "-Wl,--build-id=sha1".into(),
+            "-I".into(),
+            folder.clone().into(),
+            "-o".into(),
+            program.clone().into(),
+            folder.join("configuration.cpp").into(),
+            folder.join("tests/print_configuration.cpp").into(),
+        ];
+        runtimes::Compiler::find().unwrap().run(&arguments).unwrap();
+        assert_eq!(printed(&program), "0 15 0 custom.ops");
+
+        let bytes = read(&program).unwrap();
+        let block = |bytes: &[u8]| {
+            let start = bytes
+                .windows(layout::MAGIC.len())
+                .position(|window| window == layout::MAGIC)
+                .unwrap();
+            bytes[start..start + layout::SIZE].to_vec()
+        };
+        let default = Configuration {
+            signature: 0,
+            ops: 0b1111,
+            fault: 0,
+            api_level: 0,
+            domain: Domain::new("custom.ops").unwrap(),
+        };
+        assert_eq!(block(&bytes), default.encode());
+
+        proptest!(ProptestConfig::with_cases(20), |(
+            signature: u8,
+            ops: u8,
+            fault: u8,
+            domain in "[a-z.]{0,64}",
+        )| {
+            let configuration = Configuration {
+                signature,
+                ops,
+                fault,
+                api_level: 0,
+                domain: Domain::new(&domain).unwrap(),
+            };
+            let copy = tempfile::tempdir_in(scratch.path()).unwrap();
+            let variant = copy.path().join("variant");
+            std::fs::copy(&program, &variant).unwrap();
+            configured(&program, &configuration, &variant).unwrap();
+            prop_assert_eq!(printed(&variant), format!("{signature} {ops} {fault} {domain}"));
+        });
+    }
+
+    fn printed(program: &Path) -> String {
+        let output = Command::new(program).output().unwrap();
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end_matches('\n')
+            .to_owned()
+    }
+}
