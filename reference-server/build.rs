@@ -1,11 +1,16 @@
 //! Compiles the calls that no C++ exception leaves.
 
 fn main() {
-    const SOURCE: &str = "src/worker/exception_barrier.c";
-    println!("cargo::rerun-if-changed={SOURCE}");
+    const SOURCES: [&str; 2] = [
+        "src/worker/exception_barrier.c",
+        "src/worker/tensorflow/barrier.c",
+    ];
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={source}");
+    }
     println!("cargo::rerun-if-changed=build.rs");
     cc::Build::new()
-        .file(SOURCE)
+        .files(SOURCES)
         // The search for an exception's handler ends at a frame without unwind tables.
         .flag("-fno-asynchronous-unwind-tables")
         .flag("-fno-unwind-tables")

@@ -14,3 +14,4 @@ pub mod patience;
 pub mod process;
 pub mod pytorch;
 pub mod recorder;
+pub mod tensorflow;

@@ -17,6 +17,7 @@ use super::executor::{Executor, Surroundings};
 use super::onnxruntime::OnnxRuntimeBackend;
 use super::pytorch::PyTorchBackend;
 use super::recorder::Recorder;
+use super::tensorflow::TensorFlowBackend;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
 use crate::ipc::region::Region;
@@ -143,6 +144,7 @@ impl Worker {
         let mut backend: Box<dyn Backend> = match specification.framework {
             Framework::OnnxRuntime => Box::new(OnnxRuntimeBackend::open(specification, arena)?),
             Framework::PyTorch => Box::new(PyTorchBackend::open(specification, arena)?),
+            Framework::TensorFlow => Box::new(TensorFlowBackend::open(specification, arena)?),
             other => {
                 return Err(LoadError::new(format!(
                     "this server has no backend for {other}; it serves onnxruntime models"

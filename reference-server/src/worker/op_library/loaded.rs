@@ -137,7 +137,7 @@ pub(super) fn spelling(path: &Path, repetitions: usize) -> PathBuf {
 }
 
 /// What to do about a message of the dynamic loader.
-pub(super) fn remedy(message: &str) -> &'static str {
+pub fn remedy(message: &str) -> &'static str {
     if message.contains("undefined symbol") {
         "link the library that defines the symbol, or build against the version of the framework \
          that this worker runs"

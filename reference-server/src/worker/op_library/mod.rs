@@ -6,8 +6,8 @@ mod loaded;
 use std::path::{Path, PathBuf};
 
 pub use self::file_identity::FileIdentity;
-pub use self::loaded::Handle;
 use self::loaded::Mapping;
+pub use self::loaded::{Handle, remedy};
 use super::backend::{LoadError, StillMapped};
 use super::recorder::{Recorder, SharedRecorder, Step};
 
@@ -126,7 +126,7 @@ impl OpLibraries {
         let mut opened = None;
         for repetitions in former..former + SPELLINGS {
             let handle = Handle::open(&loaded::spelling(path, repetitions)).map_err(|reason| {
-                let remedy = loaded::remedy(&reason);
+                let remedy = remedy(&reason);
                 refused(
                     path,
                     &format!("the dynamic loader says \"{reason}\"; {remedy}"),

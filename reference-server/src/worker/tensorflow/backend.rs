@@ -1,0 +1,275 @@
+//! The backend: models, their sessions and their op libraries.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::diagnosis;
+use super::graph::Graph;
+use super::instance::{Inputs, TensorFlowInstance};
+use super::messages::NodeDef;
+use super::model_file::{Format, ModelFile};
+use super::op_library::{LibraryId, OpLibraries};
+use super::runtime::Runtime;
+use super::session::Session;
+use super::signature::{Signature, Tensor};
+use super::state;
+use super::status::Failure;
+use super::threads::Threads;
+use crate::worker::backend::{
+    Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
+    RuntimeSpecification, StillMapped,
+};
+use crate::worker::op_library::{FileIdentity, refused};
+use crate::worker::recorder::{Recorder, SharedRecorder, Step};
+
+/// TensorFlow with the models that this worker serves.
+///
+/// A process can have one only: op libraries register with the one that they are linked to.
+pub struct TensorFlowBackend {
+    // Dropped in this order: sessions use the runtime.
+    models: HashMap<u64, Model>,
+    for_all: Vec<LibraryId>,
+    libraries: OpLibraries,
+    preloaded: Vec<PathBuf>,
+    runtime: Arc<Runtime>,
+    recorder: SharedRecorder,
+}
+
+/// What a model holds.
+struct Model {
+    file: PathBuf,
+    /// Held here too, so that it ends on the control thread.
+    session: Option<Arc<Session>>,
+    libraries: Vec<LibraryId>,
+}
+
+impl TensorFlowBackend {
+    /// Maps the runtime, a `libtensorflow_cc.so.2`.
+    ///
+    /// # Errors
+    /// The library cannot be mapped or is no TensorFlow.
+    pub fn open(
+        specification: &RuntimeSpecification,
+        recorder: SharedRecorder,
+    ) -> Result<Self, LoadError> {
+        let runtime = Runtime::open(&specification.main_library, (*recorder).as_ref())?;
+        Ok(Self {
+            models: HashMap::new(),
+            for_all: Vec::new(),
+            libraries: OpLibraries::new(runtime.clone(), recorder.clone()),
+            preloaded: specification.preloaded.clone(),
+            runtime,
+            recorder,
+        })
+    }
+
+    /// The version that the runtime tells, such as `2.21.0`.
+    pub fn version(&self) -> &str {
+        &self.runtime.version
+    }
+
+    fn recorder(&self) -> &Recorder {
+        (*self.recorder).as_ref()
+    }
+
+    /// Loads the model's op libraries into `held`, which has what was loaded also after an error.
+    fn acquire_libraries(
+        &mut self,
+        paths: &[PathBuf],
+        held: &mut Vec<LibraryId>,
+    ) -> Result<(), LoadError> {
+        for path in paths {
+            let id = if self.is_preloaded(path) {
+                self.libraries.adopt(path)?
+            } else {
+                self.libraries.acquire(path)?
+            };
+            if held.contains(&id) {
+                tracing::warn!(library = %path.display(), "an op library is listed twice");
+                self.libraries.release(id);
+                continue;
+            }
+            held.push(id);
+            self.check_collisions(id, held)?;
+        }
+        Ok(())
+    }
+
+    fn is_preloaded(&self, path: &PathBuf) -> bool {
+        let identity = FileIdentity::of(path).ok();
+        let same = |other: &PathBuf| {
+            other == path || (identity.is_some() && FileIdentity::of(other).ok() == identity)
+        };
+        self.preloaded.iter().any(same)
+    }
+
+    /// Refuses a library whose ops clash with those of a library that the same model gets.
+    ///
+    /// Where the other one belongs to other models, TensorFlow's own behaviour is kept: what shares
+    /// a worker under the isolation policy shares its registry.
+    fn check_collisions(&self, id: LibraryId, held: &[LibraryId]) -> Result<(), LoadError> {
+        for collision in self.libraries.collisions_of(id) {
+            let text = self.collision_text(&collision.op, collision.first, id);
+            if held.contains(&collision.first) || self.for_all.contains(&collision.first) {
+                return Err(refused(self.libraries.path(id), &text));
+            }
+            tracing::warn!("{text}");
+        }
+        Ok(())
+    }
+
+    fn collision_text(&self, op: &str, first: LibraryId, second: LibraryId) -> String {
+        format!(
+            "both '{}' and '{}' register the op '{op}', and TensorFlow cannot choose between their \
+             kernels: models that use it fail when they are executed; give each model one of the \
+             two, in workers of their own (isolation 'op-set' or 'model')",
+            self.libraries.path(first).display(),
+            self.libraries.path(second).display()
+        )
+    }
+
+    fn load(
+        &mut self,
+        specification: &ModelSpecification,
+        model: &mut Model,
+    ) -> Result<LoadedModel, LoadError> {
+        let threads = Threads::from_parameters(&specification.parameters)?;
+        let file = ModelFile::read(&specification.file, &specification.parameters)?;
+        self.acquire_libraries(&specification.op_libraries, &mut model.libraries)?;
+        let graph = Graph::new(&file.graph);
+        self.check_ops(&file, &graph)?;
+        self.recorder()
+            .enter(Step::CreateSession, &specification.file);
+        let session = self.create_session(&file, threads);
+        self.recorder().idle();
+        let session = session.map_err(|failure| {
+            diagnosis::session_failure(&self.runtime, &specification.file, &failure)
+        })?;
+        let session = Arc::new(session);
+        model.session = Some(session.clone());
+        let signature = Arc::new(Signature::of(&session, &file, &graph, specification)?);
+        let nodes = graph.behind(signature.output_operations());
+        self.check_kernels(&file, &nodes)?;
+        let inputs = if state::may_keep_inputs(&nodes, self.libraries.ops()) {
+            Inputs::Copied
+        } else {
+            Inputs::InPlace
+        };
+        let clash = self.clash(&nodes);
+        let instances = (0..specification.instances.max(1)).map(|_| {
+            Box::new(TensorFlowInstance::new(
+                session.clone(),
+                signature.clone(),
+                inputs,
+                clash.clone(),
+            )) as Box<dyn Instance>
+        });
+        Ok(LoadedModel {
+            instances: instances.collect(),
+            inputs: signature.inputs.iter().map(Tensor::to_protocol).collect(),
+            outputs: signature.outputs.iter().map(Tensor::to_protocol).collect(),
+            libraries: model
+                .libraries
+                .iter()
+                .map(|&id| self.libraries.report(id))
+                .collect(),
+        })
+    }
+
+    /// Refuses a model with an op that is not registered.
+    fn check_ops(&mut self, file: &ModelFile, graph: &Graph<'_>) -> Result<(), LoadError> {
+        let nodes = graph.all();
+        let known = self.libraries.ops();
+        let mut used = graph.ops(&nodes);
+        used.retain(|op| !known.contains_key(*op));
+        if used.is_empty() {
+            return Ok(());
+        }
+        let missing: Vec<&str> = used.into_iter().collect();
+        Err(diagnosis::missing_ops(
+            &self.runtime,
+            &file.path,
+            &missing,
+            &nodes,
+            &self.libraries.reports(),
+        ))
+    }
+
+    /// Refuses a model with a node for which its op library has no kernel.
+    fn check_kernels(&self, file: &ModelFile, nodes: &[&NodeDef]) -> Result<(), LoadError> {
+        let kernels = |op: &str| self.runtime.kernels_of(op);
+        diagnosis::missing_kernel(&self.libraries, kernels, &file.path, nodes).map_or(Ok(()), Err)
+    }
+
+    fn create_session(&self, file: &ModelFile, threads: Threads) -> Result<Session, Failure> {
+        let configuration = threads.configuration();
+        match &file.format {
+            Format::SavedModel { tags, .. } => {
+                Session::of_saved_model(&self.runtime, &file.path, tags, &configuration)
+            }
+            Format::GraphDef { content } => {
+                Session::of_graph(&self.runtime, content, &configuration)
+            }
+        }
+    }
+
+    /// What to tell when one of the nodes cannot run because two libraries brought its op.
+    fn clash(&self, nodes: &[&NodeDef]) -> Option<Arc<str>> {
+        nodes.iter().find_map(|node| {
+            let (first, second) = self.libraries.clash(&node.op)?;
+            Some(self.collision_text(&node.op, first, second).into())
+        })
+    }
+
+    /// Ends the session and gives up the libraries, which TensorFlow keeps.
+    fn release(&mut self, mut model: Model) -> Vec<StillMapped> {
+        if model.session.is_some() {
+            self.recorder().enter(Step::CloseSession, &model.file);
+            model.session = None;
+            self.recorder().idle();
+        }
+        let libraries = model.libraries.drain(..);
+        libraries
+            .filter_map(|id| self.libraries.release(id))
+            .collect()
+    }
+}
+
+impl Backend for TensorFlowBackend {
+    fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
+        let mut held = Vec::new();
+        self.acquire_libraries(paths, &mut held)?;
+        self.for_all = held;
+        Ok(self
+            .for_all
+            .iter()
+            .map(|&id| self.libraries.report(id))
+            .collect())
+    }
+
+    fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {
+        let mut model = Model {
+            file: specification.file.clone(),
+            session: None,
+            libraries: Vec::new(),
+        };
+        match self.load(specification, &mut model) {
+            Ok(loaded) => {
+                self.models.insert(specification.key, model);
+                Ok(loaded)
+            }
+            Err(error) => {
+                self.release(model);
+                Err(error)
+            }
+        }
+    }
+
+    fn unload_model(&mut self, key: u64) -> Vec<StillMapped> {
+        match self.models.remove(&key) {
+            Some(model) => self.release(model),
+            None => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! TensorFlow as a worker's backend, through its C API.
+//!
+//! [`Runtime`](runtime::Runtime) is the mapped `libtensorflow_cc`; [`interface`] has the functions
+//! that are used. Op libraries register for the whole process and stay for its life
+//! ([`op_library`]; [`preloaded`] for those that were there before us). A model is read by us first
+//! ([`model_file`], [`graph`], [`messages`]): so ops and kernels that nobody registered are found
+//! when it is loaded ([`diagnosis`]), where TensorFlow would tell the first of them, or none until
+//! the model is executed. Then it becomes one [`session`] that all its instances share, with a
+//! [`signature`]. The hot path is [`instance`]: inputs in shared memory are used in place, unless
+//! the model may keep them ([`state`]).
+
+mod backend;
+mod barrier;
+mod diagnosis;
+mod element_type;
+mod graph;
+mod instance;
+mod interface;
+mod messages;
+mod model_file;
+mod op_library;
+mod preloaded;
+mod runtime;
+mod session;
+mod signature;
+mod state;
+mod status;
+mod string_tensor;
+mod threads;
+
+pub use backend::TensorFlowBackend;
+pub use runtime::LOG_LEVEL;

@@ -1,0 +1,330 @@
+//! TensorFlow's op libraries: registered for the whole process, and never unloaded.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::messages::{KernelDef, OpDef, OpList};
+use super::preloaded;
+use super::runtime::{self, Runtime};
+use super::status::Status;
+use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
+use crate::worker::exception_barrier;
+use crate::worker::op_library::{FileIdentity, refused, remedy};
+use crate::worker::recorder::{Recorder, SharedRecorder, Step};
+
+/// Symbols of which a library refers to at least one, if it registers anything.
+const REGISTRATION: [&str; 4] = [
+    "OpDefBuilder",
+    "OpKernelRegistrar",
+    "TF_RegisterOpDefinition",
+    "TF_RegisterKernelBuilder",
+];
+
+/// The op libraries of this process and the ops that exist in it.
+pub(super) struct OpLibraries {
+    loaded: Vec<OpLibrary>,
+    /// All ops of the process by name, read at the first need: whether they keep state.
+    ops: Option<HashMap<String, bool>>,
+    runtime: Arc<Runtime>,
+    recorder: SharedRecorder,
+}
+
+/// Names a library that is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LibraryId(usize);
+
+struct OpLibrary {
+    path: PathBuf,
+    identity: FileIdentity,
+    /// The ops whose definition is this library's.
+    ops: Vec<String>,
+    users: usize,
+    /// Clashes with libraries that were loaded before.
+    collisions: Vec<Collision>,
+}
+
+/// An op for which two libraries brought kernels of the same kind: TensorFlow then has no way to
+/// choose, and no model that uses the op runs any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Collision {
+    /// The op.
+    pub(super) op: String,
+    /// The library that was there first.
+    pub(super) first: LibraryId,
+}
+
+impl OpLibraries {
+    /// No library yet.
+    pub(super) fn new(runtime: Arc<Runtime>, recorder: SharedRecorder) -> Self {
+        Self {
+            loaded: Vec::new(),
+            ops: None,
+            runtime,
+            recorder,
+        }
+    }
+
+    /// Loads the library at `path` for one user, or counts one user more where this very file is
+    /// loaded.
+    ///
+    /// # Errors
+    /// The file cannot be opened, registers nothing, or took the place of one that is loaded.
+    pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
+        let identity = FileIdentity::of(path).map_err(|error| {
+            refused(
+                path,
+                &format!(
+                    "it cannot be read: {error}; check the path in \
+                     model_operations.op_library_filename and the file's permissions"
+                ),
+            )
+        })?;
+        if let Some(position) = self.position(&identity) {
+            self.loaded[position].users += 1;
+            return Ok(LibraryId(position));
+        }
+        if self
+            .loaded
+            .iter()
+            .any(|library| library.path == path || library.identity.is_same_file(&identity))
+        {
+            return Err(refused(
+                path,
+                "the file has changed since its former content was loaded into this worker, and \
+                 TensorFlow cannot unload that; unload all models of the worker, which ends it, \
+                 and load again (under isolation 'op-set' the new file gets a worker of its own)",
+            ));
+        }
+        let before = self.kernel_counts();
+        self.recorder().enter(Step::OpenLibrary, path);
+        let loaded = load(&self.runtime, path);
+        self.recorder().idle();
+        let defined = loaded?;
+        let collisions = self.collisions(&before);
+        if defined.is_empty() && collisions.is_empty() && !registers(path) {
+            return Err(refused(
+                path,
+                "it registers neither an op nor a kernel with TensorFlow; build it with \
+                 REGISTER_OP and REGISTER_KERNEL_BUILDER in a source that is linked into it",
+            ));
+        }
+        if let Some(ops) = &mut self.ops {
+            ops.extend(defined.iter().map(|op| (op.name.clone(), op.is_stateful)));
+        }
+        self.loaded.push(OpLibrary {
+            path: path.to_owned(),
+            identity,
+            ops: defined.into_iter().map(|op| op.name).collect(),
+            users: 1,
+            collisions,
+        });
+        Ok(LibraryId(self.loaded.len() - 1))
+    }
+
+    /// As [`acquire`](Self::acquire), for a library that the dynamic loader brought into the
+    /// process before it started: its ops are there already.
+    ///
+    /// # Errors
+    /// As for `acquire`.
+    pub(super) fn adopt(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
+        // The first look at the registry is when TensorFlow ends the process, if two of the
+        // preloaded libraries define one op.
+        self.recorder().enter(Step::Register, path);
+        let all = self.runtime.all_ops();
+        self.recorder().idle();
+        let id = self.acquire(path)?;
+        if self.loaded[id.0].ops.is_empty() {
+            let ops = preloaded::ops_of(path, &all)
+                .map_err(|error| refused(path, &format!("it cannot be read: {error}")))?;
+            self.loaded[id.0].ops = ops
+                .into_iter()
+                .filter(|name| self.definer(name).is_none())
+                .collect();
+        }
+        Ok(id)
+    }
+
+    /// All ops of the process by name; whether they keep state.
+    pub(super) fn ops(&mut self) -> &HashMap<String, bool> {
+        self.ops.get_or_insert_with(|| {
+            let all = self.runtime.all_ops();
+            all.into_iter()
+                .map(|op| (op.name, op.is_stateful))
+                .collect()
+        })
+    }
+
+    /// The library that defines the op `name`, if it is one.
+    pub(super) fn definer(&self, name: &str) -> Option<LibraryId> {
+        self.loaded
+            .iter()
+            .position(|library| library.ops.iter().any(|op| op == name))
+            .map(LibraryId)
+    }
+
+    /// What the library registered.
+    pub(super) fn report(&self, id: LibraryId) -> LibraryReport {
+        let library = &self.loaded[id.0];
+        // An op that another library had defined before is still one that this library brings.
+        let again = library.collisions.iter().map(|collision| &collision.op);
+        LibraryReport {
+            path: library.path.clone(),
+            ops: library
+                .ops
+                .iter()
+                .chain(again)
+                .map(|name| registered(name))
+                .collect(),
+            api_level: None,
+        }
+    }
+
+    /// Reports of all libraries that are loaded.
+    pub(super) fn reports(&self) -> Vec<LibraryReport> {
+        (0..self.loaded.len())
+            .map(|number| self.report(LibraryId(number)))
+            .collect()
+    }
+
+    /// The path under which the library was loaded.
+    pub(super) fn path(&self, id: LibraryId) -> &Path {
+        &self.loaded[id.0].path
+    }
+
+    /// Its clashes with libraries that were loaded before it.
+    pub(super) fn collisions_of(&self, id: LibraryId) -> &[Collision] {
+        &self.loaded[id.0].collisions
+    }
+
+    /// All clashes for one of `ops`, with the later library of the two.
+    pub(super) fn clash(&self, op: &str) -> Option<(LibraryId, LibraryId)> {
+        self.loaded
+            .iter()
+            .enumerate()
+            .find_map(|(number, library)| {
+                let collision = library
+                    .collisions
+                    .iter()
+                    .find(|collision| collision.op == op)?;
+                Some((collision.first, LibraryId(number)))
+            })
+    }
+
+    /// Counts one user less. A library without users stays loaded all the same.
+    pub(super) fn release(&mut self, id: LibraryId) -> Option<StillMapped> {
+        let library = &mut self.loaded[id.0];
+        library.users = library.users.saturating_sub(1);
+        (library.users == 0).then(|| StillMapped {
+            path: library.path.clone(),
+            reason: "TensorFlow keeps every op library, since its ops are registered for the \
+                     whole process; it goes when the worker ends"
+                .to_owned(),
+        })
+    }
+
+    fn position(&self, identity: &FileIdentity) -> Option<usize> {
+        self.loaded
+            .iter()
+            .position(|library| library.identity == *identity)
+    }
+
+    /// How many kernels each op of an op library has.
+    fn kernel_counts(&self) -> Vec<(LibraryId, String, usize)> {
+        self.loaded
+            .iter()
+            .enumerate()
+            .flat_map(|(number, library)| {
+                library.ops.iter().map(move |op| {
+                    (
+                        LibraryId(number),
+                        op.clone(),
+                        self.runtime.kernels_of(op).len(),
+                    )
+                })
+            })
+            .collect()
+    }
+
+    /// The ops that have kernels of one kind twice now and did not have as many `before`.
+    fn collisions(&self, before: &[(LibraryId, String, usize)]) -> Vec<Collision> {
+        before
+            .iter()
+            .filter(|(_, op, count)| {
+                let kernels = self.runtime.kernels_of(op);
+                kernels.len() > *count && has_twins(&kernels)
+            })
+            .map(|(first, op, _)| Collision {
+                op: op.clone(),
+                first: *first,
+            })
+            .collect()
+    }
+
+    fn recorder(&self) -> &Recorder {
+        (*self.recorder).as_ref()
+    }
+}
+
+/// Loads the library and returns the ops that it defined.
+fn load(runtime: &Arc<Runtime>, path: &Path) -> Result<Vec<OpDef>, LoadError> {
+    let name = CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| refused(path, "its path holds a zero byte"))?;
+    let status = Status::new(runtime);
+    // SAFETY: a C string and a live status. What the library's initializers do is its own: that is
+    // what the worker process is for.
+    let library = unsafe {
+        exception_barrier::call(
+            runtime.interface.load_library,
+            name.as_ptr().cast_mut(),
+            status.pointer(),
+        )
+    };
+    status.check().map_err(|failure| {
+        refused(
+            path,
+            &format!(
+                "TensorFlow {} says \"{}\"; {}",
+                runtime.version,
+                failure.message,
+                remedy(&failure.message)
+            ),
+        )
+    })?;
+    // The handle is small and kept for ever, as the library is.
+    // SAFETY: the handle is live; the buffer belongs to it.
+    let ops: OpList = unsafe {
+        let buffer = (runtime.interface.get_op_list)(library);
+        runtime::decode(&buffer)
+    };
+    Ok(ops.ops)
+}
+
+/// Whether the library could register anything at all.
+fn registers(path: &Path) -> bool {
+    ::op_library::inspect(path)
+        .is_ok_and(|library| REGISTRATION.iter().any(|symbol| library.mentions(symbol)))
+}
+
+/// Whether TensorFlow could not choose between two of the kernels.
+fn has_twins(kernels: &[KernelDef]) -> bool {
+    kernels.iter().enumerate().any(|(number, kernel)| {
+        kernels[number + 1..].iter().any(|other| {
+            other.device_type == kernel.device_type
+                && other.label == kernel.label
+                && other.priority == kernel.priority
+                && other.constraints == kernel.constraints
+        })
+    })
+}
+
+/// An op in the form of reports. TensorFlow's ops have no namespace.
+pub(super) fn registered(name: &str) -> RegisteredOp {
+    RegisteredOp {
+        domain: String::new(),
+        name: name.to_owned(),
+        version: String::new(),
+    }
+}
