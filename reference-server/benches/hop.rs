@@ -81,6 +81,7 @@ fn hops(criterion: &mut Criterion) {
             let launch = Launch {
                 name: "hop".to_owned(),
                 library_path: Vec::new(),
+                preload: Vec::new(),
             };
             let process = WorkerProcess::start(&launch).expect("a worker");
             let scheduler = Scheduler::new(Arc::new(Statistics::default()));

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|argument| argument == WORKER_COMMAND);
     let outcome = if is_worker {
+        front::preload::forget();
         // What a worker writes ends up in the front's log, which adds time and level.
         tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
@@ -27,9 +28,10 @@ fn main() -> ExitCode {
             .init();
         worker::process::run()
     } else {
+        let preloaded = front::preload::take_over();
         let options = Options::parse();
         start_log(&options);
-        front::server::run(options)
+        front::server::run(options, preloaded)
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,4 +30,5 @@ mod verdict;
 pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use library::{OpLibrary, inspect};
+pub use loader::locate;
 pub use verdict::Verdict;

@@ -25,8 +25,9 @@ impl KnownOps {
     }
 
     /// A sentence about where `op` could come from: libraries that registered it in this server,
-    /// else files in `roots` whose data names it.
-    pub fn advice(&self, op: &RegisteredOp, roots: &[PathBuf]) -> String {
+    /// else files in `roots` whose data names it. `None` where nothing is known: what is to be done
+    /// then stands in the error already.
+    pub fn advice(&self, op: &RegisteredOp, roots: &[PathBuf]) -> Option<String> {
         let providers: Vec<String> = self
             .0
             .lock()
@@ -35,13 +36,11 @@ impl KnownOps {
             .map(|(path, _)| format!("'{}'", path.display()))
             .collect();
         if !providers.is_empty() {
-            return format!(
-                "op '{}' of domain '{}' is provided by {}: list it in the model's \
-                 model_operations {{ op_library_filename }}",
-                op.name,
-                op.domain,
+            return Some(format!(
+                "op {op} is provided by {}: list it in the model's model_operations {{ \
+                 op_library_filename }}",
                 providers.join(" and by ")
-            );
+            ));
         }
         let candidates: Vec<String> = shared_objects(roots)
             .into_iter()
@@ -49,26 +48,23 @@ impl KnownOps {
             .map(|path| format!("'{}'", path.display()))
             .collect();
         if candidates.is_empty() {
-            format!(
-                "no op library that this server knows provides op '{}' of domain '{}': list the \
-                 library that does in the model's model_operations {{ op_library_filename }}",
-                op.name, op.domain
-            )
-        } else {
-            format!(
-                "op '{}' of domain '{}' may be provided by {}, which names both: list it in the \
-                 model's model_operations {{ op_library_filename }}",
-                op.name,
-                op.domain,
-                candidates.join(" or by ")
-            )
+            return None;
         }
+        Some(format!(
+            "op {op} may be provided by {}, which names it: list it in the model's \
+             model_operations {{ op_library_filename }}",
+            candidates.join(" or by ")
+        ))
     }
 }
 
 fn mentions(path: &Path, op: &RegisteredOp) -> bool {
-    op_library::inspect(path)
-        .is_ok_and(|library| library.mentions(&op.name) && library.mentions(&op.domain))
+    let named = [&op.name, &op.domain];
+    op_library::inspect(path).is_ok_and(|library| {
+        named
+            .iter()
+            .all(|text| text.is_empty() || library.mentions(text))
+    })
 }
 
 /// Shared objects in the roots, a bounded number of them.
@@ -111,22 +107,18 @@ mod tests {
             version: String::new(),
         };
         let known = KnownOps::default();
-        assert!(
-            known
-                .advice(&op, &[folder.path().to_owned()])
-                .starts_with("no op library")
-        );
+        assert_eq!(known.advice(&op, &[folder.path().to_owned()]), None);
         known.learn(&LibraryReport {
             path: path.clone(),
             ops: vec![op.clone()],
             api_level: None,
         });
-        let advice = known.advice(&op, &[]);
+        let advice = known.advice(&op, &[]).unwrap();
         assert!(
             advice.contains("libgelu.so") && advice.contains("custom.ops"),
             "{advice}"
         );
         std::fs::remove_file(&path).unwrap();
-        assert!(known.advice(&op, &[]).starts_with("no op library"));
+        assert_eq!(known.advice(&op, &[]), None);
     }
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
-use op_library::{OpLibrary, Verdict};
-use runtimes::{Framework, Runtime, RuntimeName, RuntimeSet};
+use runtimes::{Runtime, RuntimeName};
 
 use super::fingerprint::Fingerprint;
+use super::hosting::Hosting;
 use super::known_ops::KnownOps;
+use super::op_set::OpSet;
 use super::options::{Options, RuntimeSelect};
+use super::runtime_choice::{Choice, RuntimeChoice};
 use super::scheduler::{Policy, Scheduler};
 use super::served_model::ServedVersion;
 use super::statistics::Statistics;
@@ -23,12 +25,9 @@ use crate::configuration::{
 use crate::protocol::Signature;
 use crate::worker::backend::{LoadError, ModelSpecification, TensorSignature};
 
-/// The frameworks whose models can be served.
-const SERVED: [Framework; 1] = [Framework::OnnxRuntime];
-
 /// Loads model versions into workers.
 pub struct Loader {
-    runtimes: RuntimeSet,
+    hosting: Hosting,
     /// Where op libraries may lie.
     roots: Vec<PathBuf>,
     working_directory: PathBuf,
@@ -53,24 +52,14 @@ pub struct Plan {
 #[derive(Clone, Debug)]
 pub struct LoadFailure(pub String);
 
-/// An op library of a model that was looked at.
-struct Chosen {
-    path: PathBuf,
-    library: OpLibrary,
-}
-
 impl Loader {
-    /// A loader over `runtimes`; op libraries may lie below `roots`.
+    /// A loader into workers of `hosting`; op libraries of models may lie below `roots`.
     ///
     /// # Errors
     /// The working directory is gone.
-    pub fn new(
-        options: &Options,
-        runtimes: RuntimeSet,
-        roots: Vec<PathBuf>,
-    ) -> anyhow::Result<Self> {
+    pub fn new(options: &Options, hosting: Hosting, roots: Vec<PathBuf>) -> anyhow::Result<Self> {
         Ok(Self {
-            runtimes,
+            hosting,
             roots,
             working_directory: std::env::current_dir().context(
                 "failed to find the working directory; start the server in one that exists",
@@ -81,6 +70,11 @@ impl Loader {
             keys: AtomicU64::new(1),
             known_ops: KnownOps::default(),
         })
+    }
+
+    /// The runtimes, and the libraries that all models of a framework get.
+    pub fn hosting(&self) -> &Hosting {
+        &self.hosting
     }
 
     /// Reads the configuration and the version folders of a model. `override_json` takes the
@@ -99,13 +93,6 @@ impl Loader {
                 Some(json) => ModelConfiguration::from_json(json, folder, name, self.auto_complete),
                 None => ModelConfiguration::read(folder, name, self.auto_complete),
             }?;
-            if !SERVED.contains(&configuration.framework) {
-                return Err(ConfigurationError::Invalid(format!(
-                    "model '{name}' is for {}, which this server does not serve yet; it serves {}",
-                    configuration.framework.title(),
-                    SERVED.map(Framework::title).join(", ")
-                )));
-            }
             let versions = configuration.select_versions(folder)?;
             Ok((configuration, versions))
         };
@@ -121,9 +108,9 @@ impl Loader {
 
     /// Loads one version.
     ///
-    /// Which API level an op library asks for shows only while it registers its ops. Where that is
-    /// more than the default runtime offers, an installed runtime that offers it is tried, unless
-    /// the model names its runtime or the choice is strict.
+    /// Where an op library does not load with the runtime that was chosen, another installed one is
+    /// tried that may do better, unless the model names its runtime or the choice is strict. What
+    /// is told in the end is why the first one failed.
     ///
     /// # Errors
     /// What went wrong, on which file, why, and what to do.
@@ -133,49 +120,60 @@ impl Loader {
         version: &VersionFolder,
         given_up: GivenUp,
     ) -> Result<Arc<ServedVersion>, LoadFailure> {
-        let chosen = self.op_libraries(plan, version)?;
-        let mut runtime = self.runtime_for(plan, &chosen)?;
+        let framework = plan.configuration.framework;
+        if let Some(reason) = self.hosting.refusal_of(framework) {
+            return Err(LoadFailure(reason.to_owned()));
+        }
+        let set = self.op_set(plan, version)?;
+        let choice = RuntimeChoice {
+            hosting: &self.hosting,
+            select: self.select,
+            model: &plan.name,
+            framework,
+            named: plan.configuration.runtime,
+            set: &set,
+        };
+        let mut next = choice.first().map_err(LoadFailure)?;
         let mut tried: Vec<RuntimeName> = Vec::new();
-        let mut because = String::new();
+        let mut first_failure: Option<String> = None;
         loop {
-            let attempt = self.load_into(runtime, plan, version, &chosen, given_up.clone());
+            let attempt = self.load_into(&next, plan, version, &set, given_up.clone());
             let error = match attempt.await {
-                Ok(served) if because.is_empty() => return Ok(served),
                 Ok(served) => {
-                    tracing::warn!(
-                        "model '{}' is served by {} because {because}",
-                        plan.name,
-                        runtime.name
-                    );
+                    if let Some(because) = &next.because {
+                        tracing::warn!(
+                            "model '{}' is served by {} because {because}",
+                            plan.name,
+                            next.runtime.name
+                        );
+                    }
                     return Ok(served);
                 }
                 Err(error) => error,
             };
-            tried.push(runtime.name);
-            let offering = error.refused_api.and_then(|refused| {
-                let other = self.runtime_offering(refused.requested, plan, &chosen, &tried)?;
-                Some((refused, other))
-            });
-            match offering {
-                Some((refused, other)) if self.may_choose(plan) => {
-                    because = format!(
-                        "an op library of it asks for API level {}, and {} offers levels up to {}",
-                        refused.requested, runtime.name, refused.offered
-                    );
-                    runtime = other;
+            tried.push(next.runtime.name);
+            let other = choice.after(&tried, &error);
+            let hint = choice.hint(&tried, &error).filter(|_| other.is_none());
+            let failure = first_failure.get_or_insert_with(|| {
+                let mut text = self.with_advice(error);
+                if let Some(hint) = hint {
+                    text += &format!("; {hint}");
                 }
-                offering => {
-                    let mut text = self.with_advice(error);
-                    if let Some((refused, other)) = offering {
-                        text += &format!(
-                            "; {} is installed and offers level {}: {}",
-                            other.name,
-                            refused.requested,
-                            self.how_to_choose(plan, other)
-                        );
-                    }
-                    if !because.is_empty() {
-                        text += &format!("; {} was chosen because {because}", runtime.name);
+                if let Some(because) = &next.because {
+                    text += &format!("; {} was chosen because {because}", next.runtime.name);
+                }
+                text
+            });
+            match other {
+                Some(other) => next = other,
+                None => {
+                    let mut text = std::mem::take(failure);
+                    if let [_, others @ ..] = &tried[..]
+                        && !others.is_empty()
+                    {
+                        let others: Vec<String> =
+                            others.iter().map(RuntimeName::to_string).collect();
+                        text += &format!("; {} did not do better", others.join(" and "));
                     }
                     return Err(LoadFailure(text));
                 }
@@ -183,32 +181,34 @@ impl Loader {
         }
     }
 
-    /// Loads one version into a worker of `runtime`.
+    /// Loads one version into a worker of the runtime that was chosen.
     async fn load_into(
         &self,
-        runtime: &Runtime,
+        choice: &Choice<'_>,
         plan: &Plan,
         version: &VersionFolder,
-        chosen: &[Chosen],
+        set: &OpSet,
         given_up: GivenUp,
     ) -> Result<Arc<ServedVersion>, LoadError> {
         let configuration = &plan.configuration;
-        let libraries: Vec<&OpLibrary> = chosen.iter().map(|chosen| &chosen.library).collect();
-        for (position, library) in libraries.iter().enumerate() {
-            for finding in library.findings_after(runtime, &libraries[..position]) {
-                tracing::warn!("model '{}': {finding}", plan.name);
-            }
+        let runtime: &Runtime = choice.runtime;
+        for finding in set.warnings(runtime) {
+            tracing::warn!("model '{}': {finding}", plan.name);
         }
-        let op_set: Vec<ContentHash> = chosen
-            .iter()
-            .map(|chosen| chosen.library.content_hash.clone())
-            .collect();
-        let worker = self.workers.worker_for(&Tenant {
-            runtime,
-            op_set: &op_set,
+        let hosted = Arc::new(self.hosting.hosted(runtime, set).await?);
+        if let Some(reason) = self.hosting.collision(runtime, set).await {
+            return Err(LoadError::new(reason));
+        }
+        let tenant = Tenant {
+            runtime: runtime.name,
+            is_default: self.hosting.is_default(runtime),
+            op_set: &identity(set),
             model: &plan.name,
             version: version.version,
-        });
+        };
+        let worker = self
+            .workers
+            .worker_for(&tenant, |name| self.hosting.launch(name, runtime));
         let key = self.keys.fetch_add(1, Ordering::Relaxed);
         let specification = ModelSpecification {
             key,
@@ -219,26 +219,27 @@ impl Loader {
                 .map_err(|error| LoadError::new(error.to_string()))?,
             declared_inputs: signatures(configuration.declared_inputs()),
             declared_outputs: signatures(configuration.declared_outputs()),
-            op_libraries: chosen.iter().map(|chosen| chosen.path.clone()).collect(),
+            op_libraries: set.own_paths(),
             instances: configuration.instance_count,
             parameters: configuration.parameters.clone(),
         };
+        let op_libraries = [hosted.libraries.clone(), set.own_paths()].concat();
         let mut libraries_seen = Fingerprint::default();
-        chosen
+        op_libraries
             .iter()
-            .for_each(|chosen| libraries_seen.add(&chosen.path));
+            .for_each(|path| libraries_seen.add(path));
         let statistics = Arc::new(Statistics::default());
         let scheduler = Scheduler::new(statistics.clone());
         let placement = Placement {
+            hosted,
             specification,
             scheduler: scheduler.clone(),
             given_up,
         };
         let loaded = worker.load(placement).await?;
-        loaded
-            .libraries
-            .iter()
-            .for_each(|report| self.known_ops.learn(report));
+        for report in loaded.shared_libraries.iter().chain(&loaded.libraries) {
+            self.known_ops.learn(report);
+        }
 
         let described = describe(configuration, &loaded);
         let (configuration, signature, input_numbers, output_numbers) = match described {
@@ -257,7 +258,9 @@ impl Loader {
             signature,
             input_numbers,
             output_numbers,
-            op_libraries: chosen.iter().map(|chosen| chosen.path.clone()).collect(),
+            runtime: runtime.name.to_string(),
+            chosen_because: choice.because.clone(),
+            op_libraries,
             libraries_seen,
             scheduler,
             statistics,
@@ -265,143 +268,48 @@ impl Loader {
         }))
     }
 
-    /// Finds and inspects the op libraries of a version.
-    fn op_libraries(
-        &self,
-        plan: &Plan,
-        version: &VersionFolder,
-    ) -> Result<Vec<Chosen>, LoadFailure> {
+    /// Finds and inspects the op libraries that a version sees.
+    fn op_set(&self, plan: &Plan, version: &VersionFolder) -> Result<OpSet, LoadFailure> {
         let places = SearchPlaces {
             version_folder: &version.path,
             model_folder: &plan.folder,
             working_directory: &self.working_directory,
             allowed_roots: &self.roots,
         };
-        plan.configuration
-            .op_libraries
-            .iter()
-            .map(|name| {
-                let path = places
-                    .resolve(Path::new(name))
-                    .map_err(|error| LoadFailure(error.to_string()))?;
-                let library =
-                    op_library::inspect(&path).map_err(|error| LoadFailure(error.to_string()))?;
-                Ok(Chosen { path, library })
-            })
-            .collect()
-    }
-
-    /// The runtime that serves a model, as far as its op libraries' files tell.
-    fn runtime_for(&self, plan: &Plan, chosen: &[Chosen]) -> Result<&Runtime, LoadFailure> {
         let framework = plan.configuration.framework;
-        let preferred = match &plan.configuration.runtime {
-            Some(name) => self.named_runtime(name, framework)?,
-            None => self.runtimes.default_of(framework).ok_or_else(|| {
-                LoadFailure(format!(
-                    "no runtime of {framework} is installed, and model '{}' needs one; install one \
-                     with `harness setup`, or give one with --runtime {framework}=PATH",
-                    plan.name
-                ))
-            })?,
-        };
-        let Some((library, verdict)) = refusal(preferred, chosen) else {
-            return Ok(preferred);
-        };
-        let fitting = self
-            .runtimes
-            .of(framework)
-            .find(|other| refusal(other, chosen).is_none());
-        match fitting {
-            Some(other) if self.may_choose(plan) => {
-                tracing::warn!(
-                    "model '{}' is served by {} because its op library '{}' does not fit {}: \
-                     {verdict}",
+        let mut set = self.hosting.op_set_of(framework).map_err(LoadFailure)?;
+        for name in &plan.configuration.op_libraries {
+            let path = places
+                .resolve(Path::new(name))
+                .map_err(|error| LoadFailure(error.to_string()))?;
+            let library = self
+                .hosting
+                .inspections()
+                .of(&path)
+                .map_err(|error| LoadFailure(error.to_string()))?;
+            let is_there =
+                |other: &Arc<op_library::OpLibrary>| other.content_hash == library.content_hash;
+            if set.for_all_models().any(is_there) {
+                tracing::debug!(
+                    "model '{}': '{}' is given to all models already",
                     plan.name,
-                    other.name,
-                    library.path.display(),
-                    preferred.name
+                    path.display()
                 );
-                Ok(other)
-            }
-            fitting => {
-                let mut text = format!(
-                    "failed to load op library '{}' with {}: {}",
-                    library.path.display(),
-                    preferred.name,
-                    told(&verdict)
-                );
-                if let Some(other) = fitting {
-                    text += &format!(
-                        "; {} is installed and fits: {}",
-                        other.name,
-                        self.how_to_choose(plan, other)
-                    );
-                }
-                Err(LoadFailure(text))
+            } else {
+                set.own.push(library);
             }
         }
-    }
-
-    /// Whether another runtime than the preferred one may serve the model.
-    fn may_choose(&self, plan: &Plan) -> bool {
-        plan.configuration.runtime.is_none() && self.select == RuntimeSelect::Auto
-    }
-
-    /// A runtime that offers an API level, that the op libraries' files do not rule out, and that
-    /// was not tried yet.
-    fn runtime_offering(
-        &self,
-        level: u32,
-        plan: &Plan,
-        chosen: &[Chosen],
-        tried: &[RuntimeName],
-    ) -> Option<&Runtime> {
-        let framework = plan.configuration.framework;
-        self.runtimes.of(framework).find(|other| {
-            let offered = framework.api_level(&other.name.version);
-            offered.is_some_and(|offered| offered >= level)
-                && !tried.contains(&other.name)
-                && refusal(other, chosen).is_none()
-        })
-    }
-
-    /// What to do for `runtime` to serve the model.
-    fn how_to_choose(&self, plan: &Plan, runtime: &Runtime) -> String {
-        let name = runtime.name;
-        let by_model = format!(
-            "name it in the model's configuration (parameters {{ key: \"runtime\" value {{ \
-             string_value: \"{name}\" }} }})"
-        );
-        if plan.configuration.runtime.is_none() {
-            format!("{by_model}, or start the server with --runtime-select auto")
-        } else {
-            by_model
-        }
-    }
-
-    fn named_runtime(
-        &self,
-        name: &RuntimeName,
-        framework: Framework,
-    ) -> Result<&Runtime, LoadFailure> {
-        self.runtimes.get(name).ok_or_else(|| {
-            let installed: Vec<String> =
-                self.runtimes.of(framework).map(|runtime| runtime.name.to_string()).collect();
-            LoadFailure(format!(
-                "the model configuration names runtime '{name}', which is not installed; installed \
-                 for {framework}: {}; install it with `harness setup --runtime {name}`, or name one \
-                 of those",
-                if installed.is_empty() { "none".to_owned() } else { installed.join(", ") }
-            ))
-        })
+        Ok(set)
     }
 
     /// The text of a load error, with where the missing ops could come from.
     fn with_advice(&self, error: LoadError) -> String {
         let mut text = error.message;
         for op in &error.missing_ops {
-            text.push_str("; ");
-            text.push_str(&self.known_ops.advice(op, &self.roots));
+            if let Some(advice) = self.known_ops.advice(op, &self.roots) {
+                text.push_str("; ");
+                text.push_str(&advice);
+            }
         }
         text
     }
@@ -412,23 +320,20 @@ impl Loader {
     }
 }
 
-/// The first library that cannot work with `runtime`, and why.
-fn refusal<'a>(runtime: &Runtime, chosen: &'a [Chosen]) -> Option<(&'a Chosen, Verdict)> {
-    let libraries: Vec<&OpLibrary> = chosen.iter().map(|chosen| &chosen.library).collect();
-    chosen.iter().enumerate().find_map(|(position, chosen)| {
-        let verdict = chosen
-            .library
-            .verdict_after(runtime, &libraries[..position]);
-        verdict.refuses().then_some((chosen, verdict))
-    })
-}
-
-/// Reason and remedy of a verdict that refuses.
-fn told(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Fails { reason, remedy } => format!("{reason}; {remedy}"),
-        other => other.to_string(),
-    }
+/// What tells op sets apart: content and order, and how each library comes into the process.
+fn identity(set: &OpSet) -> Vec<ContentHash> {
+    let hashes = |way: &'static str, libraries: &[Arc<op_library::OpLibrary>]| {
+        let hashes = libraries.iter().map(|library| library.content_hash.clone());
+        hashes
+            .map(|hash| format!("{way} {hash}"))
+            .collect::<Vec<_>>()
+    };
+    [
+        hashes("preloaded", &set.preloaded),
+        hashes("configured", &set.configured),
+        hashes("own", &set.own),
+    ]
+    .concat()
 }
 
 /// The model's configuration made complete, what clients see of it, and how its inputs and

@@ -140,7 +140,7 @@ fn processes(
             model.name(),
             &model.version().to_string(),
             model.worker().name(),
-            &model.worker().hosted().runtime,
+            model.runtime(),
             &model.op_libraries(),
         ])
         .set(1);

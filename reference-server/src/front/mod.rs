@@ -3,17 +3,28 @@
 //! Nothing of a framework or an op library is mapped here, so nothing in them can take the
 //! server down.
 
+pub mod backend_setting;
+pub mod collision;
+pub mod death;
 pub mod fingerprint;
+pub mod given_libraries;
+pub mod hosted;
+pub mod hosting;
 pub mod http;
+pub mod inspections;
 pub mod known_ops;
 pub mod loader;
 pub mod metrics;
+pub mod op_set;
 pub mod options;
+pub mod preload;
 pub mod repository;
+pub mod runtime_choice;
 pub mod scheduler;
 pub mod served_model;
 pub mod server;
 pub mod statistics;
+pub mod trial;
 pub mod worker;
 pub mod worker_process;
 pub mod workers;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Parser, ValueEnum};
 
+use super::backend_setting::BackendSetting;
 use super::worker::Limits;
 
 /// The hidden sub-command with which the server starts its workers.
@@ -135,6 +136,14 @@ pub struct Options {
     /// What happens to a model whose op libraries do not fit the default runtime.
     #[arg(long, value_enum, default_value = "auto")]
     pub runtime_select: RuntimeSelect,
+    /// Op libraries that workers are started with, as LD_PRELOAD does, separated by colons; may be
+    /// given several times.
+    #[arg(long, value_name = "LIBRARY[:LIBRARY]")]
+    pub preload: Vec<String>,
+    /// Setting of a framework; `plugins` lists op libraries for all its models, separated by
+    /// semicolons. May be given several times.
+    #[arg(long, value_name = "FRAMEWORK,KEY=VALUE")]
+    pub backend_config: Vec<BackendSetting>,
     /// Folder beside the model repositories from which op libraries may be loaded; may be given
     /// several times.
     #[arg(long, value_name = "DIR")]
@@ -159,7 +168,9 @@ const EXAMPLES: &str = "Examples:
   reference-server --model-repository /models
   reference-server --model-repository /models --model-control-mode explicit --load-model resnet
   reference-server --model-repository /models --runtime onnxruntime=/opt/onnxruntime/lib \\
-      --op-library-root /opt/ops";
+      --op-library-root /opt/ops
+  reference-server --model-repository /models --backend-config=tensorrt,plugins=/opt/ops/liba.so
+  reference-server --model-repository /models --preload /opt/ops/libb.so";
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text
@@ -168,6 +179,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match Duration::try_from_secs_f64(number) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err(format!("'{text}' is no positive number of seconds")),
+    }
+}
+
+impl Isolation {
+    /// Whether models with different op libraries never share a worker.
+    pub const fn separates_op_sets(self) -> bool {
+        matches!(self, Self::OpSet | Self::Model)
     }
 }
 

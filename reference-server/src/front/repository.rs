@@ -200,8 +200,17 @@ impl Repository {
         self.initial_load_done.load(Ordering::Acquire)
     }
 
-    /// Whether every model that was loaded serves.
+    /// What loads its models.
+    pub fn loader(&self) -> &Loader {
+        &self.loader
+    }
+
+    /// Whether every model that was loaded serves, and every op library that was given to all
+    /// models of a framework could be used.
     pub fn all_ready(&self) -> bool {
+        if !self.loader.hosting().is_sound() {
+            return false;
+        }
         let entries = self.entries.lock();
         entries.values().all(|entry| {
             let state = entry.state.lock();

@@ -10,6 +10,7 @@ use super::statistics::Statistics;
 use super::worker::Worker;
 use crate::configuration::ModelConfiguration;
 use crate::protocol::Signature;
+use crate::protocol::statistics::Service;
 
 /// See the module.
 pub struct ServedVersion {
@@ -23,6 +24,11 @@ pub struct ServedVersion {
     pub(super) input_numbers: Vec<u32>,
     /// For each output of the signature, its number in the model's own order.
     pub(super) output_numbers: Vec<u32>,
+    /// Name of the runtime that serves it.
+    pub(super) runtime: String,
+    /// Why that is not the one it would get by default, where that is so.
+    pub(super) chosen_because: Option<String>,
+    /// Those of all models of the framework, then its own.
     pub(super) op_libraries: Vec<PathBuf>,
     /// What the op libraries looked like before they were loaded.
     pub(super) libraries_seen: Fingerprint,
@@ -72,7 +78,27 @@ impl ServedVersion {
         &self.worker
     }
 
-    /// Its op libraries in order, joined with `:`.
+    /// The runtime that serves it, such as `pytorch-2.11.0`.
+    pub fn runtime(&self) -> &str {
+        &self.runtime
+    }
+
+    /// What serves it, for the statistics.
+    pub fn service(&self) -> Service {
+        Service {
+            worker: self.worker.name().to_owned(),
+            worker_pid: self.worker.pid(),
+            runtime: self.runtime.clone(),
+            runtime_choice: self.chosen_because.clone(),
+            op_libraries: self
+                .op_libraries
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
+        }
+    }
+
+    /// All op libraries that it sees, in order, joined with `:`.
     pub fn op_libraries(&self) -> String {
         let paths: Vec<String> = self
             .op_libraries
@@ -100,12 +126,17 @@ impl ServedVersion {
             .worker
             .pid()
             .map_or_else(String::new, |pid| pid.to_string());
-        self.configuration.to_json_with(&[
-            ("reference_server.worker_pid", &pid),
+        let libraries = self.op_libraries();
+        let mut facts = vec![
+            ("reference_server.worker_pid", pid.as_str()),
             ("reference_server.worker", self.worker.name()),
-            ("reference_server.runtime", &self.worker.hosted().runtime),
-            ("reference_server.op_libraries", &self.op_libraries()),
-        ])
+            ("reference_server.runtime", &self.runtime),
+            ("reference_server.op_libraries", &libraries),
+        ];
+        if let Some(because) = &self.chosen_because {
+            facts.push(("reference_server.runtime_choice", because));
+        }
+        self.configuration.to_json_with(&facts)
     }
 
     /// Finishes what is under way, for at most `limit`, and releases the model. Returns what is

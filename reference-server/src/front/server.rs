@@ -11,17 +11,21 @@ use runtimes::{Cache, Catalog, RuntimeArgument, RuntimeSet};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::given_libraries::GivenLibraries;
+use super::hosting::Hosting;
 use super::http::server::{listen, serve};
 use super::http::service::Service;
+use super::inspections::Inspections;
 use super::loader::Loader;
 use super::options::{ModelControlMode, Options};
+use super::preload::Finding;
 use super::repository::Repository;
 
-/// Runs a server until it is told to stop.
+/// Runs a server until it is told to stop. `preloaded` is what became of `LD_PRELOAD`.
 ///
 /// # Errors
 /// It could not start: a sentence that says what, where, why and what to do.
-pub fn run(options: Options) -> anyhow::Result<()> {
+pub fn run(options: Options, preloaded: Vec<Finding>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads())
         .thread_name("front")
@@ -31,7 +35,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let outcome = runtime.block_on(async {
         // On a thread of the runtime itself: what runs here starts worker processes, and they
         // are tied to the life of the thread that starts them.
-        tokio::spawn(serve_until_stopped(options))
+        tokio::spawn(serve_until_stopped(options, preloaded))
             .await
             .context("the server's main task failed")?
     });
@@ -39,7 +43,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     outcome
 }
 
-async fn serve_until_stopped(options: Options) -> anyhow::Result<()> {
+async fn serve_until_stopped(options: Options, preloaded: Vec<Finding>) -> anyhow::Result<()> {
     // First, so that a signal during start-up is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -51,7 +55,7 @@ async fn serve_until_stopped(options: Options) -> anyhow::Result<()> {
     };
     tokio::pin!(stopped);
 
-    let repository = open_repository(&options)?;
+    let repository = open_repository(&options, &preloaded)?;
     let (stop, stopping) = watch::channel(false);
     let service = Arc::new(Service {
         options: options.clone(),
@@ -100,7 +104,7 @@ async fn serve_until_stopped(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_repository(options: &Options) -> anyhow::Result<Arc<Repository>> {
+fn open_repository(options: &Options, preloaded: &[Finding]) -> anyhow::Result<Arc<Repository>> {
     let existing = |flag: &str, folders: &[PathBuf]| -> anyhow::Result<Vec<PathBuf>> {
         folders
             .iter()
@@ -143,7 +147,21 @@ fn open_repository(options: &Options) -> anyhow::Result<Arc<Repository>> {
             runtime.main_library.display()
         );
     }
-    let loader = Loader::new(options, runtimes, roots)?;
+    for setting in &options.backend_config {
+        if setting.plugins().is_none() {
+            tracing::warn!("--backend-config={setting} has no effect: only 'plugins' has one here");
+        }
+    }
+    let inspections = Inspections::default();
+    let given = GivenLibraries::gather(
+        preloaded,
+        &options.preload,
+        &options.backend_config,
+        &runtimes,
+        &inspections,
+    );
+    let hosting = Hosting::new(options, runtimes, cache, given, inspections);
+    let loader = Loader::new(options, hosting, roots)?;
     let drain_limit = Duration::from_secs(options.exit_timeout_secs);
     Ok(Repository::new(folders, loader, drain_limit))
 }
@@ -187,8 +205,24 @@ fn open_ports(
     Ok(ports)
 }
 
+/// Tries out the op libraries that all models of a framework get.
+async fn verify_libraries(options: &Options, repository: &Repository) -> anyhow::Result<()> {
+    let failures = repository.loader().hosting().verify().await;
+    if !failures.is_empty() && options.exit_on_error {
+        bail!(
+            "{}; start with --exit-on-error=false to serve the models that do not need it",
+            failures.join("; ")
+        );
+    }
+    for failure in failures {
+        tracing::error!("{failure}");
+    }
+    Ok(())
+}
+
 /// Loads what the control mode says is loaded at start.
 async fn load_initial(options: &Options, repository: &Arc<Repository>) -> anyhow::Result<()> {
+    verify_libraries(options, repository).await?;
     let names: BTreeSet<String> = match options.model_control_mode {
         ModelControlMode::None | ModelControlMode::Poll => repository.names(),
         ModelControlMode::Explicit if options.load_model.iter().any(|name| name == "*") => {

@@ -6,22 +6,24 @@
 //! given up.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use runtimes::Framework;
 use tokio::sync::{mpsc, oneshot};
 
+use super::collision::Collision;
+use super::death::{Attempt, Death};
+use super::hosted::Hosted;
 use super::scheduler::{InferenceError, Scheduler};
-use super::worker_process::{Death, Launch, WorkerProcess};
+use super::trial::overrun;
+use super::worker_process::{Launch, WorkerProcess, refused_start};
 use crate::ipc::control::{Reply, Request};
 use crate::ipc::region::LANES;
 use crate::worker::backend::{
-    LibraryReport, LoadError, ModelSpecification, RefusedApi, RuntimeSpecification, StillMapped,
-    TensorSignature,
+    LibraryReport, LoadError, ModelSpecification, StillMapped, TensorSignature,
 };
-use crate::worker::recorder::Step;
 
 /// Deaths in [`CRASH_WINDOW`] after which a model that was executing each time is given up.
 const CRASHES_TOLERATED: usize = 3;
@@ -47,19 +49,6 @@ pub struct Limits {
     pub execution: Duration,
 }
 
-/// The runtime that a worker hosts.
-#[derive(Clone, Debug)]
-pub struct Hosted {
-    /// Which framework.
-    pub framework: runtimes::Framework,
-    /// Name and version, such as `onnxruntime-1.32.0`.
-    pub runtime: String,
-    /// Its main library.
-    pub library: PathBuf,
-    /// Folders for the dynamic loader.
-    pub library_path: Vec<PathBuf>,
-}
-
 /// What a model reported when it was loaded.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -69,6 +58,8 @@ pub struct Loaded {
     pub outputs: Vec<TensorSignature>,
     /// What its op libraries registered.
     pub libraries: Vec<LibraryReport>,
+    /// What the op libraries of all models of the framework registered.
+    pub shared_libraries: Vec<LibraryReport>,
 }
 
 /// Told when a model is given up, with its key and the reason.
@@ -76,6 +67,8 @@ pub type GivenUp = Arc<dyn Fn(u64, &str) + Send + Sync>;
 
 /// A model to load.
 pub struct Placement {
+    /// The runtime that serves it. One worker gets the same for all models of a framework.
+    pub hosted: Arc<Hosted>,
     /// What to load.
     pub specification: ModelSpecification,
     /// Who gets its instances.
@@ -92,33 +85,31 @@ enum Command {
 /// Handle of a worker. The worker ends when the last handle is gone.
 pub struct Worker {
     name: String,
-    hosted: Hosted,
     commands: mpsc::UnboundedSender<Command>,
     pid: Arc<Mutex<Option<u32>>>,
 }
 
 impl Worker {
     /// A worker without a process or models.
-    pub fn new(name: String, hosted: Hosted, limits: Limits) -> Arc<Self> {
+    pub fn new(launch: Launch, limits: Limits) -> Arc<Self> {
         let (commands, received) = mpsc::unbounded_channel();
         let pid = Arc::new(Mutex::new(None));
+        let name = launch.name.clone();
         let task = Task {
-            launch: Launch {
-                name: name.clone(),
-                library_path: hosted.library_path.clone(),
-            },
-            hosted: hosted.clone(),
+            launch,
             limits,
             models: BTreeMap::new(),
             process: None,
+            opened: BTreeMap::new(),
+            registered: BTreeMap::new(),
             pid: pid.clone(),
             pause: FIRST_PAUSE,
             started: Instant::now(),
+            failed_openings: 0,
         };
         tokio::spawn(task.run(received));
         Arc::new(Self {
             name,
-            hosted,
             commands,
             pid,
         })
@@ -127,11 +118,6 @@ impl Worker {
     /// Name in log lines, such as `worker-3`.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// The runtime it hosts.
-    pub fn hosted(&self) -> &Hosted {
-        &self.hosted
     }
 
     /// Process id, where a process runs.
@@ -171,13 +157,19 @@ struct Model {
 
 struct Task {
     launch: Launch,
-    hosted: Hosted,
     limits: Limits,
     models: BTreeMap<u64, Model>,
     process: Option<Arc<WorkerProcess>>,
+    /// For each framework that the process was asked to open, what the op libraries of all its
+    /// models registered, or why it could not be opened: it is not asked twice.
+    opened: BTreeMap<Framework, Result<Vec<LibraryReport>, LoadError>>,
+    /// What op libraries of models registered in the process, to tell of collisions.
+    registered: BTreeMap<Framework, Vec<LibraryReport>>,
     pid: Arc<Mutex<Option<u32>>>,
     pause: Duration,
     started: Instant,
+    /// Restarts in a row in which a runtime could not be opened.
+    failed_openings: u32,
 }
 
 impl Task {
@@ -236,7 +228,21 @@ impl Task {
 
     async fn load(&mut self, placement: Box<Placement>) -> Result<Loaded, LoadError> {
         if self.process.is_none() {
-            self.start().await?;
+            self.start()?;
+        }
+        match self.open(&placement.hosted).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                if self.models.is_empty() {
+                    self.end("is of no use without its runtime").await;
+                }
+                return Err(error);
+            }
+            Err(death) => {
+                let error = death.explain(self.attempt(&placement.hosted));
+                self.recover(death).await;
+                return Err(error);
+            }
         }
         let mut model = Model {
             placement,
@@ -248,62 +254,113 @@ impl Task {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(error)) => return Err(error),
             Err(death) => {
-                let error = self.told(&death, &model.placement.specification);
+                let error = self.explain_load(&death, &model.placement);
                 self.recover(death).await;
                 return Err(error);
             }
         };
+        self.tell_of_collisions(model.placement.hosted.framework(), &loaded);
         self.models.insert(model.placement.specification.key, model);
         Ok(loaded)
     }
 
-    /// Starts a process and maps the runtime.
-    async fn start(&mut self) -> Result<(), LoadError> {
-        let process = WorkerProcess::start(&self.launch).map_err(|error| {
-            LoadError::new(format!(
-                "failed to start a worker process: {error}; look at the limits on processes, open \
-                 files and address space"
-            ))
-        })?;
-        let open = Request::Open {
-            specification: RuntimeSpecification {
-                framework: self.hosted.framework,
-                runtime: self.hosted.runtime.clone(),
-                main_library: self.hosted.library.clone(),
-                library_dirs: self.hosted.library_path.clone(),
-                bridge: None,
-                preloaded: Vec::new(),
-            },
-            libraries: Vec::new(),
-        };
-        let overrun = self.overrun();
-        match process.request(&open, self.limits.load, &overrun).await {
-            Ok(Reply::OpenFailed { error }) => Err(error),
-            Ok(_) => {
-                tracing::info!(
-                    worker = %self.launch.name, pid = process.pid(), runtime = %self.hosted.runtime,
-                    "worker started"
-                );
-                *self.pid.lock() = Some(process.pid());
-                self.started = Instant::now();
-                self.process = Some(process);
-                Ok(())
-            }
-            Err(death) => Err(LoadError::new(format!(
-                "failed to map {} from '{}': the worker {}{}",
-                self.hosted.runtime,
-                self.hosted.library.display(),
-                death.how,
-                tail(&death)
-            ))),
+    /// Starts a process, with nothing in it yet.
+    fn start(&mut self) -> Result<(), LoadError> {
+        let process = WorkerProcess::start(&self.launch).map_err(|error| refused_start(&error))?;
+        *self.pid.lock() = Some(process.pid());
+        self.started = Instant::now();
+        self.process = Some(process);
+        self.opened.clear();
+        self.registered.clear();
+        Ok(())
+    }
+
+    /// Ends the process, which serves no model.
+    async fn end(&mut self, reason: &str) {
+        *self.pid.lock() = None;
+        if let Some(process) = self.process.take() {
+            process.end(reason);
+            process.died().await;
         }
     }
 
-    fn overrun(&self) -> String {
-        format!(
-            "exceeded the load time limit of {} s (--load-timeout)",
-            self.limits.load.as_secs_f64()
-        )
+    /// Maps a runtime and loads the op libraries of all its models, unless that was done. The outer
+    /// error is the death of the process.
+    async fn open(&mut self, hosted: &Hosted) -> Result<Result<(), LoadError>, Death> {
+        if let Some(opened) = self.opened.get(&hosted.framework()) {
+            return Ok(opened.as_ref().map(|_| ()).map_err(Clone::clone));
+        }
+        let process = self.process.clone().expect("started before");
+        let outcome = match self.request(&process, &hosted.open_request()).await? {
+            Reply::Opened { libraries } => Ok(libraries),
+            Reply::OpenFailed { error } => Err(error),
+            other => Err(LoadError::new(format!(
+                "the worker gave an unexpected answer: {other:?}"
+            ))),
+        };
+        if let Ok(libraries) = &outcome {
+            tracing::info!(
+                worker = %self.launch.name, pid = process.pid(), runtime = %hosted.runtime,
+                "worker started"
+            );
+            if let Some(collision) = Collision::among(hosted.framework(), libraries) {
+                tracing::warn!(
+                    worker = %self.launch.name,
+                    "op libraries that collide serve the same models, and which of them answers is \
+                     up to {}: {collision}",
+                    hosted.runtime
+                );
+            }
+        }
+        let told = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.opened.insert(hosted.framework(), outcome);
+        Ok(told)
+    }
+
+    /// What is told of a death while `hosted` is opened.
+    fn attempt<'a>(&'a self, hosted: &'a Hosted) -> Attempt<'a> {
+        Attempt {
+            hosted,
+            preloaded: &self.launch.preload,
+            model: None,
+        }
+    }
+
+    fn explain_load(&self, death: &Death, placement: &Placement) -> LoadError {
+        death.explain(Attempt {
+            model: Some(&placement.specification.file),
+            ..self.attempt(&placement.hosted)
+        })
+    }
+
+    /// Says in the log where op libraries of a model collide with what this process has already.
+    /// Nothing is refused: a worker that several sets share is asked for in order to see what the
+    /// framework does.
+    fn tell_of_collisions(&mut self, framework: Framework, loaded: &Loaded) {
+        let registered = self.registered.entry(framework).or_default();
+        for report in &loaded.libraries {
+            let known = |other: &&LibraryReport| other.path != report.path;
+            // A session of ONNX Runtime has ops of its own model alone.
+            let others = registered
+                .iter()
+                .filter(|_| framework != Framework::OnnxRuntime);
+            let others: Vec<LibraryReport> = others
+                .chain(&loaded.shared_libraries)
+                .filter(known)
+                .cloned()
+                .collect();
+            if let Some(collision) = Collision::find(framework, &others, report) {
+                tracing::warn!(
+                    worker = %self.launch.name,
+                    "op libraries that collide are in one worker, and which of them answers is up to \
+                     {}: {collision}; --isolation op-set keeps them apart",
+                    framework.title()
+                );
+            }
+            if registered.iter().all(|other| other.path != report.path) {
+                registered.push(report.clone());
+            }
+        }
     }
 
     /// Loads a model into the running process and lets its scheduler serve. The outer error is
@@ -333,7 +390,7 @@ impl Task {
             process.route(lane, Some(model.placement.scheduler.clone()));
         }
         let request = Request::Load {
-            framework: self.hosted.framework,
+            framework: model.placement.hosted.framework(),
             specification: specification.clone(),
             lanes: lanes.clone(),
         };
@@ -346,10 +403,15 @@ impl Task {
             } => {
                 model.placement.scheduler.attach(process, &lanes);
                 model.lanes = lanes;
+                let framework = model.placement.hosted.framework();
+                let shared = self.opened.get(&framework);
                 Ok(Ok(Loaded {
                     inputs,
                     outputs,
                     libraries,
+                    shared_libraries: shared
+                        .and_then(|opened| opened.clone().ok())
+                        .unwrap_or_default(),
                 }))
             }
             Reply::LoadFailed { error, .. } => {
@@ -364,7 +426,7 @@ impl Task {
 
     /// Sends a request and looks after the models while the answer is awaited.
     async fn request(&self, process: &WorkerProcess, request: &Request) -> Result<Reply, Death> {
-        let overrun = self.overrun();
+        let overrun = overrun(self.limits.load);
         let answer = process.request(request, self.limits.load, &overrun);
         tokio::pin!(answer);
         let mut check = tokio::time::interval(CHECK_WHILE_BUSY);
@@ -448,7 +510,7 @@ impl Task {
                 let error = InferenceError::WorkerDied(format!(
                     "the worker of model '{name}' {} while it executed the request{}",
                     death.how,
-                    tail(&death)
+                    death.last_output()
                 ));
                 if model.placement.scheduler.detach(&error) {
                     executing.push(key);
@@ -503,7 +565,7 @@ impl Task {
                         model.placement.specification.name,
                         CRASH_WINDOW.as_secs(),
                         death.how,
-                        tail(death)
+                        death.last_output()
                     ),
                 ));
             }
@@ -514,11 +576,9 @@ impl Task {
     /// Starts a new process and loads all models into it.
     async fn restart(&mut self) -> Result<(), Death> {
         let mut attempts = 1;
-        while let Err(error) = self.start().await {
+        while let Err(error) = self.start() {
             if attempts == START_ATTEMPTS {
-                for key in self.models.keys().copied().collect::<Vec<_>>() {
-                    self.give_up(key, &error.message);
-                }
+                self.give_up_all(&error.message, |_| true);
                 return Ok(());
             }
             tracing::warn!(worker = %self.launch.name, "{}; it is tried again", error.message);
@@ -526,6 +586,7 @@ impl Task {
             tokio::time::sleep(self.pause).await;
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         }
+        self.open_all().await?;
         let keys: Vec<u64> = self.models.keys().copied().collect();
         // Lanes are given out anew.
         self.models
@@ -534,19 +595,59 @@ impl Task {
         for key in keys {
             let mut model = self.models.remove(&key).expect("keys were just read");
             let outcome = self.place(&mut model).await;
-            let specification = model.placement.specification.clone();
+            let told = match &outcome {
+                Ok(Ok(_)) => None,
+                Ok(Err(error)) => Some(error.message.clone()),
+                Err(death) => Some(self.explain_load(death, &model.placement).message),
+            };
             self.models.insert(key, model);
-            match outcome {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => self.give_up(key, &error.message),
-                Err(death) => {
-                    let error = self.told(&death, &specification);
-                    self.give_up(key, &error.message);
-                    return Err(death);
-                }
+            if let Some(reason) = told {
+                self.give_up(key, &reason);
+            }
+            if let Err(death) = outcome {
+                return Err(death);
             }
         }
         Ok(())
+    }
+
+    /// Opens the runtimes of all models in a new process. Models of one that cannot be opened are
+    /// given up.
+    async fn open_all(&mut self) -> Result<(), Death> {
+        let hosted: BTreeMap<Framework, Arc<Hosted>> = self
+            .models
+            .values()
+            .map(|model| &model.placement.hosted)
+            .map(|hosted| (hosted.framework(), hosted.clone()))
+            .collect();
+        for (framework, hosted) in hosted {
+            let opened = self.open(&hosted).await;
+            let reason = match &opened {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => error.message.clone(),
+                Err(death) => death.explain(self.attempt(&hosted)).message,
+            };
+            self.failed_openings += 1;
+            if opened.is_ok() || self.failed_openings >= START_ATTEMPTS {
+                self.give_up_all(&reason, |other| other == framework);
+            }
+            if let Err(death) = opened {
+                return Err(death);
+            }
+        }
+        self.failed_openings = 0;
+        Ok(())
+    }
+
+    /// Gives up all models of the frameworks that are `concerned`.
+    fn give_up_all(&mut self, reason: &str, concerned: impl Fn(Framework) -> bool) {
+        let keys: Vec<u64> = self
+            .models
+            .iter()
+            .filter(|(_, model)| concerned(model.placement.hosted.framework()))
+            .map(|(&key, _)| key)
+            .collect();
+        keys.into_iter().for_each(|key| self.give_up(key, reason));
     }
 
     fn give_up(&mut self, key: u64, reason: &str) {
@@ -557,65 +658,4 @@ impl Task {
         model.placement.scheduler.stop(reason);
         (model.placement.given_up)(key, reason);
     }
-
-    /// Why the process ended while it loaded a model, as a reason that a client sees.
-    fn told(&self, death: &Death, specification: &ModelSpecification) -> LoadError {
-        let subject = death.record.subject.display();
-        let how = &death.how;
-        if let Some(refused) = death.record.refused_api {
-            let RefusedApi { requested, offered } = refused;
-            let message = format!(
-                "op library '{subject}' asked {} for API level {requested}, was refused because \
-                 the runtime offers levels up to {offered}, and went on without looking: the \
-                 worker {how}; build the library for API level {offered} or lower, or serve the \
-                 model with a newer runtime",
-                self.hosted.runtime
-            );
-            return LoadError {
-                refused_api: Some(refused),
-                ..LoadError::new(message)
-            };
-        }
-        let (what, remedy) = match death.record.step {
-            Step::OpenLibrary => (
-                format!("a static initializer of op library '{subject}' did not return"),
-                "look at what the library's global constructors do",
-            ),
-            Step::Register => (
-                format!("the registration function of op library '{subject}' did not return"),
-                "look at what it does before it returns a status",
-            ),
-            Step::CloseLibrary => (
-                format!("a static destructor of op library '{subject}' did not return"),
-                "look at what the library's global destructors do",
-            ),
-            Step::MapRuntime | Step::CreateSession | Step::CloseSession | Step::Idle => (
-                format!(
-                    "{} did not finish with '{}'",
-                    self.hosted.runtime,
-                    specification.file.display()
-                ),
-                "look at the constructors of the op libraries' kernels, and whether the file is a \
-                 sound model",
-            ),
-        };
-        LoadError::new(format!("{what}: the worker {how}{}; {remedy}", tail(death)))
-    }
-}
-
-/// The last lines that a worker wrote, as part of a sentence.
-fn tail(death: &Death) -> String {
-    let lines: Vec<&str> = death
-        .tail
-        .iter()
-        .rev()
-        .take(3)
-        .map(|line| line.trim())
-        .filter(|line| !line.is_empty())
-        .collect();
-    if lines.is_empty() {
-        return String::new();
-    }
-    let lines: Vec<&str> = lines.into_iter().rev().collect();
-    format!(" (its last output: \"{}\")", lines.join(" | "))
 }

@@ -1,11 +1,11 @@
 //! One worker process as the front sees it: started, spoken to, watched, ended.
 
 use std::collections::{HashMap, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,12 +19,14 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{Notify, oneshot, watch};
 
+use super::death::{Death, describe};
+use super::preload;
 use super::scheduler::Scheduler;
 use crate::ipc::arena::FrontArena;
 use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
 use crate::ipc::lane::monotonic_ns;
 use crate::ipc::region::{LANES, Region};
-use crate::worker::recorder::Record;
+use crate::worker::backend::LoadError;
 
 /// Longest line of a worker's output, in bytes.
 const LONGEST_LINE: u64 = 16 << 10;
@@ -45,20 +47,8 @@ pub struct Launch {
     pub name: String,
     /// Folders to search for shared libraries, before the inherited ones.
     pub library_path: Vec<PathBuf>,
-}
-
-/// How a worker ended and what it was doing.
-#[derive(Clone, Debug)]
-pub struct Death {
-    /// `was killed by signal 11 (SIGSEGV)` and the like; the server's own reason where the server
-    /// ended it.
-    pub how: String,
-    /// True where the server ended it, for `how`.
-    pub ended_by_server: bool,
-    /// The flight recorder.
-    pub record: Record,
-    /// The last lines that it wrote.
-    pub tail: Vec<String>,
+    /// `LD_PRELOAD`: absolute paths without a colon or a space.
+    pub preload: Vec<PathBuf>,
 }
 
 /// A running worker process. Dropping it kills the process.
@@ -105,7 +95,7 @@ impl WorkerProcess {
         let mut command = tokio::process::Command::new(std::env::current_exe()?);
         command
             .arg(super::options::WORKER_COMMAND)
-            .env_remove("LD_PRELOAD")
+            .env_remove(preload::VARIABLE)
             // Writing a backtrace takes seconds, in which a crash looks like a hang.
             .env("RUST_BACKTRACE", "0")
             .env("LD_LIBRARY_PATH", library_path(&launch.library_path))
@@ -128,6 +118,18 @@ impl WorkerProcess {
                 },
             ])
             .map_err(std::io::Error::other)?;
+        if !launch.preload.is_empty() {
+            command.env(preload::VARIABLE, preload_list(&launch.preload));
+        }
+        // The front's death must not leave workers behind, whatever they are busy with: also where
+        // a preloaded library keeps the process from reaching its own code.
+        let signal = Some(rustix::process::Signal::KILL);
+        // SAFETY: between fork and exec, only a system call is made.
+        unsafe {
+            command.pre_exec(move || {
+                rustix::process::set_parent_process_death_signal(signal).map_err(Into::into)
+            });
+        }
         let child = command.spawn()?;
         // The command holds our copies of the worker's descriptors.
         drop(command);
@@ -270,6 +272,22 @@ impl WorkerProcess {
             kill.send(reason.to_owned()).ok();
         }
     }
+}
+
+/// Why a process could not be started, as a reason that a client sees.
+pub fn refused_start(error: &std::io::Error) -> LoadError {
+    LoadError::new(format!(
+        "failed to start a worker process: {error}; look at the limits on processes, open files and \
+         address space"
+    ))
+}
+
+fn preload_list(libraries: &[PathBuf]) -> OsString {
+    libraries
+        .iter()
+        .map(|library| library.as_os_str())
+        .collect::<Vec<_>>()
+        .join(OsStr::new(":"))
 }
 
 fn library_path(folders: &[PathBuf]) -> OsString {
@@ -441,59 +459,4 @@ async fn watch_process(mut watch: Watch) {
         tail: watch.shared.tail.lock().iter().cloned().collect(),
     };
     watch.death.send(Some(death)).ok();
-}
-
-/// `was killed by signal 11 (SIGSEGV)`, `exited with status 3`.
-fn describe(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.signal(), status.code()) {
-        (Some(signal), _) => match signal_name(signal) {
-            Some(name) => format!("was killed by signal {signal} ({name})"),
-            None => format!("was killed by signal {signal}"),
-        },
-        (None, Some(code)) => format!("exited with status {code}"),
-        (None, None) => "ended without a status".to_owned(),
-    }
-}
-
-/// Names of the signals that end processes in practice.
-fn signal_name(signal: i32) -> Option<&'static str> {
-    Some(match signal {
-        libc::SIGHUP => "SIGHUP",
-        libc::SIGINT => "SIGINT",
-        libc::SIGQUIT => "SIGQUIT",
-        libc::SIGILL => "SIGILL",
-        libc::SIGTRAP => "SIGTRAP",
-        libc::SIGABRT => "SIGABRT",
-        libc::SIGBUS => "SIGBUS",
-        libc::SIGFPE => "SIGFPE",
-        libc::SIGKILL => "SIGKILL",
-        libc::SIGSEGV => "SIGSEGV",
-        libc::SIGPIPE => "SIGPIPE",
-        libc::SIGTERM => "SIGTERM",
-        libc::SIGSYS => "SIGSYS",
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_end_is_told_by_signal_and_by_status() {
-        use std::os::unix::process::ExitStatusExt;
-        assert_eq!(
-            describe(ExitStatus::from_raw(11)),
-            "was killed by signal 11 (SIGSEGV)"
-        );
-        assert_eq!(
-            describe(ExitStatus::from_raw(3 << 8)),
-            "exited with status 3"
-        );
-        assert_eq!(
-            describe(ExitStatus::from_raw(34)),
-            "was killed by signal 34"
-        );
-    }
 }

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use runtimes::{Runtime, RuntimeName};
+use runtimes::RuntimeName;
 
 use super::options::Isolation;
-use super::worker::{Hosted, Limits, Worker};
+use super::worker::{Limits, Worker};
+use super::worker_process::Launch;
 
 /// Identity of an op library: a digest of its content.
 pub type ContentHash = String;
@@ -16,16 +17,19 @@ pub type ContentHash = String;
 /// What models of one worker have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Group {
-    runtime: RuntimeName,
+    /// `None` for the worker that holds the default runtime of every framework.
+    runtime: Option<RuntimeName>,
     op_set: Option<Vec<ContentHash>>,
     model: Option<(String, i64)>,
 }
 
 impl Group {
     fn of(isolation: Isolation, tenant: &Tenant<'_>) -> Self {
+        let is_shared = isolation == Isolation::Shared && tenant.is_default;
         Self {
-            runtime: tenant.runtime.name,
-            op_set: matches!(isolation, Isolation::OpSet | Isolation::Model)
+            runtime: (!is_shared).then_some(tenant.runtime),
+            op_set: isolation
+                .separates_op_sets()
                 .then(|| tenant.op_set.to_vec()),
             model: matches!(isolation, Isolation::Model)
                 .then(|| (tenant.model.to_owned(), tenant.version)),
@@ -37,8 +41,10 @@ impl Group {
 #[derive(Clone, Copy, Debug)]
 pub struct Tenant<'a> {
     /// The runtime that serves it.
-    pub runtime: &'a Runtime,
-    /// Its op libraries, in order.
+    pub runtime: RuntimeName,
+    /// Whether that is the default of its framework. A process holds one runtime of a framework.
+    pub is_default: bool,
+    /// All op libraries that it sees, in order.
     pub op_set: &'a [ContentHash],
     /// Its model's name.
     pub model: &'a str,
@@ -68,8 +74,13 @@ impl Workers {
         }
     }
 
-    /// The worker for a model. It lives as long as somebody holds it.
-    pub fn worker_for(&self, tenant: &Tenant<'_>) -> Arc<Worker> {
+    /// The worker for a model; a new one is started as `launch` says for its name. It lives as long
+    /// as somebody holds it.
+    pub fn worker_for(
+        &self,
+        tenant: &Tenant<'_>,
+        launch: impl FnOnce(String) -> Launch,
+    ) -> Arc<Worker> {
         let group = Group::of(self.isolation, tenant);
         let mut groups = self.groups.lock();
         groups.retain(|_, worker| worker.strong_count() > 0);
@@ -77,18 +88,9 @@ impl Workers {
             return worker;
         }
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let worker = Worker::new(
-            format!("worker-{number}"),
-            Hosted {
-                framework: tenant.runtime.name.framework,
-                runtime: tenant.runtime.name.to_string(),
-                library: tenant.runtime.main_library.clone(),
-                library_path: tenant.runtime.library_dirs.clone(),
-            },
-            self.limits,
-        );
+        let worker = Worker::new(launch(format!("worker-{number}")), self.limits);
         groups.insert(group, Arc::downgrade(&worker));
-        if matches!(self.isolation, Isolation::Shared | Isolation::Backend) {
+        if !self.isolation.separates_op_sets() {
             self.kept.lock().push(worker.clone());
         }
         worker
@@ -104,23 +106,13 @@ impl Workers {
 mod tests {
     use super::*;
 
-    fn group(isolation: Isolation, set: &[&str], model: &str) -> Group {
-        let runtime = Runtime {
-            name: "onnxruntime-1.32.0".parse().unwrap(),
-            main_library: "/r/lib.so".into(),
-            library_dirs: vec![],
-            package_dir: "/r".into(),
-            origin: runtimes::Origin::InPlace,
-            size: runtimes::Size::Small,
-            include_dirs: vec![],
-            bundled: vec![],
-            python: None,
-        };
+    fn group(isolation: Isolation, runtime: &str, set: &[&str], model: &str) -> Group {
         let op_set: Vec<ContentHash> = set.iter().map(|&hash| hash.to_owned()).collect();
         Group::of(
             isolation,
             &Tenant {
-                runtime: &runtime,
+                runtime: runtime.parse().unwrap(),
+                is_default: ["onnxruntime-1.32.0", "pytorch-2.11.0"].contains(&runtime),
                 op_set: &op_set,
                 model,
                 version: 1,
@@ -131,18 +123,27 @@ mod tests {
     #[test]
     fn each_policy_groups_as_it_says() {
         use Isolation::*;
+        let of = |policy, set: &[&str], model| group(policy, "onnxruntime-1.32.0", set, model);
         for policy in [Shared, Backend] {
-            assert_eq!(group(policy, &["a"], "m"), group(policy, &["b"], "n"));
+            assert_eq!(of(policy, &["a"], "m"), of(policy, &["b"], "n"));
         }
-        assert_eq!(
-            group(OpSet, &["a", "b"], "m"),
-            group(OpSet, &["a", "b"], "n")
-        );
-        assert_ne!(
-            group(OpSet, &["a", "b"], "m"),
-            group(OpSet, &["b", "a"], "m")
-        );
-        assert_ne!(group(Model, &["a"], "m"), group(Model, &["a"], "n"));
-        assert_ne!(group(Model, &["a"], "m"), group(Model, &["b"], "m"));
+        assert_eq!(of(OpSet, &["a", "b"], "m"), of(OpSet, &["a", "b"], "n"));
+        assert_ne!(of(OpSet, &["a", "b"], "m"), of(OpSet, &["b", "a"], "m"));
+        assert_ne!(of(Model, &["a"], "m"), of(Model, &["a"], "n"));
+        assert_ne!(of(Model, &["a"], "m"), of(Model, &["b"], "m"));
+    }
+
+    #[test]
+    fn frameworks_meet_in_the_shared_worker_alone_and_runtimes_of_one_framework_nowhere() {
+        use Isolation::*;
+        let of = |policy, runtime| group(policy, runtime, &[], "m");
+        let (first, second) = ("onnxruntime-1.32.0", "pytorch-2.11.0");
+        assert_eq!(of(Shared, first), of(Shared, second));
+        for policy in [Backend, OpSet, Model] {
+            assert_ne!(of(policy, first), of(policy, second));
+        }
+        for policy in [Shared, Backend, OpSet, Model] {
+            assert_ne!(of(policy, first), of(policy, "onnxruntime-1.27.0"));
+        }
     }
 }

@@ -32,6 +32,25 @@ pub struct ModelStatistics {
     pub batch_stats: Vec<BatchStatistics>,
     /// Memory that the model takes.
     pub memory_usage: Vec<MemoryUsage>,
+    /// What serves the model; not part of the protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference_server: Option<Service>,
+}
+
+/// What serves a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Service {
+    /// The worker's name.
+    pub worker: String,
+    /// Its process id, while it runs.
+    pub worker_pid: Option<u32>,
+    /// The runtime, such as `pytorch-2.11.0`.
+    pub runtime: String,
+    /// Why that is not the default, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime_choice: Option<String>,
+    /// All op libraries that the model sees, in the order in which they were loaded.
+    pub op_libraries: Vec<String>,
 }
 
 /// A number of events and the time that they took together.

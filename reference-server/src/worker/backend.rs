@@ -104,6 +104,20 @@ pub struct RegisteredOp {
     pub version: String,
 }
 
+/// `'BiasGelu' of domain 'custom.ops'`.
+impl std::fmt::Display for RegisteredOp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "'{}'", self.name)?;
+        if !self.domain.is_empty() {
+            write!(f, " of domain '{}'", self.domain)?;
+        }
+        if !self.version.is_empty() {
+            write!(f, " in version '{}'", self.version)?;
+        }
+        Ok(())
+    }
+}
+
 /// What one op library did when it was loaded.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LibraryReport {

@@ -28,8 +28,6 @@ use crate::ipc::region::Region;
 /// The descriptors that a worker is started with are missing (it was started by hand), or the
 /// control socket breaks.
 pub fn run() -> anyhow::Result<()> {
-    // The front's death must not leave workers behind, whatever they are busy with.
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     let control = UnixStream::from(inherited(CONTROL_FD)?);
     let surroundings = inherited_surroundings()?;
     Worker {

@@ -8,3 +8,4 @@ mod search;
 mod store;
 
 pub(crate) use scope::{MissingLink, Object, Scope, is_python_symbol, system_library};
+pub use search::locate;

@@ -115,6 +115,25 @@ pub(super) fn find(
     find_in_index_or_defaults(name, &mut not_found).ok_or(not_found)
 }
 
+/// The file that the dynamic loader opens for `name`, a file name without a folder, where the
+/// program itself asks: in `first`, on the `LD_LIBRARY_PATH` of this process, then where the system
+/// keeps its libraries.
+pub fn locate(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
+    let folders = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let mut passed_over = NotFound {
+        passed_over: Vec::new(),
+    };
+    let inherited = std::env::split_paths(&folders);
+    first
+        .iter()
+        .cloned()
+        .chain(inherited)
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .find_map(|folder| consider(&folder.join(name), false, &mut passed_over))
+        .or_else(|| find_in_index_or_defaults(name, &mut passed_over))
+        .map(|found| found.path)
+}
+
 /// Looks for `name` where no object has a say.
 pub(super) fn find_in_system(name: &str) -> Option<Found> {
     find_in_index_or_defaults(

@@ -64,6 +64,7 @@ pub fn statistics(served: &[Arc<ServedVersion>]) -> Response<Parts> {
                 execution_count: snapshot.execution_count,
                 inference_stats: snapshot.inference,
                 batch_stats: snapshot.batches.into_values().collect(),
+                reference_server: Some(served.service()),
                 ..ModelStatistics::default()
             }
         })

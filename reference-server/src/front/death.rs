@@ -1,0 +1,282 @@
+//! How a worker ended, and what that means for what was asked of it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use super::hosted::Hosted;
+use crate::worker::backend::{LoadError, RefusedApi};
+use crate::worker::recorder::{Record, Step};
+
+/// Lines of a worker's output that a message quotes.
+const LINES_QUOTED: usize = 3;
+/// With what the dynamic loader ends a process that it cannot start.
+const LOADER_FAILURE: &str = "exited with status 127";
+
+/// How a worker ended and what it was doing.
+#[derive(Clone, Debug)]
+pub struct Death {
+    /// `was killed by signal 11 (SIGSEGV)` and the like; the server's own reason where the server
+    /// ended it.
+    pub how: String,
+    /// True where the server ended it, for `how`.
+    pub ended_by_server: bool,
+    /// The flight recorder.
+    pub record: Record,
+    /// The last lines that it wrote.
+    pub tail: Vec<String>,
+}
+
+/// What was asked of a worker that ended instead of answering.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// The runtime that was, or was to be, mapped.
+    pub hosted: &'a Hosted,
+    /// `LD_PRELOAD` of the worker.
+    pub preloaded: &'a [PathBuf],
+    /// The model that was to be loaded; `None` while the runtime was opened.
+    pub model: Option<&'a Path>,
+}
+
+impl Death {
+    /// The last lines that the worker wrote, as part of a sentence.
+    pub fn last_output(&self) -> String {
+        let mut lines: Vec<&str> = self
+            .tail
+            .iter()
+            .rev()
+            .map(|line| line.trim())
+            .filter(|line| !line.is_empty())
+            .take(LINES_QUOTED)
+            .collect();
+        if lines.is_empty() {
+            return String::new();
+        }
+        lines.reverse();
+        format!(" (its last output: \"{}\")", lines.join(" | "))
+    }
+
+    /// Why `attempt` failed, as a reason that a client sees.
+    pub fn explain(&self, attempt: Attempt<'_>) -> LoadError {
+        let subject = &self.record.subject;
+        if let Some(refused) = self.record.refused_api {
+            return self.explain_refused_level(attempt.hosted, refused);
+        }
+        if self.is_before_main() && !attempt.preloaded.is_empty() {
+            return self.explain_preload(attempt.preloaded);
+        }
+        let quoted = format!("'{}'", subject.display());
+        let (what, remedy, is_library) = match (self.record.step, attempt.model) {
+            (Step::OpenLibrary, _) => (
+                format!("a static initializer of op library {quoted} did not return"),
+                "look at what the library's global constructors do",
+                true,
+            ),
+            (Step::Register, _) => (
+                format!("the registration function of op library {quoted} did not return"),
+                "look at what it does before it returns a status",
+                true,
+            ),
+            (Step::CloseLibrary, _) => (
+                format!("a static destructor of op library {quoted} did not return"),
+                "look at what the library's global destructors do",
+                false,
+            ),
+            (_, Some(model)) => (
+                format!(
+                    "{} did not finish with '{}'",
+                    attempt.hosted.runtime,
+                    model.display()
+                ),
+                "look at the constructors of the op libraries' kernels, and whether the file is a \
+                 sound model",
+                false,
+            ),
+            (_, None) => (
+                format!(
+                    "failed to map {} from '{}'",
+                    attempt.hosted.runtime,
+                    attempt.hosted.main_library.display()
+                ),
+                "install the runtime again with `harness setup`, or give another one with --runtime",
+                false,
+            ),
+        };
+        LoadError {
+            // What ran out of time would do so with every other runtime.
+            library: (is_library && !self.ended_by_server).then(|| subject.clone()),
+            ..LoadError::new(format!(
+                "{what}: the worker {}{}; {remedy}",
+                self.how,
+                self.last_output()
+            ))
+        }
+    }
+
+    fn explain_refused_level(&self, hosted: &Hosted, refused: RefusedApi) -> LoadError {
+        let RefusedApi { requested, offered } = refused;
+        LoadError {
+            refused_api: Some(refused),
+            library: Some(self.record.subject.clone()),
+            ..LoadError::new(format!(
+                "op library '{}' asked {} for API level {requested}, was refused because the \
+                 runtime offers levels up to {offered}, and went on without looking: the worker \
+                 {}; build the library for API level {offered} or lower, or serve the model with a \
+                 newer runtime",
+                self.record.subject.display(),
+                hosted.runtime,
+                self.how
+            ))
+        }
+    }
+
+    /// Whether nothing of the worker's own code ran: every request leaves a trace in the recorder.
+    fn is_before_main(&self) -> bool {
+        self.record.step == Step::Idle && self.record.subject.as_os_str().is_empty()
+    }
+
+    fn explain_preload(&self, preloaded: &[PathBuf]) -> LoadError {
+        let names: Vec<String> = preloaded
+            .iter()
+            .map(|path| format!("'{}'", path.display()))
+            .collect();
+        let remedy = if self.how == LOADER_FAILURE {
+            "the dynamic loader could not complete the process: install the library or build \
+             against the symbol that it names, or put its folder on LD_LIBRARY_PATH"
+        } else {
+            "look at what the global constructors of these libraries do, and whether two of them \
+             register the same op"
+        };
+        LoadError {
+            library: preloaded.first().filter(|_| !self.ended_by_server).cloned(),
+            ..LoadError::new(format!(
+                "a worker did not start with the preloaded {} {}: it {} while they were being \
+                 loaded, before its own code ran{}; {remedy}",
+                if names.len() == 1 {
+                    "library"
+                } else {
+                    "libraries"
+                },
+                names.join(", "),
+                self.how,
+                self.last_output()
+            ))
+        }
+    }
+}
+
+/// `was killed by signal 11 (SIGSEGV)`, `exited with status 3`.
+pub fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => match signal_name(signal) {
+            Some(name) => format!("was killed by signal {signal} ({name})"),
+            None => format!("was killed by signal {signal}"),
+        },
+        (None, Some(code)) => format!("exited with status {code}"),
+        (None, None) => "ended without a status".to_owned(),
+    }
+}
+
+/// Names of the signals that end processes in practice.
+fn signal_name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGILL => "SIGILL",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGSYS => "SIGSYS",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    fn death(status: i32, step: Step, subject: &str) -> Death {
+        Death {
+            how: describe(ExitStatus::from_raw(status)),
+            ended_by_server: false,
+            record: Record {
+                step,
+                subject: subject.into(),
+                refused_api: None,
+            },
+            tail: vec![
+                "libneeded.so: cannot open shared object file".to_owned(),
+                " ".to_owned(),
+            ],
+        }
+    }
+
+    fn hosted() -> Hosted {
+        Hosted {
+            runtime: "onnxruntime-1.32.0".parse().unwrap(),
+            main_library: "/r/libonnxruntime.so".into(),
+            library_dirs: Vec::new(),
+            bridge: None,
+            preloaded: Vec::new(),
+            libraries: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_end_is_told_by_signal_and_by_status() {
+        let told = |status| describe(ExitStatus::from_raw(status));
+        assert_eq!(told(11), "was killed by signal 11 (SIGSEGV)");
+        assert_eq!(told(3 << 8), "exited with status 3");
+        assert_eq!(told(34), "was killed by signal 34");
+    }
+
+    #[test]
+    fn a_death_before_main_is_told_with_the_preloaded_libraries() {
+        let hosted = hosted();
+        let preloaded = [PathBuf::from("/p/libops.so")];
+        let attempt = Attempt {
+            hosted: &hosted,
+            preloaded: &preloaded,
+            model: None,
+        };
+        let error = death(127 << 8, Step::Idle, "").explain(attempt);
+        for text in [
+            "'/p/libops.so'",
+            "status 127",
+            "libneeded.so",
+            "LD_LIBRARY_PATH",
+        ] {
+            assert!(error.message.contains(text), "no {text}: {}", error.message);
+        }
+        assert_eq!(error.library.as_deref(), Some(Path::new("/p/libops.so")));
+        let error = death(6, Step::MapRuntime, "/r/lib.so").explain(attempt);
+        assert!(
+            error
+                .message
+                .starts_with("failed to map onnxruntime-1.32.0")
+        );
+        assert_eq!(error.library, None);
+    }
+
+    #[test]
+    fn a_library_that_ran_out_of_time_is_not_tried_elsewhere() {
+        let hosted = hosted();
+        let attempt = Attempt {
+            hosted: &hosted,
+            preloaded: &[],
+            model: Some(Path::new("/m/model.onnx")),
+        };
+        let mut death = death(11, Step::Register, "/m/libops.so");
+        assert!(death.explain(attempt).library.is_some());
+        death.ended_by_server = true;
+        assert!(death.explain(attempt).library.is_none());
+    }
+}
