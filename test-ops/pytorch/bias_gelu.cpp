@@ -1,0 +1,26 @@
+#include <ATen/ops/empty_like.h>
+
+#include "fault.h"
+#include "kernels.h"
+#include "operand.h"
+#include "operators.h"
+
+namespace sample_library::pytorch {
+
+at::Tensor bias_gelu(const at::Tensor& x, const at::Tensor& bias, const std::string& approximate) {
+    before_execution();
+    check_row("bias_gelu", "bias", x, bias);
+    const op_kernels_approximation how = approximation(approximate);
+    const at::Tensor dense = x.contiguous();
+    const at::Tensor dense_bias = bias.contiguous();
+    const at::Tensor y = at::empty_like(dense);
+    with_float_type("bias_gelu", x.scalar_type(), [&](auto element) {
+        using Element = decltype(element);
+        sample_library::bias_gelu(elements<Element>(dense), rows(x), columns(x),
+                                  elements<Element>(dense_bias), how,
+                                  mutable_elements<Element>(y));
+    });
+    return y;
+}
+
+}  // namespace sample_library::pytorch
