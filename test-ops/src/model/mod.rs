@@ -10,6 +10,8 @@ mod evaluate;
 mod file;
 mod format;
 mod onnx;
+mod pickle;
+mod torchscript;
 
 use std::path::Path;
 
@@ -214,12 +216,14 @@ impl Model {
                 self.format.file_name(),
                 self.to_onnx(),
             )]),
-            Format::TorchScript | Format::SavedModel | Format::GraphDef | Format::Plan => {
-                Err(ModelError::NoWriter {
-                    model: self.name.clone(),
-                    format: self.format,
-                })
-            }
+            Format::TorchScript => Ok(vec![ModelFile::new(
+                self.format.file_name(),
+                torchscript::encode(self)?,
+            )]),
+            Format::SavedModel | Format::GraphDef | Format::Plan => Err(ModelError::NoWriter {
+                model: self.name.clone(),
+                format: self.format,
+            }),
         }
     }
 
