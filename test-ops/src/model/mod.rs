@@ -9,8 +9,10 @@
 mod evaluate;
 mod file;
 mod format;
+mod graph_def;
 mod onnx;
 mod pickle;
+mod saved_model;
 mod torchscript;
 
 use std::path::Path;
@@ -220,7 +222,15 @@ impl Model {
                 self.format.file_name(),
                 torchscript::encode(self)?,
             )]),
-            Format::SavedModel | Format::GraphDef | Format::Plan => Err(ModelError::NoWriter {
+            Format::GraphDef => Ok(vec![ModelFile::new(
+                self.format.file_name(),
+                graph_def::encode(self),
+            )]),
+            Format::SavedModel => Ok(vec![ModelFile::new(
+                Path::new(self.format.file_name()).join(saved_model::FILE),
+                saved_model::encode(self),
+            )]),
+            Format::Plan => Err(ModelError::NoWriter {
                 model: self.name.clone(),
                 format: self.format,
             }),

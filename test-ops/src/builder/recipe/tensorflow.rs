@@ -1,8 +1,14 @@
-use super::Recipe;
+use runtimes::Framework;
 
-/// Operators are registered with the name that the configuration block says: one compilation
-/// serves all samples.
+use super::Recipe;
+use crate::spelling;
+
+/// The prefix of the operators' names is compiled in, so that the names stand in the file as they
+/// do in every other library.
 pub(super) const RECIPE: Recipe = Recipe {
-    compile_arguments: |_, _, _, _| Vec::new(),
+    compile_arguments: |sample, _, _, _| {
+        let prefix = spelling::domain(Framework::TensorFlow, &sample.domain);
+        vec![format!("-DSAMPLE_LIBRARY_PREFIX=\"{prefix}\"").into()]
+    },
     needs_headers: true,
 };

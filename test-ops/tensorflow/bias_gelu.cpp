@@ -1,0 +1,54 @@
+// gelu(x + bias)
+#include <stdexcept>
+#include <string>
+
+#include "kernels.h"
+#include "registration.h"
+
+namespace sample_library {
+namespace {
+
+constexpr const char* kBiasGelu = SAMPLE_LIBRARY_PREFIX "BiasGelu";
+
+template <typename T>
+class BiasGelu {
+   public:
+    void construct(tensorflow::OpKernelConstruction* context) {
+        std::string name;
+        OP_REQUIRES_OK(context, context->GetAttr("approximate", &name));
+        approximation_ = approximation(name);
+    }
+
+    void compute(tensorflow::OpKernelContext* context) {
+        const tensorflow::Tensor& x = context->input(0);
+        const tensorflow::Tensor& bias = context->input(1);
+        if (bias.NumElements() != static_cast<std::int64_t>(columns(x)))
+            throw std::invalid_argument("BiasGelu: bias has " + std::to_string(bias.NumElements()) +
+                                        " elements, and a row of x has " +
+                                        std::to_string(columns(x)));
+        tensorflow::Tensor* y = nullptr;
+        OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
+        bias_gelu(elements<T>(x), rows(x), columns(x), elements<T>(bias), approximation_,
+                  elements<T>(y));
+    }
+
+   private:
+    op_kernels_approximation approximation_ = OP_KERNELS_APPROXIMATION_NONE;
+};
+
+[[maybe_unused]] const bool bias_gelu_registered =
+    register_op(Op::kBiasGelu,
+                [] {
+                    return tensorflow::register_op::OpDefBuilderWrapper(kBiasGelu)
+                        .Input("x: T")
+                        .Input("bias: T")
+                        .Output("y: T")
+                        .Attr("T: {float, half}")
+                        .Attr("approximate: {'none', 'tanh'} = 'none'")
+                        .SetShapeFn(shape_of_first);
+                }) &&
+    register_kernel<float, BiasGelu<float>>(Op::kBiasGelu, kBiasGelu) &&
+    register_kernel<Eigen::half, BiasGelu<Eigen::half>>(Op::kBiasGelu, kBiasGelu);
+
+}  // namespace
+}  // namespace sample_library
