@@ -58,17 +58,16 @@ fn collide(framework: Framework, op: &RegisteredOp, other: &RegisteredOp) -> boo
 impl std::fmt::Display for Collision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let quoted = |path: &Path| format!("'{}'", path.display());
-        write!(
-            f,
-            "{} and {} both register op {}",
-            quoted(&self.first),
-            quoted(&self.second),
-            self.op
-        )?;
+        let (first, second) = (quoted(&self.first), quoted(&self.second));
+        let RegisteredOp { domain, name, .. } = &self.op;
         if self.framework == Framework::OnnxRuntime {
-            f.write_str(" or another op of that domain, which a session takes once")?;
+            return write!(
+                f,
+                "{first} and {second} both register ops of domain '{domain}' (such as '{name}'), \
+                 and a session of ONNX Runtime takes a domain once"
+            );
         }
-        Ok(())
+        write!(f, "{first} and {second} both register op {}", self.op)
     }
 }
 

@@ -134,7 +134,8 @@ impl Death {
         self.record.step == Step::Idle && self.record.subject.as_os_str().is_empty()
     }
 
-    fn explain_preload(&self, preloaded: &[PathBuf]) -> LoadError {
+    /// Why a worker did not start with these libraries in `LD_PRELOAD`.
+    pub fn explain_preload(&self, preloaded: &[PathBuf]) -> LoadError {
         let names: Vec<String> = preloaded
             .iter()
             .map(|path| format!("'{}'", path.display()))

@@ -169,10 +169,11 @@ impl GivenLibraries {
         Framework::ALL.into_iter().filter(got).collect()
     }
 
-    /// `LD_PRELOAD` of a worker that hosts these frameworks.
-    pub fn preload_of(&self, frameworks: &[Framework]) -> Vec<PathBuf> {
+    /// `LD_PRELOAD` of a worker that hosts these frameworks, with what every worker gets unless
+    /// that is left out.
+    pub fn preload_of(&self, frameworks: &[Framework], everywhere: bool) -> Vec<PathBuf> {
         let belongs = |library: &&Preloaded| {
-            library.frameworks.is_empty()
+            (everywhere && library.frameworks.is_empty())
                 || library
                     .frameworks
                     .iter()
@@ -353,7 +354,7 @@ mod tests {
         let given = gather(&[], &["libc.so.6:"], &[]);
         assert_eq!(given.unusable(), []);
         assert_eq!(given.frameworks(), []);
-        let preload = given.preload_of(&[Framework::PyTorch]);
+        let preload = given.preload_of(&[Framework::PyTorch], true);
         assert_eq!(preload.len(), 1);
         assert!(preload[0].is_absolute() && preload[0].ends_with("libc.so.6"));
         assert_eq!(given.preloaded_ops(Framework::PyTorch).count(), 0);

@@ -32,8 +32,18 @@ pub struct Hosting {
     inspections: Inspections,
     prepared: HashMap<RuntimeName, OnceCell<Prepared>>,
     /// What libraries registered in trials, by runtime and content.
-    registered: Mutex<HashMap<(RuntimeName, Vec<ContentHash>), Arc<Vec<LibraryReport>>>>,
+    registered: Mutex<HashMap<TrialKey, Arc<Vec<LibraryReport>>>>,
     verified: OnceLock<BTreeMap<Framework, Result<Chosen, String>>>,
+    /// Why libraries that are preloaded into every worker cannot be; they are left out then.
+    everywhere: OnceLock<String>,
+}
+
+/// A runtime, and the content of the libraries that were tried with it, in order.
+type TrialKey = (RuntimeName, Vec<ContentHash>);
+
+fn key<'a>(runtime: &Runtime, libraries: impl Iterator<Item = &'a Arc<OpLibrary>>) -> TrialKey {
+    let hashes = libraries.map(|library| library.content_hash.clone());
+    (runtime.name, hashes.collect())
 }
 
 /// What a runtime needs beside its own files.
@@ -80,6 +90,7 @@ impl Hosting {
             inspections,
             registered: Mutex::default(),
             verified: OnceLock::new(),
+            everywhere: OnceLock::new(),
         }
     }
 
@@ -101,6 +112,9 @@ impl Hosting {
     /// Tries out the libraries that were given to all models: each framework's in a process that is
     /// thrown away. Returns what failed, in sentences. Called once, before the first model.
     pub async fn verify(&self) -> Vec<String> {
+        if let Err(error) = self.try_everywhere().await {
+            self.everywhere.set(error.message).ok();
+        }
         let frameworks = self.concerned_frameworks();
         let trials = frameworks
             .iter()
@@ -110,16 +124,35 @@ impl Hosting {
             frameworks.into_iter().zip(outcomes).collect();
         let nobodys = self.given.unusable().iter();
         let nobodys = nobodys.filter(|unusable| unusable.frameworks.is_empty());
-        let failures = nobodys
-            .map(|unusable| unusable.reason.clone())
-            .chain(
-                verified
-                    .values()
-                    .filter_map(|outcome| outcome.clone().err()),
-            )
-            .collect();
+        let mut failures: Vec<String> = nobodys.map(|unusable| unusable.reason.clone()).collect();
+        failures.extend(self.everywhere.get().cloned());
+        failures.extend(
+            verified
+                .values()
+                .filter_map(|outcome| outcome.clone().err()),
+        );
         self.verified.set(verified).ok();
         failures
+    }
+
+    /// Starts a worker with what every worker gets.
+    async fn try_everywhere(&self) -> Result<(), LoadError> {
+        let preload = self.given.preload_of(&[], true);
+        if preload.is_empty() {
+            return Ok(());
+        }
+        let launch = Launch {
+            name: "trial".to_owned(),
+            library_path: Vec::new(),
+            preload,
+        };
+        trial::start(&launch, self.load_limit).await
+    }
+
+    /// `LD_PRELOAD` of a worker that hosts these frameworks.
+    fn preload_of(&self, frameworks: &[Framework]) -> Vec<PathBuf> {
+        self.given
+            .preload_of(frameworks, self.everywhere.get().is_none())
     }
 
     fn concerned_frameworks(&self) -> Vec<Framework> {
@@ -141,6 +174,7 @@ impl Hosting {
     pub fn is_sound(&self) -> bool {
         let verified = self.verified.get();
         self.given.unusable().is_empty()
+            && self.everywhere.get().is_none()
             && verified.is_none_or(|verified| verified.values().all(Result::is_ok))
     }
 
@@ -184,7 +218,7 @@ impl Hosting {
             return Launch {
                 name,
                 library_path: runtime.library_dirs.clone(),
-                preload: self.given.preload_of(&[framework]),
+                preload: self.preload_of(&[framework]),
             };
         }
         let hosted: Vec<&Runtime> = Framework::ALL
@@ -205,7 +239,7 @@ impl Hosting {
         Launch {
             name,
             library_path,
-            preload: self.given.preload_of(&frameworks),
+            preload: self.preload_of(&frameworks),
         }
     }
 
@@ -486,11 +520,23 @@ impl Hosting {
         let launch = Launch {
             name: format!("trial of {}", runtime.name),
             library_path: runtime.library_dirs.clone(),
-            preload: self.given.preload_of(&[framework]),
+            preload: self.preload_of(&[framework]),
         };
         let reports = trial::open(&launch, &hosted, self.load_limit)
             .await
             .map_err(failed)?;
+        let given =
+            |report: &&LibraryReport| set.for_all_models().any(|one| one.path == report.path);
+        self.registered.lock().insert(
+            key(runtime, set.for_all_models()),
+            Arc::new(reports.iter().filter(given).cloned().collect()),
+        );
+        let is_given =
+            |report: &&LibraryReport| set.for_all_models().any(|one| one.path == report.path);
+        self.registered.lock().insert(
+            key(runtime, set.for_all_models()),
+            Arc::new(reports.iter().filter(is_given).cloned().collect()),
+        );
         for report in &reports {
             tracing::info!(
                 "'{}' serves all models of {}: {} ops",
@@ -508,8 +554,7 @@ impl Hosting {
         runtime: &Runtime,
         libraries: &[Arc<OpLibrary>],
     ) -> Option<Arc<Vec<LibraryReport>>> {
-        let hashes = libraries.iter().map(|library| library.content_hash.clone());
-        let key = (runtime.name, hashes.collect::<Vec<_>>());
+        let key = key(runtime, libraries.iter());
         if let Some(known) = self.registered.lock().get(&key) {
             return Some(known.clone());
         }
@@ -547,7 +592,7 @@ impl Hosting {
         let launch = Launch {
             name: format!("trial of {}", runtime.name),
             library_path: runtime.library_dirs.clone(),
-            preload: self.given.preload_of(&[]),
+            preload: self.preload_of(&[]),
         };
         trial::open(&launch, &hosted, self.load_limit).await
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::death::Attempt;
 use super::hosted::Hosted;
 use super::worker_process::{Launch, WorkerProcess, refused_start};
-use crate::ipc::control::Reply;
+use crate::ipc::control::{Reply, Request};
 use crate::worker::backend::{LibraryReport, LoadError};
 
 /// Opens `hosted` in a process that is started for it and ended afterwards, whatever comes of it.
@@ -37,6 +37,23 @@ pub async fn open(
             preloaded: &launch.preload,
             model: None,
         })),
+    }
+}
+
+/// Starts a process and asks nothing of it: what is preloaded has its effect before that.
+///
+/// # Errors
+/// The process did not get as far as its own code.
+pub async fn start(launch: &Launch, limit: Duration) -> Result<(), LoadError> {
+    let process = WorkerProcess::start(launch).map_err(|error| refused_start(&error))?;
+    // No model has this key; the answer says that the worker lives.
+    let request = Request::Unload { key: u64::MAX };
+    let outcome = process.request(&request, limit, &overrun(limit)).await;
+    process.end("is no longer needed");
+    process.died().await;
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(death) => Err(death.explain_preload(&launch.preload)),
     }
 }
 

@@ -122,14 +122,24 @@ pub fn install_runtime() {
 fn runtime() -> &'static Runtime {
     static INSTALLED: OnceLock<Runtime> = OnceLock::new();
     INSTALLED.get_or_init(|| {
-        let cache = Cache::locate(None).unwrap();
-        let entry = Catalog::builtin()
-            .default_of(Framework::OnnxRuntime)
-            .expect("the catalogue has ONNX Runtime");
-        cache.find(&entry.name()).unwrap_or_else(|| {
-            let pip = Pip::find().unwrap();
-            runtimes::install(&cache, entry, Size::Small, &pip, &Silent).unwrap()
-        })
+        let catalog = Catalog::builtin();
+        let entry = catalog.default_of(Framework::OnnxRuntime);
+        installed(entry.expect("the catalogue has ONNX Runtime"))
+    })
+}
+
+/// The runtime of the catalogue with this name, which is installed where it is missing.
+pub fn runtime_named(name: &str) -> Runtime {
+    let mut entries = Catalog::builtin().entries().iter();
+    let entry = entries.find(|entry| entry.name().to_string() == name);
+    installed(entry.expect("the catalogue has it"))
+}
+
+fn installed(entry: &runtimes::CatalogEntry) -> Runtime {
+    let cache = Cache::locate(None).unwrap();
+    cache.find(&entry.name()).unwrap_or_else(|| {
+        let pip = Pip::find().unwrap();
+        runtimes::install(&cache, entry, Size::Small, &pip, &Silent).unwrap()
     })
 }
 

@@ -47,6 +47,16 @@ impl Server {
         server
     }
 
+    /// Starts a server with these variables in its environment and waits until it is ready.
+    pub fn start_in(repository: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Self {
+        let server = Self::try_start_in(repository, flags, environment)
+            .unwrap_or_else(|ended| panic!("the server ended: {}\n{}", ended.status, ended.log));
+        wait_until("the server is ready", || {
+            server.get("/v2/health/ready").status == 200
+        });
+        server
+    }
+
     /// Starts a server in explicit mode with all models loaded, and waits until it is ready.
     pub fn start_explicit(repository: &Path, flags: &[&str]) -> Self {
         let explicit = ["--model-control-mode", "explicit", "--load-model", "*"];
@@ -61,7 +71,16 @@ impl Server {
 
     /// Starts a server and waits until it listens or ends.
     pub fn try_start(repository: &Path, flags: &[&str]) -> Result<Self, Ended> {
-        let (mut child, log) = spawn(repository, flags);
+        Self::try_start_in(repository, flags, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub fn try_start_in(
+        repository: &Path,
+        flags: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, Ended> {
+        let (mut child, log) = spawn(repository, flags, environment);
         let listening = eventually("the server listens or ends", || {
             if let Some(status) = child.try_wait().unwrap() {
                 return Some(Err(status));
@@ -193,6 +212,14 @@ impl Server {
             .unwrap_or_else(|| panic!("no worker in {configuration}"))
     }
 
+    /// A fact that the configuration of a model tells: `reference_server.` and `name`.
+    #[track_caller]
+    pub fn fact(&self, model: &str, name: &str) -> String {
+        let configuration = self.get(&format!("/v2/models/{model}/config")).json();
+        let fact = &configuration["parameters"][format!("reference_server.{name}")];
+        fact["string_value"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// Text of the metrics port.
     #[track_caller]
     pub fn metrics(&self) -> Response {
@@ -252,7 +279,12 @@ impl Drop for Server {
 
 /// Runs a server that must end by itself.
 pub fn run_to_end(repository: &Path, flags: &[&str]) -> Ended {
-    let (mut child, log) = spawn(repository, flags);
+    run_to_end_in(repository, flags, &[])
+}
+
+/// The same with these variables in its environment.
+pub fn run_to_end_in(repository: &Path, flags: &[&str], environment: &[(&str, &str)]) -> Ended {
+    let (mut child, log) = spawn(repository, flags, environment);
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -271,13 +303,14 @@ pub fn run_to_end(repository: &Path, flags: &[&str]) -> Ended {
     }
 }
 
-fn spawn(repository: &Path, flags: &[&str]) -> (Child, Log) {
+fn spawn(repository: &Path, flags: &[&str], environment: &[(&str, &str)]) -> (Child, Log) {
     install_runtime();
     let mut command = Command::new(env!("CARGO_BIN_EXE_reference-server"));
     command
         .arg("--model-repository")
         .arg(repository)
         .args(flags.iter().map(OsStr::new))
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
