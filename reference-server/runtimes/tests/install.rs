@@ -50,25 +50,68 @@ impl Bench {
 
     /// Makes the wheel of an ONNX Runtime `version` and returns the entry that pins it.
     fn entry(&self, version: &str) -> CatalogEntry {
-        let file = format!("onnxruntime-{version}-cp313-cp313-manylinux_2_28_x86_64.whl");
         let main = format!("onnxruntime/capi/libonnxruntime.so.{version}");
-        let information = format!("onnxruntime-{version}.dist-info");
+        let package = self.wheel(
+            "onnxruntime",
+            version,
+            &[(&main, CONTENT), ("onnxruntime/capi/unused.so", &[0; 4096])],
+        );
+        let text = format!(
+            "[[runtime]]\nframework = \"onnxruntime\"\nversion = \"{version}\"\nmain = \"{main}\"\n\
+             {package}use = [\"{main}\"]\n"
+        );
+        Catalog::parse(&text).expect("a catalogue").entries()[0].clone()
+    }
+
+    /// Makes the wheels of a PyTorch that comes in two sizes and returns the entry that pins them.
+    fn entry_in_two_sizes(&self) -> CatalogEntry {
+        let torch = self.wheel(
+            "torch",
+            "2.30.0",
+            &[
+                ("torch/lib/libtorch_cpu.so", CONTENT),
+                ("torch/lib/libtorch_cuda.so", CONTENT),
+                ("torch/include/torch/library.h", b"// a header"),
+                ("torch/include/c10/util/Exception.h", b"// another"),
+                ("torch/nn/functional.py", b"pass"),
+            ],
+        );
+        let cublas = self.wheel(
+            "nvidia_cublas",
+            "13.1",
+            &[("nvidia/cu13/lib/libcublas.so.13", CONTENT)],
+        );
+        let text = format!(
+            "[[runtime]]\nframework = \"pytorch\"\nversion = \"2.30.0\"\npython = \"cp313\"\n\
+             main = \"torch/lib/libtorch_cpu.so\"\n\
+             [[runtime.link]]\npath = \"torch/lib/libtorch.so\"\ntarget = \"libtorch_cpu.so\"\n\
+             {torch}use = [\"torch/lib/libtorch_cpu.so\", \"torch/include\"]\n\
+             full = [\"torch/lib/lib*_cuda.so\"]\n\
+             {cublas}full = [\"nvidia/cu13/lib/*.so.13\"]\n"
+        );
+        Catalog::parse(&text).expect("a catalogue").entries()[0].clone()
+    }
+
+    /// Makes a wheel and returns the part of a catalogue that pins it, up to what is used of it.
+    fn wheel(&self, name: &str, version: &str, members: &[(&str, &[u8])]) -> String {
+        let file = format!("{name}-{version}-cp313-cp313-manylinux_2_28_x86_64.whl");
+        let information = format!("{name}-{version}.dist-info");
         let path = self.path("wheels").join(&file);
         let mut wheel = zip::ZipWriter::new(File::create(&path).expect("a file"));
         let options = zip::write::SimpleFileOptions::default();
-        for (name, content) in [
-            (main.clone(), CONTENT.to_vec()),
-            ("onnxruntime/capi/unused.so".to_owned(), vec![0; 4096]),
+        let members = members.iter();
+        let members = members.map(|(name, content)| ((*name).to_owned(), content.to_vec()));
+        for (name, content) in members.chain([
             (
                 format!("{information}/METADATA"),
-                format!("Metadata-Version: 2.1\nName: onnxruntime\nVersion: {version}\n").into(),
+                format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n").into(),
             ),
             (
                 format!("{information}/WHEEL"),
                 b"Wheel-Version: 1.0\nTag: cp313-cp313-manylinux_2_28_x86_64\n".to_vec(),
             ),
             (format!("{information}/RECORD"), Vec::new()),
-        ] {
+        ]) {
             wheel.start_file(name, options).expect("a member");
             wheel.write_all(&content).expect("a member");
         }
@@ -79,12 +122,10 @@ impl Bench {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let size = content.len();
-        let text = format!(
-            "[[runtime]]\nframework = \"onnxruntime\"\nversion = \"{version}\"\nmain = \"{main}\"\n\
-             [[runtime.package]]\nname = \"onnxruntime\"\nversion = \"{version}\"\nfile = \"{file}\"\n\
-             size = {size}\nsha256 = \"{sha256}\"\nuse = [\"{main}\"]\n"
-        );
-        Catalog::parse(&text).expect("a catalogue").entries()[0].clone()
+        format!(
+            "[[runtime.package]]\nname = \"{name}\"\nversion = \"{version}\"\nfile = \"{file}\"\n\
+             size = {size}\nsha256 = \"{sha256}\"\n"
+        )
     }
 
     /// What stands in the cache beside lock files, hidden scratch folders included.
@@ -128,6 +169,81 @@ fn an_installed_runtime_is_found_and_holds_the_used_files_alone() {
     assert!(!runtime.package_dir.join("capi/unused.so").exists());
     assert_eq!(bench.cache.installed(), [runtime]);
     assert_eq!(bench.content(), ["onnxruntime-1.30.0"]);
+}
+
+#[test]
+fn folders_are_installed_whole_and_links_are_made() {
+    let bench = Bench::new();
+    let entry = bench.entry_in_two_sizes();
+    let runtime =
+        install(&bench.cache, &entry, Size::Small, &bench.pip(), &Silent).expect("installed");
+    assert_eq!(runtime.size, Size::Small);
+    assert_eq!(runtime.python.as_deref(), Some("cp313"));
+    let package = &runtime.package_dir;
+    assert!(package.join("include/c10/util/Exception.h").is_file());
+    assert!(!package.join("nn").exists());
+    assert_eq!(runtime.include_dirs, [package.join("include")]);
+    assert_eq!(runtime.library_dirs, [package.join("lib")]);
+    let link = package.join("lib/libtorch.so");
+    assert_eq!(
+        fs::read_link(&link).expect("a link"),
+        Path::new("libtorch_cpu.so")
+    );
+    assert_eq!(fs::read(link).expect("readable"), CONTENT);
+
+    fs::remove_dir_all(package.join("include")).expect("tidied up");
+    assert_eq!(bench.cache.find(&entry.name()), None);
+}
+
+#[test]
+fn a_small_runtime_becomes_a_full_one_and_never_the_other_way_round() {
+    let bench = Bench::new();
+    let entry = bench.entry_in_two_sizes();
+    let pip = bench.pip();
+    let install = |size, pip: &Pip| install(&bench.cache, &entry, size, pip, &Silent);
+    let small = install(Size::Small, &pip).expect("installed");
+    let library = |runtime: &Runtime, name: &str| runtime.library_dirs[0].join(name);
+    assert!(!library(&small, "libtorch_cuda.so").exists());
+    let open = File::open(&small.main_library).expect("readable");
+
+    // An upgrade that fails changes nothing.
+    let broken = Pip::with_command("/nowhere", ["never started"]);
+    install(Size::Full, &broken).unwrap_err();
+    assert_eq!(bench.cache.installed(), [small.clone()]);
+
+    let full = install(Size::Full, &pip).expect("installed");
+    assert_eq!(full.size, Size::Full);
+    assert_eq!(full.main_library, small.main_library);
+    assert!(library(&full, "libtorch_cuda.so").is_file());
+    let cublas = full.package_dir.with_file_name("nvidia").join("cu13/lib");
+    assert_eq!(full.library_dirs[1..], [cublas]);
+    assert_eq!(
+        bench.content(),
+        ["pytorch-2.30.0"],
+        "nothing is left of the small one"
+    );
+    // Whoever has it open keeps it.
+    assert_eq!(open.metadata().expect("open").len(), CONTENT.len() as u64);
+
+    let again = install(Size::Small, &broken).expect("the full one will do");
+    assert_eq!(again, full);
+}
+
+#[test]
+fn a_record_of_before_there_were_sizes_is_read() {
+    let bench = Bench::new();
+    let entry = bench.entry("1.30.0");
+    let installed =
+        install(&bench.cache, &entry, Size::Small, &bench.pip(), &Silent).expect("installed");
+    let record = bench
+        .cache
+        .root()
+        .join("runtimes/onnxruntime-1.30.0/installed.toml");
+    let text = fs::read_to_string(&record).expect("readable");
+    let old = text.replace("size = \"small\"\n", "");
+    assert_ne!(old, text);
+    fs::write(&record, old).expect("written");
+    assert_eq!(bench.cache.installed(), [installed]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::elf::{Image, Reference};
+use crate::framework::belongs_to;
 use crate::framework::onnxruntime::API_BASE;
 use crate::loader::{Object, Scope, is_python_symbol, system_library};
 use crate::symbol_name::{demangle, without_parameters};
@@ -143,6 +144,15 @@ impl Reading {
                 ),
                 remedy: "build it against the headers of the version that is installed here"
                     .to_owned(),
+            };
+        }
+        if belongs_to(scope.runtime_name.framework, name) {
+            return Self {
+                cause: format!(
+                    "{} does not have it, so the library was built against another version",
+                    scope.runtime_name
+                ),
+                remedy: format!("build it against the headers of {}", scope.runtime_name),
             };
         }
         new(

@@ -1,6 +1,6 @@
 //! One 64-bit little-endian ELF file as the dynamic loader sees it.
 
-use object::elf::{self, gnu_hash};
+use object::elf;
 
 use super::header::Table;
 use super::symbols::{Definition, RawReference};
@@ -281,9 +281,8 @@ impl Image {
                     weak: binding == elf::STB_WEAK.0,
                 });
             } else if visibility == elf::STV_DEFAULT.0 || visibility == elf::STV_PROTECTED.0 {
-                let text = self.symbols.text(name).ok_or(CORRUPT_SYMBOLS)?;
                 self.symbols.definitions.push(Definition {
-                    hash: gnu_hash(text.as_bytes()),
+                    hash: self.symbols.hash(name).ok_or(CORRUPT_SYMBOLS)?,
                     name,
                     version: version & !elf::VERSYM_HIDDEN.0,
                     hidden: version & elf::VERSYM_HIDDEN.0 != 0,

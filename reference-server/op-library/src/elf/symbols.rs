@@ -2,6 +2,9 @@
 
 use object::elf::gnu_hash;
 
+/// What the GNU hash of an empty name is.
+const GNU_HASH_START: u32 = 5381;
+
 /// A compact table of dynamic symbols. Names stay in the file's own string table, so that a
 /// framework's library with 100,000 symbols costs a few megabytes.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +57,21 @@ impl Symbols {
         let rest = self.strings.get(usize::try_from(offset).ok()?..)?;
         let end = rest.iter().position(|byte| *byte == 0)?;
         std::str::from_utf8(&rest[..end]).ok()
+    }
+
+    /// The hash of the name at an offset of the string table, as GNU hash tables have it; `None`
+    /// where the name does not end.
+    ///
+    /// In one pass: the names of a framework's library are up to 80 MB.
+    pub(super) fn hash(&self, offset: u32) -> Option<u32> {
+        let mut hash = GNU_HASH_START;
+        for byte in self.strings.get(usize::try_from(offset).ok()?..)? {
+            if *byte == 0 {
+                return Some(hash);
+            }
+            hash = hash.wrapping_mul(33).wrapping_add(u32::from(*byte));
+        }
+        None
     }
 
     /// Whether a reference to `name` with `version` is satisfied by this file.
@@ -122,5 +140,26 @@ impl Symbols {
     fn version_name(&self, index: u16) -> Option<&str> {
         let name = (*self.version_names.get(usize::from(index))?)?;
         self.text(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn hashes_are_those_of_gnu_hash_tables(name in "[ -~]{0,40}", before in "[a-z]{0,5}") {
+            let symbols = Symbols {
+                strings: format!("{before}{name}\0").into(),
+                ..Symbols::default()
+            };
+            let offset = u32::try_from(before.len()).unwrap();
+            prop_assert_eq!(symbols.hash(offset), Some(gnu_hash(name.as_bytes())));
+            let end = u32::try_from(symbols.strings.len()).unwrap();
+            prop_assert_eq!(symbols.hash(end), None);
+        }
     }
 }

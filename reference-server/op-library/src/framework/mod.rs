@@ -57,6 +57,20 @@ pub(crate) const fn registration(framework: Framework) -> (&'static str, &'stati
     }
 }
 
+/// Whether a symbol of that name can only come from `framework`'s own libraries.
+pub(crate) fn belongs_to(framework: Framework, symbol: &str) -> bool {
+    match framework {
+        // It exports its C interface alone; the check of undefined symbols knows the rest.
+        Framework::OnnxRuntime => false,
+        Framework::PyTorch => is_in_namespace(symbol, &pytorch::NAMESPACES),
+        // Its libraries carry their own copy of Abseil, whose version is part of its names.
+        Framework::TensorFlow => {
+            is_in_namespace(symbol, &tensorflow::NAMESPACES) || is_in_namespace(symbol, &["absl"])
+        }
+        Framework::TensorRt => is_in_namespace(symbol, &tensorrt::NAMESPACES),
+    }
+}
+
 /// Whether a C++ symbol is a member of one of `namespaces`: `_ZN3c10…`, `_ZNK5torch…`, `_ZTIN…`.
 fn is_in_namespace(symbol: &str, namespaces: &[&str]) -> bool {
     let Some(rest) = symbol.strip_prefix("_Z") else {

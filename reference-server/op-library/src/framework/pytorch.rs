@@ -3,7 +3,7 @@
 use crate::elf::Image;
 
 /// The library's own symbols lie in these namespaces.
-const NAMESPACES: [&str; 3] = ["c10", "torch", "at"];
+pub(super) const NAMESPACES: [&str; 3] = ["c10", "torch", "at"];
 
 /// Parts of the names of functions that registering goes through: `TORCH_LIBRARY` and
 /// `TORCH_LIBRARY_IMPL`, the older `RegisterOperators`, classes, the dispatcher itself, and the

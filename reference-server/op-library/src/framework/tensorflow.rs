@@ -3,7 +3,7 @@
 
 use crate::elf::Image;
 
-const NAMESPACES: [&str; 2] = ["tensorflow", "tsl"];
+pub(super) const NAMESPACES: [&str; 2] = ["tensorflow", "tsl"];
 
 /// Parts of the names of functions that registering goes through: `REGISTER_OP`,
 /// `REGISTER_KERNEL_BUILDER`, the registries themselves, and the C interface.

@@ -12,7 +12,7 @@ const REGISTRY: &str = "getPluginRegistry";
 /// What registers TensorRT's own plugins.
 const OWN_PLUGINS: &str = "initLibNvInferPlugins";
 
-const NAMESPACES: [&str; 1] = ["nvinfer1"];
+pub(super) const NAMESPACES: [&str; 1] = ["nvinfer1"];
 
 /// Whether the library asks for TensorRT or has its entry points.
 pub(crate) fn recognise(image: &Image) -> bool {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtimes::{Framework, Runtime, python_library};
+use runtimes::{Framework, Runtime, RuntimeName, python_library};
 
 use crate::elf::{Header, Image};
 
@@ -23,6 +23,8 @@ pub(crate) struct Scope {
     closure: Vec<Object>,
     /// What the worker's executable needs.
     global: Vec<Object>,
+    /// The worker's runtime.
+    pub runtime_name: RuntimeName,
     /// What the worker's runtime consists of. The library sees of it only what it names as needed.
     runtime: Vec<Object>,
 }
@@ -94,6 +96,7 @@ impl Scope {
         let mut scope = Self {
             closure,
             global,
+            runtime_name: runtime.name,
             runtime: runtime_objects,
         };
         if runtime.name.framework == Framework::PyTorch && scope.is_made_for_python() {

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use runtimes::Framework;
 use toolchain::Toolchain;
 
+mod frameworks;
 mod toolchain;
 
 const GOOD: &str = "void* RegisterCustomOps(void* o, const void* b) { return 0; }";

@@ -30,6 +30,30 @@ impl Toolchain {
         Self { folder, runtime }
     }
 
+    /// A small runtime of `framework`: a library of that file name with `source` in it, and what
+    /// tells its version.
+    pub fn runtime_of(&self, framework: Framework, library: &str, source: &str) -> Runtime {
+        let folder = match framework {
+            Framework::OnnxRuntime => "runtime",
+            Framework::PyTorch => "torch/lib",
+            Framework::TensorFlow => "tensorflow",
+            Framework::TensorRt => "tensorrt",
+        };
+        let path = self.cpp(
+            &format!("{folder}/{library}"),
+            source,
+            &[&format!("-Wl,-soname,{library}")],
+        );
+        for distribution in [
+            "torch-2.11.0.dist-info",
+            "tensorflow_cpu-2.21.0.dist-info",
+            "tensorrt-8.6.0.dist-info",
+        ] {
+            std::fs::create_dir_all(self.path(distribution)).expect("a folder");
+        }
+        Runtime::in_place(framework, &path).expect("a runtime")
+    }
+
     pub fn root(&self) -> PathBuf {
         self.folder.path().canonicalize().expect("exists")
     }

@@ -1,0 +1,183 @@
+//! Libraries of PyTorch, TensorFlow and TensorRT, against small stand-ins for their runtimes.
+
+use crate::toolchain::Toolchain;
+use op_library::{FindingId, OpLibrary, Verdict, inspect};
+use runtimes::{Catalog, Framework, Runtime, Size};
+
+const PYTORCH: &str = "namespace torch { struct Library { Library(int); void use(); };
+    Library::Library(int) {} void Library::use() {} }
+    namespace c10 { void check() {} }";
+const TORCH_HEADER: &str = "namespace torch { struct Library { Library(int); void use(); }; }
+    namespace c10 { void check(); void renamed(); }";
+
+const TENSORFLOW: &str = "namespace tensorflow { struct OpDefBuilder { OpDefBuilder(); };
+    OpDefBuilder::OpDefBuilder() {} void log() {} }";
+const TENSORFLOW_HEADER: &str =
+    "namespace tensorflow { struct OpDefBuilder { OpDefBuilder(); }; void log(); }";
+
+const TENSORRT: &str = "extern \"C\" void* getPluginRegistry() { return nullptr; }";
+const TENSORRT_HEADER: &str = "extern \"C\" void* getPluginRegistry();";
+
+/// An op library of `runtime` that is linked against it.
+fn library(tools: &Toolchain, runtime: &Runtime, name: &str, source: &str) -> OpLibrary {
+    let arguments: Vec<String> = runtime
+        .link_arguments()
+        .into_iter()
+        .map(|argument| argument.into_string().expect("UTF-8"))
+        // The stand-in for PyTorch is one library.
+        .filter(|argument| argument != "-l:libc10.so")
+        .map(|argument| argument.replace("libtensorflow_framework.so.2", "libtensorflow_cc.so.2"))
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    inspect(&tools.cpp(name, source, &arguments)).expect("a file")
+}
+
+fn stands_in(tools: &Toolchain) -> [(Runtime, &'static str, &'static str, &'static str); 3] {
+    [
+        (
+            tools.runtime_of(Framework::PyTorch, "libtorch_cpu.so", PYTORCH),
+            TORCH_HEADER,
+            "static torch::Library ops(1);",
+            "void run() { c10::check(); }",
+        ),
+        (
+            tools.runtime_of(Framework::TensorFlow, "libtensorflow_cc.so.2", TENSORFLOW),
+            TENSORFLOW_HEADER,
+            "static tensorflow::OpDefBuilder op;",
+            "void run() { tensorflow::log(); }",
+        ),
+        (
+            tools.runtime_of(Framework::TensorRt, "libnvinfer.so.8", TENSORRT),
+            TENSORRT_HEADER,
+            "static void* registry = getPluginRegistry();",
+            "void run() {}",
+        ),
+    ]
+}
+
+#[test]
+fn a_library_that_registers_is_recognised_and_left_to_a_trial() {
+    let tools = Toolchain::new();
+    for (runtime, header, registers, _) in stands_in(&tools) {
+        let source = format!("{header} {registers}");
+        let library = library(&tools, &runtime, "libgood.so", &source);
+        assert_eq!(library.frameworks, [runtime.name.framework]);
+        assert_eq!(library.findings_for(&runtime), []);
+        let verdict = library.verdict(&runtime);
+        assert!(matches!(verdict, Verdict::NeedsTrial { .. }), "{verdict}");
+    }
+}
+
+#[test]
+fn a_library_that_calls_nothing_that_registers_is_told() {
+    let tools = Toolchain::new();
+    for (runtime, header, _, uses) in stands_in(&tools) {
+        let source = format!("{header} {uses}");
+        let silent = library(&tools, &runtime, "libsilent.so", &source);
+        let verdict = silent.verdict(&runtime);
+        let Verdict::RegistersNothing { reason } = &verdict else {
+            panic!("{verdict}");
+        };
+        assert!(reason.contains("libsilent.so"), "{reason}");
+        assert!(verdict.refuses());
+
+        // What another library registers that it opens cannot be seen from here.
+        let source =
+            format!("#include <dlfcn.h>\n{source} void* other() {{ return dlopen(0, 1); }}");
+        let opener = library(&tools, &runtime, "libopener.so", &source);
+        let verdict = opener.verdict(&runtime);
+        assert!(matches!(verdict, Verdict::NeedsTrial { .. }), "{verdict}");
+    }
+}
+
+#[test]
+fn an_entry_point_of_tensorrt_registers() {
+    let tools = Toolchain::new();
+    let runtime = tools.runtime_of(Framework::TensorRt, "libnvinfer.so.8", TENSORRT);
+    for name in ["getPluginCreators", "getCreators"] {
+        let source =
+            format!("extern \"C\" void* {name}(int& count) {{ count = 0; return nullptr; }}");
+        let entry = library(&tools, &runtime, "libentry.so", &source);
+        assert_eq!(entry.frameworks, [Framework::TensorRt]);
+        let verdict = entry.verdict(&runtime);
+        assert!(matches!(verdict, Verdict::NeedsTrial { .. }), "{verdict}");
+    }
+}
+
+#[test]
+fn what_another_library_registers_that_comes_along_counts() {
+    let tools = Toolchain::new();
+    let runtime = tools.runtime_of(Framework::TensorRt, "libnvinfer.so.8", TENSORRT);
+    let source = format!("{TENSORRT_HEADER} void* registry = getPluginRegistry();");
+    library(&tools, &runtime, "libplugins.so", &source);
+    let root = tools.root();
+    let outer = tools.cpp(
+        "libouter.so",
+        "void run() {}",
+        &[
+            "-L",
+            root.to_str().expect("UTF-8"),
+            "-Wl,--no-as-needed,-rpath,$ORIGIN",
+            "-lplugins",
+        ],
+    );
+    let verdict = inspect(&outer).expect("a file").verdict(&runtime);
+    assert!(matches!(verdict, Verdict::NeedsTrial { .. }), "{verdict}");
+}
+
+#[test]
+fn a_symbol_of_another_version_is_told_from_one_that_is_not_linked() {
+    let tools = Toolchain::new();
+    let runtime = tools.runtime_of(Framework::PyTorch, "libtorch_cpu.so", PYTORCH);
+    let source =
+        format!("{TORCH_HEADER} static torch::Library ops(1); void run() {{ c10::renamed(); }}");
+    let newer = library(&tools, &runtime, "libnewer.so", &source);
+    let finding = &newer.findings_for(&runtime)[0];
+    assert_eq!(finding.id, FindingId::UndefinedSymbol);
+    assert!(
+        finding.message.contains("pytorch-2.11.0 does not have it"),
+        "{finding}"
+    );
+
+    let source = format!("{TORCH_HEADER} static torch::Library ops(1);");
+    let unlinked = inspect(&tools.cpp("libunlinked.so", &source, &[])).expect("a file");
+    let finding = &unlinked.findings_for(&runtime)[0];
+    assert!(finding.remedy.contains("-l:libtorch_cpu.so"), "{finding}");
+}
+
+#[test]
+fn a_library_that_only_the_full_size_brings_has_that_as_its_remedy() {
+    let tools = Toolchain::new();
+    let runtime = tools.runtime_of(Framework::PyTorch, "libtorch_cpu.so", PYTORCH);
+    let needs = |name: &str| {
+        let stub = tools.cpp(
+            "elsewhere/libstub.so",
+            "void stub() {}",
+            &[&format!("-Wl,-soname,{name}")],
+        );
+        let path = tools.cpp(
+            "libneedy.so",
+            "void stub(); void run() { stub(); }",
+            &[stub.to_str().expect("UTF-8")],
+        );
+        inspect(&path).expect("a file")
+    };
+    let cuda = needs("libcublas.so.13");
+    let finding = &cuda.findings_for(&runtime)[0];
+    assert_eq!(finding.id, FindingId::MissingDependency);
+    assert!(
+        finding
+            .remedy
+            .contains("`harness setup --runtime pytorch-2.11.0 --full`")
+            && finding.remedy.contains("MiB to download"),
+        "{finding}"
+    );
+    let entry = Catalog::builtin().get(&runtime.name).expect("listed");
+    assert_eq!(cuda.size_for(entry), Size::Full);
+
+    // CUDA 12 came with another version.
+    let older = needs("libcublas.so.12");
+    let finding = &older.findings_for(&runtime)[0];
+    assert!(finding.remedy.contains("pytorch-2.9.1"), "{finding}");
+    assert_eq!(older.size_for(entry), Size::Small);
+}
