@@ -1,9 +1,13 @@
-//! The shared library of a Python, which some op libraries of PyTorch cannot be loaded without.
+//! The shared libraries of Python, which some op libraries of PyTorch cannot be loaded without.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where distributions put the library beside the interpreter's own prefix.
+/// Minor versions of Python 3 that packages are built for.
+const MINOR_VERSIONS: std::ops::RangeInclusive<u32> = 9..=16;
+
+/// Where distributions put the library.
 const FOLDERS: [&str; 4] = [
     "/usr/lib/x86_64-linux-gnu",
     "/usr/lib64",
@@ -11,36 +15,61 @@ const FOLDERS: [&str; 4] = [
     "/usr/local/lib",
 ];
 
-/// The shared library of the Python that `tag` means (`cp311` is Python 3.11), where this machine
-/// has it: beside the interpreter on the search path, or where distributions put it.
+/// The shared libraries of Python on this machine: where distributions put them, beside each
+/// interpreter on the search path, and where pyenv and conda put them. The one that `tag` means
+/// (`cp311` is Python 3.11) comes first.
 ///
 /// An extension module leaves the interpreter's symbols undefined. Most interpreters of
 /// distributions are programs without a library; there it is a package of its own.
-pub fn python_library(tag: &str) -> Option<PathBuf> {
-    let name = python_library_name(tag)?;
-    let interpreter = name.strip_prefix("lib")?.split(".so").next()?;
-    let beside = [interpreter, "python3"]
-        .into_iter()
-        .filter_map(|program| which::which(program).ok())
-        .filter_map(|program| fs::canonicalize(program).ok())
-        .filter_map(|program| Some(program.parent()?.parent()?.join("lib")));
-    beside
-        .chain(FOLDERS.iter().map(PathBuf::from))
-        .map(|folder| folder.join(&name))
-        .find_map(|path| regular_file(&path))
+pub fn python_libraries(tag: Option<&str>) -> Vec<PathBuf> {
+    let wanted = tag.and_then(python_library_name);
+    let mut libraries: Vec<PathBuf> = folders()
+        .iter()
+        .flat_map(|folder| MINOR_VERSIONS.map(|minor| folder.join(file_name(3, minor))))
+        .filter_map(|path| fs::canonicalize(path).ok())
+        .filter(|path| path.is_file())
+        .collect();
+    libraries.sort();
+    libraries.dedup();
+    let is_other = |path: &PathBuf| wanted.as_deref().is_none_or(|name| !path.ends_with(name));
+    libraries.sort_by_key(is_other);
+    libraries
 }
 
-/// `libpython3.11.so.1.0` of `cp311`.
+/// The file name of the library that `tag` means: `libpython3.11.so.1.0` of `cp311`.
 pub fn python_library_name(tag: &str) -> Option<String> {
-    let digits = tag.strip_prefix("cp")?;
-    let (major, minor) = digits.split_at_checked(1)?;
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    (is_number(major) && is_number(minor)).then(|| format!("libpython{major}.{minor}.so.1.0"))
+    let (major, minor) = tag.strip_prefix("cp")?.split_at_checked(1)?;
+    Some(file_name(major.parse().ok()?, minor.parse().ok()?))
 }
 
-fn regular_file(path: &Path) -> Option<PathBuf> {
-    let path = fs::canonicalize(path).ok()?;
-    path.is_file().then_some(path)
+fn file_name(major: u32, minor: u32) -> String {
+    format!("libpython{major}.{minor}.so.1.0")
+}
+
+fn folders() -> BTreeSet<PathBuf> {
+    let mut folders: BTreeSet<PathBuf> = FOLDERS.iter().map(PathBuf::from).collect();
+    let names = MINOR_VERSIONS.map(|minor| format!("python3.{minor}"));
+    for name in names.chain(["python3".to_owned()]) {
+        // A virtual environment has a link to the interpreter that it was made from.
+        let interpreters = which::which_all(name).into_iter().flatten();
+        folders.extend(
+            interpreters
+                .filter_map(|path| fs::canonicalize(path).ok())
+                .filter_map(|path| Some(path.ancestors().nth(2)?.join("lib"))),
+        );
+    }
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let pyenv = variable("PYENV_ROOT").or_else(|| Some(variable("HOME")?.join(".pyenv")));
+    if let Some(pyenv) = pyenv {
+        folders.extend(libraries_of_versions(&pyenv.join("versions")));
+    }
+    folders.extend(variable("CONDA_PREFIX").map(|root| root.join("lib")));
+    folders
+}
+
+fn libraries_of_versions(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let versions = fs::read_dir(folder).into_iter().flatten().flatten();
+    versions.map(|version| version.path().join("lib"))
 }
 
 #[cfg(test)]
@@ -54,7 +83,21 @@ mod tests {
         let name = python_library_name("cp311");
         assert_eq!(name.as_deref(), Some("libpython3.11.so.1.0"));
         assert_eq!(python_library_name("py3"), None);
-        assert_eq!(python_library("cp399"), None);
+    }
+
+    #[test]
+    fn the_library_of_the_tag_comes_first() {
+        let all = python_libraries(None);
+        for library in &all {
+            let name = library.file_name().and_then(|name| name.to_str());
+            let minor = name
+                .and_then(|name| name.strip_prefix("libpython3."))
+                .and_then(|rest| rest.split('.').next())
+                .expect("such a name");
+            let ordered = python_libraries(Some(&format!("cp3{minor}")));
+            assert_eq!(ordered[0].file_name(), library.file_name());
+            assert_eq!(ordered.len(), all.len());
+        }
     }
 
     proptest! {

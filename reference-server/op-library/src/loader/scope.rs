@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtimes::{Framework, Runtime, RuntimeName, python_library};
+use runtimes::{Framework, Runtime, RuntimeName, python_libraries};
 
 use crate::elf::{Header, Image};
 
@@ -99,18 +99,35 @@ impl Scope {
             runtime_name: runtime.name,
             runtime: runtime_objects,
         };
-        if runtime.name.framework == Framework::PyTorch && scope.is_made_for_python() {
-            scope.global.extend(python(runtime));
+        if runtime.name.framework == Framework::PyTorch {
+            scope.global.extend(scope.python(runtime));
         }
         Ok(scope)
     }
 
-    /// Whether something that comes with the library uses the interpreter's symbols.
-    fn is_made_for_python(&self) -> bool {
-        self.newcomers().any(|object| {
-            let mut references = object.image.symbols.references();
-            references.any(|reference| !reference.weak && is_python_symbol(reference.name))
-        })
+    /// The library of Python that a worker opens for this library, where that is made for Python:
+    /// the first one of this machine that has every symbol.
+    fn python(&self, runtime: &Runtime) -> Option<Object> {
+        let symbols: HashSet<&str> = self
+            .newcomers()
+            .flat_map(|object| object.image.symbols.references())
+            .filter(|reference| !reference.weak && is_python_symbol(reference.name))
+            .map(|reference| reference.name)
+            .collect();
+        if symbols.is_empty() {
+            return None;
+        }
+        python_libraries(runtime.python.as_deref())
+            .into_iter()
+            .find_map(|path| {
+                let image = Arc::clone(image_of(&path)?.library()?);
+                let has_all = symbols.iter().all(|name| image.symbols.exports(name));
+                has_all.then_some(Object {
+                    path,
+                    image,
+                    settled: true,
+                })
+            })
     }
 
     /// The library of the worker's runtime that defines `name`, whether the op library sees it or
@@ -245,18 +262,8 @@ fn library_path(runtime: &Runtime) -> Vec<PathBuf> {
 
 /// Whether the Python interpreter defines symbols of that name.
 pub(crate) fn is_python_symbol(name: &str) -> bool {
-    name.starts_with("Py") || name.starts_with("_Py")
-}
-
-/// The library of the Python that the runtime's extension modules were built for.
-fn python(runtime: &Runtime) -> Option<Object> {
-    let path = python_library(runtime.python.as_deref()?)?;
-    let image = Arc::clone(image_of(&path)?.library()?);
-    Some(Object {
-        path,
-        image,
-        settled: true,
-    })
+    let rest = name.trim_start_matches('_').strip_prefix("Py");
+    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase() || c == '_'))
 }
 
 /// What this executable needs; a worker is the same executable.
