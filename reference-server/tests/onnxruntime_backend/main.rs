@@ -1,5 +1,7 @@
 //! The ONNX Runtime backend with real runtimes: every test runs with each runtime of the catalogue.
 
+#[path = "../support/execution.rs"]
+mod execution;
 mod fixture;
 #[path = "../support/onnx.rs"]
 mod onnx;
@@ -8,7 +10,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use fixture::{Fixture, Tensor, execute, with_every_runtime};
+use execution::{Tensor, execute};
+use fixture::{Fixture, with_every_runtime};
 use onnx::{model, node, sequence, tensor, tensor_of_any_rank};
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{Backend, Instance, RegisteredOp};

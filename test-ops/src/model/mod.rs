@@ -19,6 +19,7 @@ use std::path::Path;
 
 pub use file::{ModelError, ModelFile};
 pub use format::Format;
+pub use torchscript::torch_script;
 
 use crate::{Approximation, DEFAULT_DOMAIN, DataType, Op, Tensor};
 

@@ -23,18 +23,28 @@ const ALIGNMENT: u16 = 64;
 
 /// The bytes of a `model.pt`.
 pub(super) fn encode(model: &Model) -> Result<Vec<u8>, ModelError> {
-    archive(model).map_err(|error| ModelError::Inexpressible {
+    let constant = match model.parameter_source {
+        ParameterSource::Input => None,
+        ParameterSource::Constant => Some((model.parameter_name(), model.constant_parameter())),
+    };
+    archive(&methods(model), constant.as_slice()).map_err(|error| ModelError::Inexpressible {
         model: model.name.clone(),
         format: model.format,
         reason: error.to_string(),
     })
 }
 
-fn archive(model: &Model) -> zip::result::ZipResult<Vec<u8>> {
-    let constant = match model.parameter_source {
-        ParameterSource::Input => None,
-        ParameterSource::Constant => Some(model.constant_parameter()),
-    };
+/// The bytes of a `model.pt` with these methods, written as TorchScript writes them, such as
+/// `def forward(self, x: Tensor) -> Tensor:` with its body, indented from the left margin on.
+///
+/// # Panics
+/// When there is no memory for it.
+pub fn torch_script(methods: &str) -> Vec<u8> {
+    archive(methods, &[]).expect("an archive in memory is written")
+}
+
+/// The archive of a module with these methods and buffers.
+fn archive(methods: &str, buffers: &[(&str, Tensor)]) -> zip::result::ZipResult<Vec<u8>> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let mut add = |name: &str, content: &[u8]| -> zip::result::ZipResult<()> {
         let options = SimpleFileOptions::default()
@@ -43,10 +53,10 @@ fn archive(model: &Model) -> zip::result::ZipResult<Vec<u8>> {
         archive.start_file(format!("{FOLDER}/{name}"), options)?;
         Ok(archive.write_all(content)?)
     };
-    add("data.pkl", &module(model, constant.as_ref()))?;
-    add("code/__torch__.py", code(model).as_bytes())?;
-    if let Some(constant) = &constant {
-        add("data/0", &constant.to_bytes())?;
+    add("data.pkl", &module(buffers))?;
+    add("code/__torch__.py", class(methods, buffers).as_bytes())?;
+    for (number, (_, buffer)) in buffers.iter().enumerate() {
+        add(&format!("data/{number}"), &buffer.to_bytes())?;
     }
     add("constants.pkl", &Pickle::new().empty_tuple().finish())?;
     add("version", VERSION.as_bytes())?;
@@ -54,15 +64,17 @@ fn archive(model: &Model) -> zip::result::ZipResult<Vec<u8>> {
     Ok(archive.finish()?.into_inner())
 }
 
-/// The module object with its attributes, which are those that the code declares.
-fn module(model: &Model, constant: Option<&Tensor>) -> Vec<u8> {
+/// The module object with its attributes, which are those that the class declares.
+fn module(buffers: &[(&str, Tensor)]) -> Vec<u8> {
     Pickle::new()
         .global("__torch__", CLASS)
-        .object(|mut state| {
-            if let Some(constant) = constant {
-                state = tensor(state.text(model.parameter_name()), constant);
-            }
-            state
+        .object(|state| {
+            buffers
+                .iter()
+                .enumerate()
+                .fold(state, |state, (number, (name, buffer))| {
+                    tensor(state.text(name), number, buffer)
+                })
                 .text("training")
                 .no()
                 .text("_is_full_backward_hook")
@@ -71,8 +83,8 @@ fn module(model: &Model, constant: Option<&Tensor>) -> Vec<u8> {
         .finish()
 }
 
-/// The tensor whose elements are the archive's record `data/0`.
-fn tensor(pickle: Pickle, tensor: &Tensor) -> Pickle {
+/// The tensor whose elements are the archive's record `data/<number>`.
+fn tensor(pickle: Pickle, number: usize, tensor: &Tensor) -> Pickle {
     let storage = match tensor.data_type {
         DataType::Fp32 => "FloatStorage",
         DataType::Fp16 => "HalfStorage",
@@ -91,7 +103,7 @@ fn tensor(pickle: Pickle, tensor: &Tensor) -> Pickle {
                     identity
                         .text("storage")
                         .global("torch", storage)
-                        .text("0")
+                        .text(&number.to_string())
                         .text("cpu")
                         .integer(tensor.values.len() as i64)
                 })
@@ -107,25 +119,26 @@ fn tensor(pickle: Pickle, tensor: &Tensor) -> Pickle {
         .call()
 }
 
-/// The module's class: `forward` calls one operator a domain.
-fn code(model: &Model) -> String {
+/// The module's class.
+fn class(methods: &str, buffers: &[(&str, Tensor)]) -> String {
+    let names: String = buffers
+        .iter()
+        .map(|(name, _)| format!("\"{name}\", "))
+        .collect();
+    let declarations: String = buffers
+        .iter()
+        .map(|(name, _)| format!("  {name} : Tensor\n"))
+        .collect();
+    let methods: String = methods.lines().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "class {CLASS}(Module):\n  __parameters__ = []\n  __buffers__ = [{names}]\n{declarations}  \
+         training : bool\n  _is_full_backward_hook : Optional[bool]\n{methods}"
+    )
+}
+
+/// `forward`, which calls one operator a domain.
+fn methods(model: &Model) -> String {
     let parameter = model.parameter_name();
-    let is_constant = model.parameter_source == ParameterSource::Constant;
-    let buffers = if is_constant {
-        format!("\"{parameter}\", ")
-    } else {
-        String::new()
-    };
-    let mut text =
-        format!("class {CLASS}(Module):\n  __parameters__ = []\n  __buffers__ = [{buffers}]\n");
-    let mut line = |line: String| {
-        writeln!(text, "  {line}").expect("writing to a string does not fail");
-    };
-    if is_constant {
-        line(format!("{parameter} : Tensor"));
-    }
-    line("training : bool".to_owned());
-    line("_is_full_backward_hook : Optional[bool]".to_owned());
     let arguments: String = model
         .inputs()
         .iter()
@@ -136,11 +149,12 @@ fn code(model: &Model) -> String {
         1 => "Tensor".to_owned(),
         _ => format!("Tuple[{}]", vec!["Tensor"; count].join(", ")),
     };
-    line(format!(
-        "def forward(self: __torch__.{CLASS}{arguments}) -> {result}:"
-    ));
-    if is_constant {
-        line(format!("  {parameter} = self.{parameter}"));
+    let mut text = format!("def forward(self: __torch__.{CLASS}{arguments}) -> {result}:\n");
+    let mut line = |line: String| {
+        writeln!(text, "  {line}").expect("writing to a string does not fail");
+    };
+    if model.parameter_source == ParameterSource::Constant {
+        line(format!("{parameter} = self.{parameter}"));
     }
     for (index, domain) in model.domains.iter().enumerate() {
         let op = spelling::op(Framework::PyTorch, domain, model.op).replace("::", ".");
@@ -149,12 +163,12 @@ fn code(model: &Model) -> String {
             Op::RmsNorm => format!(", {:?}", f64::from(model.epsilon)),
             Op::Modulo | Op::SelectAbove => String::new(),
         };
-        line(format!("  y{index} = ops.{op}(x, {parameter}{attribute})"));
+        line(format!("y{index} = ops.{op}(x, {parameter}{attribute})"));
     }
     let results: Vec<String> = (0..count).map(|index| format!("y{index}")).collect();
     line(match results.as_slice() {
-        [result] => format!("  return {result}"),
-        _ => format!("  return ({})", results.join(", ")),
+        [result] => format!("return {result}"),
+        _ => format!("return ({})", results.join(", ")),
     });
     text
 }
@@ -212,7 +226,7 @@ mod tests {
              \x20 training : bool\n\
              \x20 _is_full_backward_hook : Optional[bool]\n\
              \x20 def forward(self: __torch__.SampleModel,\n\
-             \x20   x: Tensor) -> Tensor:\n\
+             \x20     x: Tensor) -> Tensor:\n\
              \x20   weight = self.weight\n\
              \x20   y0 = ops.custom_ops.rms_norm(x, weight, 0.25)\n\
              \x20   return y0\n"
