@@ -531,12 +531,15 @@ impl Hosting {
             key(runtime, set.for_all_models()),
             Arc::new(reports.iter().filter(given).cloned().collect()),
         );
-        let is_given =
-            |report: &&LibraryReport| set.for_all_models().any(|one| one.path == report.path);
-        self.registered.lock().insert(
-            key(runtime, set.for_all_models()),
-            Arc::new(reports.iter().filter(is_given).cloned().collect()),
-        );
+        // What a preloaded library registered cannot always be told afterwards.
+        if set.preloaded.is_empty() {
+            let is_given =
+                |report: &&LibraryReport| set.configured.iter().any(|one| one.path == report.path);
+            self.registered.lock().insert(
+                key(runtime, set.for_all_models()),
+                Arc::new(reports.iter().filter(is_given).cloned().collect()),
+            );
+        }
         for report in &reports {
             tracing::info!(
                 "'{}' serves all models of {}: {} ops",

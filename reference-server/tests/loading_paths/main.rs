@@ -5,6 +5,7 @@ mod support;
 
 mod backend_config;
 mod collisions;
+mod frameworks;
 mod preload;
 mod runtime_choice;
 

@@ -128,6 +128,12 @@ fn runtime() -> &'static Runtime {
     })
 }
 
+/// The default runtime of a framework, which is installed where it is missing.
+pub fn default_runtime(framework: Framework) -> Runtime {
+    let entry = Catalog::builtin().default_of(framework);
+    installed(entry.expect("the catalogue has every framework"))
+}
+
 /// The runtime of the catalogue with this name, which is installed where it is missing.
 pub fn runtime_named(name: &str) -> Runtime {
     let mut entries = Catalog::builtin().entries().iter();
@@ -143,7 +149,8 @@ fn installed(entry: &runtimes::CatalogEntry) -> Runtime {
     })
 }
 
-fn builder() -> &'static Builder {
+/// Builds the sample libraries.
+pub fn builder() -> &'static Builder {
     static BUILDER: OnceLock<Builder> = OnceLock::new();
     BUILDER.get_or_init(|| Builder::in_cache(&Cache::locate(None).unwrap()))
 }

@@ -6,6 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use runtimes::Framework;
+
 use super::messages::{KernelDef, OpDef, OpList};
 use super::preloaded;
 use super::runtime::{self, Runtime};
@@ -14,14 +16,6 @@ use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped
 use crate::worker::exception_barrier;
 use crate::worker::op_library::{FileIdentity, refused, remedy};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
-
-/// Symbols of which a library refers to at least one, if it registers anything.
-const REGISTRATION: [&str; 4] = [
-    "OpDefBuilder",
-    "OpKernelRegistrar",
-    "TF_RegisterOpDefinition",
-    "TF_RegisterKernelBuilder",
-];
 
 /// The op libraries of this process and the ops that exist in it.
 pub(super) struct OpLibraries {
@@ -302,10 +296,11 @@ fn load(runtime: &Arc<Runtime>, path: &Path) -> Result<Vec<OpDef>, LoadError> {
     Ok(ops.ops)
 }
 
-/// Whether the library could register anything at all.
+/// Whether the library could register anything at all: one that was preloaded did so before anybody
+/// could look.
 fn registers(path: &Path) -> bool {
     ::op_library::inspect(path)
-        .is_ok_and(|library| REGISTRATION.iter().any(|symbol| library.mentions(symbol)))
+        .is_ok_and(|library| library.frameworks.contains(&Framework::TensorFlow))
 }
 
 /// Whether TensorFlow could not choose between two of the kernels.

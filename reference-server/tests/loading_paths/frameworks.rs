@@ -1,0 +1,248 @@
+//! Every loading path with the frameworks that have one registry a process, and all of them in one
+//! worker.
+
+use runtimes::{Framework, Runtime};
+use test_ops::{Broken, Configuration, Content, Library, Model, ModelRepository, Sample};
+
+use crate::maps;
+use crate::support::client::Response;
+use crate::support::deadline::wait_until;
+use crate::support::inference::{Form, Inference, outputs};
+use crate::support::samples::{builder, default_runtime, small};
+use crate::support::server::{Server, run_to_end};
+
+/// A repository with models of one framework, and op libraries outside of it.
+struct Field {
+    framework: Framework,
+    runtime: Runtime,
+    repository: ModelRepository,
+    folder: tempfile::TempDir,
+}
+
+impl Field {
+    fn of(framework: Framework) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            framework,
+            runtime: default_runtime(framework),
+            repository: ModelRepository::create(folder.path().join("models")).unwrap(),
+            folder,
+        }
+    }
+
+    fn library(&self, name: &str, content: impl Into<Content>) -> String {
+        let path = self.folder.path().join(name);
+        let library = Library::new(self.framework, content);
+        builder().build_to(&library, &self.runtime, &path).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn model(&self, name: &str, libraries: &[&str]) -> Model {
+        let model = small().with_name(name).in_format(self.framework);
+        let configuration = Configuration::with_op_libraries(libraries);
+        self.repository.add(&model, &configuration).unwrap();
+        model
+    }
+
+    /// Where op libraries may lie.
+    fn root(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
+    fn start(&self, flags: &[&str], environment: &[(&str, &str)]) -> Server {
+        let allowed = ["--op-library-root", self.root()];
+        let flags = [&allowed, flags].concat();
+        Server::start_in(self.repository.root(), &flags, environment)
+    }
+
+    fn plugins(&self, paths: &[&str]) -> String {
+        format!(
+            "--backend-config={},plugins={}",
+            self.framework,
+            paths.join(";")
+        )
+    }
+
+    /// The runtime's folders, as `LD_LIBRARY_PATH` lists them.
+    fn library_path(&self) -> String {
+        let folders = self.runtime.library_dirs.iter();
+        std::env::join_paths(folders)
+            .unwrap()
+            .into_string()
+            .unwrap()
+    }
+}
+
+/// Checks that the library with this signature answers.
+#[track_caller]
+fn assert_answers(server: &Server, model: &Model, signature: u8) {
+    let inputs = model.sample_inputs(3, 7);
+    let response: Response = server.send(&Inference::new(model, &inputs, Form::Binary).request());
+    let given = outputs(&response);
+    let signatures = [(test_ops::DEFAULT_DOMAIN, signature)];
+    for ((_, _, tensor), expected) in given.iter().zip(model.expected(&inputs, &signatures)) {
+        let outcome = tensor.compare(&expected);
+        outcome.unwrap_or_else(|error| panic!("model '{}': {error}", model.name));
+    }
+}
+
+fn every_path_serves(framework: Framework) {
+    let field = Field::of(framework);
+    let library = field.library("libpath.so", Sample::default().with_signature(3));
+    let name = "libpath.so";
+    let listed = field.model("listed", &[&library]);
+    let server = field.start(&[], &[]);
+    assert_answers(&server, &listed, 3);
+    assert_eq!(server.fact("listed", "op_libraries"), library);
+    drop(server);
+
+    // From here on no model lists it.
+    let plain = field.model("listed", &[]);
+    let setting = field.plugins(&[&library]);
+    let library_path = [field.library_path(), field.root().to_owned()].join(":");
+    let preload = format!("{name}:");
+    let environment = [
+        ("LD_LIBRARY_PATH", library_path.as_str()),
+        ("LD_PRELOAD", preload.as_str()),
+    ];
+    for (flags, environment) in [
+        (&[setting.as_str()][..], &[][..]),
+        (&["--preload", &library], &[]),
+        (&[], &environment),
+    ] {
+        let server = field.start(flags, environment);
+        assert_answers(&server, &plain, 3);
+        let told = server.fact("listed", "op_libraries");
+        assert_eq!(told.rsplit(':').next(), Some(library.as_str()), "{told}");
+        assert!(maps(server.worker_of("listed"), name));
+        assert!(!maps(server.pid(), name));
+    }
+}
+
+#[test]
+fn every_path_serves_pytorch() {
+    every_path_serves(Framework::PyTorch);
+}
+
+#[test]
+fn every_path_serves_tensorflow() {
+    every_path_serves(Framework::TensorFlow);
+}
+
+fn collisions_never_meet(framework: Framework) {
+    let field = Field::of(framework);
+    let first = field.library("libfirst.so", Sample::default().with_signature(1));
+    let second = field.library("libsecond.so", Sample::default().with_signature(2));
+    let one = field.model("one", &[&first]);
+    let two = field.model("two", &[&second]);
+    let server = field.start(&[], &[]);
+    for _ in 0..3 {
+        assert_answers(&server, &one, 1);
+        assert_answers(&server, &two, 2);
+    }
+    drop(server);
+
+    // Given to all models they would meet.
+    let list = [first.as_str(), &second].join(":");
+    let setting = field.plugins(&[&second]);
+    for flags in [&["--preload", &list][..], &["--preload", &first, &setting]] {
+        let ended = run_to_end(field.repository.root(), flags);
+        assert_eq!(ended.status.code(), Some(1));
+        for text in ["collide", &first, &second, "model_operations"] {
+            assert!(ended.log.contains(text), "no {text:?} in {}", ended.log);
+        }
+    }
+
+    // So would a model's own library and one that all models get.
+    for flags in [&[setting.as_str()][..], &["--preload", &second]] {
+        let allowed = ["--exit-on-error=false", "--op-library-root", field.root()];
+        let flags = [&allowed[..], flags].concat();
+        let server = Server::try_start(field.repository.root(), &flags).unwrap();
+        let reason = server.unavailable_reason("one");
+        for text in ["collides", &first, &second] {
+            assert!(reason.contains(text), "no {text:?} in {reason}");
+        }
+        wait_until("the other model serves", || {
+            server.get("/v2/models/two/ready").status == 200
+        });
+        assert_answers(&server, &two, 2);
+    }
+}
+
+#[test]
+fn collisions_never_meet_in_pytorch() {
+    collisions_never_meet(Framework::PyTorch);
+}
+
+#[test]
+fn collisions_never_meet_in_tensorflow() {
+    collisions_never_meet(Framework::TensorFlow);
+}
+
+fn what_fails_ends_the_start(framework: Framework) {
+    let field = Field::of(framework);
+    field.model("plain", &[]);
+    for (broken, text) in [
+        (Broken::MissingDependency, "libabsent_dependency.so"),
+        (Broken::InitializerAborts, "SIGABRT"),
+    ] {
+        let library = field.library("libbroken.so", broken);
+        let setting = field.plugins(&[&library]);
+        for flags in [&["--preload", library.as_str()][..], &[&setting]] {
+            let ended = run_to_end(field.repository.root(), flags);
+            assert_eq!(ended.status.code(), Some(1), "{broken:?}");
+            for text in [text, &library] {
+                assert!(ended.log.contains(text), "no {text:?} in {}", ended.log);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_fails_ends_the_start_with_pytorch() {
+    what_fails_ends_the_start(Framework::PyTorch);
+}
+
+#[test]
+fn what_fails_ends_the_start_with_tensorflow() {
+    what_fails_ends_the_start(Framework::TensorFlow);
+}
+
+#[test]
+fn one_worker_serves_all_frameworks_under_shared_isolation() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = ModelRepository::create(folder.path().join("models")).unwrap();
+    let frameworks = [
+        Framework::OnnxRuntime,
+        Framework::PyTorch,
+        Framework::TensorFlow,
+    ];
+    let mut models = Vec::new();
+    let mut preload = Vec::new();
+    for (signature, framework) in (1..).zip(frameworks) {
+        let path = folder.path().join(format!("lib{framework}.so"));
+        let library = Library::new(framework, Sample::default().with_signature(signature));
+        builder()
+            .build_to(&library, &default_runtime(framework), &path)
+            .unwrap();
+        let model = small().with_name(framework.name()).in_format(framework);
+        let none: [&str; 0] = [];
+        let configuration = Configuration::with_op_libraries(none);
+        repository.add(&model, &configuration).unwrap();
+        models.push((model, signature));
+        preload.push(path.to_str().unwrap().to_owned());
+    }
+    for isolation in ["shared", "backend", "op-set"] {
+        let flags = ["--preload", &preload.join(":"), "--isolation", isolation];
+        let server = Server::start(repository.root(), &flags);
+        for (model, signature) in &models {
+            assert_answers(&server, model, *signature);
+        }
+        let mut workers: Vec<u32> = models
+            .iter()
+            .map(|(model, _)| server.worker_of(&model.name))
+            .collect();
+        workers.dedup();
+        assert_eq!(workers.len(), if isolation == "shared" { 1 } else { 3 });
+    }
+}
