@@ -70,6 +70,9 @@ BRIDGE_API void bridge_attempts(TensorRt* bridge, PluginVisitor visit, void* con
 BRIDGE_API char const* bridge_offered(
     TensorRt* bridge, void* entry, PluginVisitor visit, void* context);
 
+// Calls `initLibNvInferPlugins`, through which NVIDIA's own plugin library registers.
+BRIDGE_API char const* bridge_initialize(TensorRt* bridge, void* entry);
+
 // IPluginRegistry::loadLibrary, or with a runtime that has none the same by hand: `entry` is the
 // library's entry point.
 BRIDGE_API char const* bridge_load_library(

@@ -116,6 +116,15 @@ char const* bridge_offered(TensorRt*, void* entry, PluginVisitor visit, void* co
     });
 }
 
+char const* bridge_initialize(TensorRt* bridge, void* entry) {
+    return guarded([&]() -> char const* {
+        auto const initialize = reinterpret_cast<bool (*)(void*, char const*)>(entry);
+        return initialize(static_cast<nvinfer1::ILogger*>(&bridge->logger), "")
+                   ? nullptr
+                   : "'initLibNvInferPlugins' fails";
+    });
+}
+
 char const* bridge_load_library(TensorRt* bridge, char const* path, void* entry, void** handle) {
     return guarded([&]() -> char const* {
         auto loaded = std::make_unique<Loaded>();

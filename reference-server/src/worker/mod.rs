@@ -15,3 +15,4 @@ pub mod process;
 pub mod pytorch;
 pub mod recorder;
 pub mod tensorflow;
+pub mod tensorrt;

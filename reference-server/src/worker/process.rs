@@ -18,6 +18,7 @@ use super::onnxruntime::OnnxRuntimeBackend;
 use super::pytorch::PyTorchBackend;
 use super::recorder::Recorder;
 use super::tensorflow::TensorFlowBackend;
+use super::tensorrt::TensorRtBackend;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
 use crate::ipc::region::Region;
@@ -143,11 +144,7 @@ impl Worker {
             Framework::OnnxRuntime => Box::new(OnnxRuntimeBackend::open(specification, arena)?),
             Framework::PyTorch => Box::new(PyTorchBackend::open(specification, arena)?),
             Framework::TensorFlow => Box::new(TensorFlowBackend::open(specification, arena)?),
-            other => {
-                return Err(LoadError::new(format!(
-                    "this server has no backend for {other}; it serves onnxruntime models"
-                )));
-            }
+            Framework::TensorRt => Box::new(TensorRtBackend::open(specification, arena)?),
         };
         let reports = backend.load_libraries(libraries)?;
         self.backends.insert(specification.framework, backend);

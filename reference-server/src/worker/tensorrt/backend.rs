@@ -1,0 +1,210 @@
+//! The backend: models, their engines and their op libraries.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::diagnosis;
+use super::engine::Engine;
+use super::gpu::Gpu;
+use super::instance::TensorRtInstance;
+use super::op_library::{PluginLibraries, taken};
+use super::plan::Header;
+use super::runtime::Runtime;
+use super::signature::{Signature, Tensor};
+use crate::worker::backend::{
+    Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
+    RuntimeSpecification, StillMapped,
+};
+use crate::worker::op_library::{LibraryId, refused};
+use crate::worker::recorder::{Recorder, SharedRecorder, Step};
+
+/// TensorRT with the models that this worker serves.
+///
+/// A process can have one only: plugin libraries register with the one that they are linked to.
+pub struct TensorRtBackend {
+    // Dropped in this order: engines use plugins, which use the runtime.
+    models: HashMap<u64, Model>,
+    for_all: Vec<LibraryId>,
+    libraries: PluginLibraries,
+    runtime: Arc<Runtime>,
+    recorder: SharedRecorder,
+}
+
+/// What a model holds.
+struct Model {
+    file: PathBuf,
+    /// Held here too, so that it ends on the control thread.
+    engine: Option<Arc<Engine>>,
+    libraries: Vec<LibraryId>,
+}
+
+impl TensorRtBackend {
+    /// Maps the runtime, a `libnvinfer.so` or `libnvinfer_lean.so` of version 8.5 or newer. It
+    /// needs no GPU.
+    ///
+    /// # Errors
+    /// The library cannot be mapped, is no TensorRT, or has no bridge that fits.
+    pub fn open(
+        specification: &RuntimeSpecification,
+        recorder: SharedRecorder,
+    ) -> Result<Self, LoadError> {
+        let runtime = Runtime::open(specification, (*recorder).as_ref())?;
+        Ok(Self {
+            models: HashMap::new(),
+            for_all: Vec::new(),
+            libraries: PluginLibraries::new(runtime.clone(), recorder.clone()),
+            runtime,
+            recorder,
+        })
+    }
+
+    /// The version that the runtime tells, such as `8.6.0`.
+    pub fn version(&self) -> String {
+        self.runtime.version.to_string()
+    }
+
+    fn recorder(&self) -> &Recorder {
+        (*self.recorder).as_ref()
+    }
+
+    /// Loads op libraries into `held`, which has what was loaded also after an error.
+    fn acquire_libraries(
+        &mut self,
+        paths: &[PathBuf],
+        held: &mut Vec<LibraryId>,
+    ) -> Result<(), LoadError> {
+        for path in paths {
+            let id = self.libraries.acquire(path)?;
+            if held.contains(&id) {
+                tracing::warn!(library = %path.display(), "an op library is listed twice");
+                self.libraries.release(id);
+                continue;
+            }
+            held.push(id);
+            // The registry is the worker's: whoever had the name before, this library's plugin is
+            // not the one that its models would get.
+            if let Some(collision) = self.libraries.collisions(id).first() {
+                let reason = taken(&collision.op, collision.first.as_deref());
+                return Err(refused(path, &reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn load(
+        &mut self,
+        specification: &ModelSpecification,
+        model: &mut Model,
+    ) -> Result<LoadedModel, LoadError> {
+        let file = &specification.file;
+        Header::read(file)
+            .and_then(|header| header.check(self.runtime.reader()))
+            .map_err(|error| diagnosis::unfit(file, &error))?;
+        self.acquire_libraries(&specification.op_libraries, &mut model.libraries)?;
+        let gpu = Gpu::find().map_err(|reason| diagnosis::no_gpu(file, &reason))?;
+        self.recorder().enter(Step::CreateSession, file);
+        let prepared = self.prepare(specification, model, &gpu);
+        self.recorder().idle();
+        let (signature, instances) = prepared.map_err(|failure| {
+            diagnosis::refused(&self.runtime, file, &failure, &self.libraries.reports())
+        })?;
+        Ok(LoadedModel {
+            inputs: signature.inputs.iter().map(Tensor::to_protocol).collect(),
+            outputs: signature.outputs.iter().map(Tensor::to_protocol).collect(),
+            instances,
+            libraries: model
+                .libraries
+                .iter()
+                .map(|&id| self.libraries.report(id))
+                .collect(),
+        })
+    }
+
+    /// Lets TensorRT read the plan, and makes the instances.
+    fn prepare(
+        &self,
+        specification: &ModelSpecification,
+        model: &mut Model,
+        gpu: &Gpu,
+    ) -> Result<(Arc<Signature>, Vec<Box<dyn Instance>>), String> {
+        gpu.bind()?;
+        let plan = File::open(&specification.file).map_err(|error| error.to_string())?;
+        // SAFETY: who changes the file while it is read gets what TensorRT makes of it.
+        let plan = unsafe { memmap2::Mmap::map(&plan) }.map_err(|error| error.to_string())?;
+        let engine = Arc::new(Engine::new(&self.runtime, &plan)?);
+        model.engine = Some(engine.clone());
+        let signature = Arc::new(Signature::of(&engine)?);
+        let instances = (0..specification.instances.max(1))
+            .map(|_| {
+                let context = engine.context()?;
+                let instance = TensorRtInstance::new(context, signature.clone(), gpu.clone())?;
+                Ok(Box::new(instance) as Box<dyn Instance>)
+            })
+            .collect::<Result<_, String>>()?;
+        Ok((signature, instances))
+    }
+
+    /// Ends the engine, then gives up the libraries.
+    fn release(&mut self, mut model: Model) -> Vec<StillMapped> {
+        let in_use = model
+            .engine
+            .as_ref()
+            .is_some_and(|engine| Arc::strong_count(engine) > 1);
+        if model.engine.is_some() {
+            self.recorder().enter(Step::CloseSession, &model.file);
+            model.engine = None;
+            self.recorder().idle();
+        }
+        // In the reverse order of loading, as the dynamic loader itself does at exit.
+        let libraries = model.libraries.drain(..).rev();
+        if in_use {
+            libraries
+                .filter_map(|id| self.libraries.abandon(id))
+                .collect()
+        } else {
+            libraries
+                .filter_map(|id| self.libraries.release(id))
+                .collect()
+        }
+    }
+}
+
+impl Backend for TensorRtBackend {
+    fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
+        let mut held = Vec::new();
+        self.acquire_libraries(paths, &mut held)?;
+        self.for_all = held;
+        Ok(self
+            .for_all
+            .iter()
+            .map(|&id| self.libraries.report(id))
+            .collect())
+    }
+
+    fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {
+        let mut model = Model {
+            file: specification.file.clone(),
+            engine: None,
+            libraries: Vec::new(),
+        };
+        match self.load(specification, &mut model) {
+            Ok(loaded) => {
+                self.models.insert(specification.key, model);
+                Ok(loaded)
+            }
+            Err(error) => {
+                self.release(model);
+                Err(error)
+            }
+        }
+    }
+
+    fn unload_model(&mut self, key: u64) -> Vec<StillMapped> {
+        match self.models.remove(&key) {
+            Some(model) => self.release(model),
+            None => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! TensorRT's op libraries: plugins in the one registry of the process.
+//!
+//! A library that has the entry point is loaded through `IPluginRegistry::loadLibrary`, and goes
+//! again with its last user. One that registers in a static initializer has done so when it is
+//! open; it is never closed, since the registry would keep pointers into it.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_void};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::runtime::{Plugin, Runtime};
+use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
+use crate::worker::op_library::{FileIdentity, LibraryId, OpLibraries, refused};
+use crate::worker::recorder::{SharedRecorder, Step};
+
+/// Through which NVIDIA's own plugin library registers.
+const INITIALIZER: &CStr = c"initLibNvInferPlugins";
+
+/// The plugin libraries of this process.
+pub(super) struct PluginLibraries {
+    libraries: OpLibraries,
+    loaded: Vec<PluginLibrary>,
+    runtime: Arc<Runtime>,
+    recorder: SharedRecorder,
+}
+
+struct PluginLibrary {
+    id: LibraryId,
+    users: usize,
+    registration: Registration,
+    /// What it registered or wanted to.
+    ops: Vec<RegisteredOp>,
+    collisions: Vec<Collision>,
+}
+
+/// How a library came into the registry.
+enum Registration {
+    /// Through `loadLibrary`; what it returned.
+    Loaded(*mut c_void),
+    /// By itself.
+    Static,
+}
+
+/// A plugin that the registry refused without telling the library, since it has one of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Collision {
+    /// The plugin.
+    pub(super) op: RegisteredOp,
+    /// The file whose plugin it is that models get.
+    pub(super) first: Option<PathBuf>,
+}
+
+impl PluginLibraries {
+    /// No library yet.
+    pub(super) fn new(runtime: Arc<Runtime>, recorder: SharedRecorder) -> Self {
+        Self {
+            libraries: OpLibraries::new(recorder.clone()),
+            loaded: Vec::new(),
+            runtime,
+            recorder,
+        }
+    }
+
+    /// Loads the library at `path`, or counts one user more where this very file is loaded.
+    ///
+    /// # Errors
+    /// The file cannot be opened, registers nothing, or the registry refuses it.
+    pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
+        let before = self.owners();
+        self.runtime.forget_attempts();
+        self.runtime.log.clear();
+        let id = self.libraries.acquire(path)?;
+        if let Some(library) = self.loaded.iter_mut().find(|library| library.id == id) {
+            library.users += 1;
+            return Ok(id);
+        }
+        (*self.recorder).as_ref().enter(Step::Register, path);
+        let registered = self.register(path, id, &before);
+        (*self.recorder).as_ref().idle();
+        match registered {
+            Ok(library) => {
+                self.loaded.push(library);
+                Ok(id)
+            }
+            Err(reason) => {
+                if self.runtime.attempts().is_empty() {
+                    self.libraries.release(id);
+                } else {
+                    self.libraries
+                        .keep(id, "it has registered plugins by itself");
+                }
+                Err(refused(path, &reason))
+            }
+        }
+    }
+
+    /// Finds out how the library at `path`, which was just opened, registers, and lets it.
+    fn register(
+        &self,
+        path: &Path,
+        id: LibraryId,
+        before: &Owners,
+    ) -> Result<PluginLibrary, String> {
+        let library = |registration, ops: Vec<RegisteredOp>, collisions| PluginLibrary {
+            id,
+            users: 1,
+            registration,
+            ops,
+            collisions,
+        };
+        if let Some(entry) = self.entry(id) {
+            let (handle, ops) = self.load_through_registry(path, entry, before)?;
+            return Ok(library(Registration::Loaded(handle), ops, Vec::new()));
+        }
+        // SAFETY: the name belongs to one function, declared by NVIDIA's headers.
+        let initializer = unsafe { self.libraries.handle(id).symbol(INITIALIZER) };
+        if let Some(initializer) = initializer {
+            // SAFETY: as above.
+            unsafe { self.runtime.initialize(initializer) }
+                .map_err(|failure| self.runtime.log.explain(&failure))?;
+        }
+        let attempts = self.runtime.attempts();
+        let (ops, collisions) = if attempts.is_empty() {
+            self.of_an_earlier_start(path, before)
+        } else {
+            observed(&attempts, before)
+        };
+        if ops.is_empty() {
+            return Err(self.registers_nothing());
+        }
+        Ok(library(Registration::Static, ops, collisions))
+    }
+
+    /// The function that `loadLibrary` of this version calls.
+    fn entry(&self, id: LibraryId) -> Option<*mut c_void> {
+        let names: &[&CStr] = if self.runtime.version.major >= 10 {
+            &[c"getCreators", c"getPluginCreators"]
+        } else {
+            &[c"getPluginCreators"]
+        };
+        let library = self.libraries.handle(id);
+        // SAFETY: the names belong to one signature, which the bridge knows.
+        names
+            .iter()
+            .find_map(|name| unsafe { library.symbol(name) })
+    }
+
+    fn load_through_registry(
+        &self,
+        path: &Path,
+        entry: *mut c_void,
+        before: &Owners,
+    ) -> Result<(*mut c_void, Vec<RegisteredOp>), String> {
+        // SAFETY: the entry point was found under its name in the library.
+        let offered = unsafe { self.runtime.offered(entry) }?;
+        if offered.is_empty() {
+            return Err(self.runtime.log.explain(
+                "its entry point hands out no plugin creators; check what it expects of its \
+                 surroundings",
+            ));
+        }
+        let ops: Vec<RegisteredOp> = offered.into_iter().map(|plugin| plugin.op).collect();
+        // TensorRT would refuse it too, without a word on who has the name.
+        if let Some(op) = ops.iter().find(|op| before.contains_key(op)) {
+            return Err(taken(op, before[op].as_deref()));
+        }
+        // SAFETY: as above.
+        let handle = unsafe { self.runtime.load_library(path, entry) }.map_err(|failure| {
+            format!(
+                "TensorRT {} refuses it: {failure}; build it against this version",
+                self.runtime.version
+            )
+        })?;
+        Ok((handle, ops))
+    }
+
+    /// What a library registered whose initializers ran before the registry was watched, and what
+    /// others have in the registry under names that it holds.
+    fn of_an_earlier_start(
+        &self,
+        path: &Path,
+        registered: &Owners,
+    ) -> (Vec<RegisteredOp>, Vec<Collision>) {
+        let identity = FileIdentity::of(path).ok();
+        let is_this = |file: &Path| {
+            file == path || (identity.is_some() && FileIdentity::of(file).ok() == identity)
+        };
+        let (own, others): (Owners, Owners) = registered
+            .iter()
+            .map(|(op, file)| (op.clone(), file.clone()))
+            .partition(|(_, file)| file.as_deref().is_some_and(is_this));
+        let content = std::fs::read(path).unwrap_or_default();
+        let collisions: Vec<Collision> = others
+            .into_iter()
+            .filter(|(op, _)| holds_text(&content, &op.name))
+            .map(|(op, first)| Collision { op, first })
+            .collect();
+        let ops = own.into_keys();
+        let refused = collisions.iter().map(|collision| collision.op.clone());
+        (ops.chain(refused).collect(), collisions)
+    }
+
+    fn registers_nothing(&self) -> String {
+        let entry = if self.runtime.version.major >= 10 {
+            "getCreators"
+        } else {
+            "getPluginCreators"
+        };
+        format!(
+            "it registers no plugin: it exports no function '{entry}', and registered nothing with \
+             TensorRT {} when it was opened; declare the function extern \"C\" with default \
+             visibility, or use REGISTER_TENSORRT_PLUGIN in a source that is linked into it",
+            self.runtime.version
+        )
+    }
+
+    /// All plugins of the registry with the files that hold them.
+    fn owners(&self) -> Owners {
+        let plugins = self.runtime.plugins().into_iter();
+        plugins.map(|plugin| (plugin.op, plugin.file)).collect()
+    }
+
+    /// Plugins of the library that models do not get, because another had the name.
+    pub(super) fn collisions(&self, id: LibraryId) -> &[Collision] {
+        self.library(id).map_or(&[], |library| &library.collisions)
+    }
+
+    /// What the library registered, or wanted to.
+    pub(super) fn report(&self, id: LibraryId) -> LibraryReport {
+        LibraryReport {
+            path: self.libraries.path(id).to_owned(),
+            ops: self
+                .library(id)
+                .map(|library| library.ops.clone())
+                .unwrap_or_default(),
+            api_level: None,
+        }
+    }
+
+    /// Reports of all libraries that are loaded.
+    pub(super) fn reports(&self) -> Vec<LibraryReport> {
+        let loaded = self.loaded.iter();
+        loaded.map(|library| self.report(library.id)).collect()
+    }
+
+    /// Counts one user less; with the last one the library's plugins leave the registry, where
+    /// TensorRT can do that.
+    ///
+    /// Returns the library if nobody uses it any more and it is still mapped.
+    pub(super) fn release(&mut self, id: LibraryId) -> Option<StillMapped> {
+        let position = self.loaded.iter().position(|library| library.id == id)?;
+        let library = &mut self.loaded[position];
+        library.users -= 1;
+        match library.registration {
+            Registration::Static => self.libraries.keep(
+                id,
+                "it registered its plugins in a static initializer, and TensorRT's registry keeps \
+                 pointers into it; it goes when the worker ends",
+            ),
+            Registration::Loaded(handle) if library.users == 0 => {
+                self.loaded.remove(position);
+                (*self.recorder)
+                    .as_ref()
+                    .enter(Step::CloseLibrary, self.libraries.path(id));
+                // SAFETY: given back once; the models that used the plugins are gone.
+                unsafe { self.runtime.deregister_library(handle) };
+                (*self.recorder).as_ref().idle();
+                self.libraries.release(id)
+            }
+            Registration::Loaded(_) => self.libraries.release(id),
+        }
+    }
+
+    /// Keeps the library, since its code may be running.
+    pub(super) fn abandon(&mut self, id: LibraryId) -> Option<StillMapped> {
+        self.libraries.abandon(id)
+    }
+
+    fn library(&self, id: LibraryId) -> Option<&PluginLibrary> {
+        self.loaded.iter().find(|library| library.id == id)
+    }
+}
+
+/// The plugins of a registry with the files that hold them.
+type Owners = BTreeMap<RegisteredOp, Option<PathBuf>>;
+
+/// What a library did while it was watched.
+fn observed(attempts: &[Plugin], before: &Owners) -> (Vec<RegisteredOp>, Vec<Collision>) {
+    let mut ops: Vec<RegisteredOp> = Vec::new();
+    let mut collisions = Vec::new();
+    for plugin in attempts {
+        // A library that registers one plugin twice does itself no harm.
+        if !plugin.accepted && !ops.contains(&plugin.op) {
+            collisions.push(Collision {
+                op: plugin.op.clone(),
+                first: before.get(&plugin.op).cloned().flatten(),
+            });
+        }
+        if !ops.contains(&plugin.op) {
+            ops.push(plugin.op.clone());
+        }
+    }
+    (ops, collisions)
+}
+
+/// Why a plugin cannot be registered, and what to do.
+pub(super) fn taken(op: &RegisteredOp, first: Option<&Path>) -> String {
+    let first = first.map_or_else(
+        || "the registry of this worker".to_owned(),
+        |first| format!("'{}'", first.display()),
+    );
+    format!(
+        "{first} has the plugin {op} already, and TensorRT's registry holds one of a name: models \
+         would get that one; give each model one of the two libraries, in workers of their own \
+         (isolation 'op-set' or 'model'), or register one of them under another namespace or \
+         version"
+    )
+}
+
+/// Whether a library holds `text` as a C string of its own.
+fn holds_text(content: &[u8], text: &str) -> bool {
+    let needle: Vec<u8> = [b"\0", text.as_bytes(), b"\0"].concat();
+    content.windows(needle.len()).any(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn op(name: &str) -> RegisteredOp {
+        RegisteredOp {
+            domain: "custom.ops".to_owned(),
+            name: name.to_owned(),
+            version: "1".to_owned(),
+        }
+    }
+
+    fn attempt(name: &str, accepted: bool) -> Plugin {
+        Plugin {
+            op: op(name),
+            file: Some("second.so".into()),
+            accepted,
+        }
+    }
+
+    #[test]
+    fn a_refused_registration_is_a_collision_with_the_one_before() {
+        let before = Owners::from([(op("BiasGelu"), Some("first.so".into()))]);
+        let attempts = [attempt("BiasGelu", false), attempt("RmsNorm", true)];
+        let (ops, collisions) = observed(&attempts, &before);
+        assert_eq!(ops, [op("BiasGelu"), op("RmsNorm")]);
+        assert_eq!(
+            collisions,
+            [Collision {
+                op: op("BiasGelu"),
+                first: Some("first.so".into())
+            }]
+        );
+        let text = taken(&collisions[0].op, collisions[0].first.as_deref());
+        for part in ["'first.so'", "'BiasGelu' of domain 'custom.ops'", "op-set"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn registering_twice_is_no_collision() {
+        let attempts = [attempt("BiasGelu", true), attempt("BiasGelu", false)];
+        let (ops, collisions) = observed(&attempts, &Owners::new());
+        assert_eq!((ops.len(), collisions.len()), (1, 0));
+    }
+
+    #[test]
+    fn a_text_is_found_as_a_whole() {
+        assert!(holds_text(b"x\0BiasGelu\0y", "BiasGelu"));
+        assert!(!holds_text(b"x\0MyBiasGelu\0y", "BiasGelu"));
+        assert!(!holds_text(b"", "BiasGelu"));
+    }
+}
