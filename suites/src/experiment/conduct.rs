@@ -315,7 +315,12 @@ fn take_steps(stage: &mut Stage<'_>, unmet: &mut Vec<String>) -> Result<Finding,
 /// What it means that the server did not come up.
 fn failed_start(error: WaitError, launch: &Launch, server: &ServerProcess) -> Finding {
     let log = server.log_tail(LOG_LINES).join("\n");
-    let message = format!("{error}; its log ends with:\n{log}");
+    // What it did until then is in the evidence.
+    let complaints: Vec<&str> = log
+        .lines()
+        .filter(|line| !line.contains(" INFO "))
+        .collect();
+    let message = format!("{error}; its log says:\n{}", complaints.join("\n"));
     // The dynamic loader ends with this status where a library that it needs cannot be used.
     const UNLOADABLE: i32 = 127;
     let preloads = launch

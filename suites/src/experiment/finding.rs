@@ -69,10 +69,14 @@ fn tells_of_a_death(text: &str) -> bool {
 /// Where a load ended, by the words of the refusal: the client has nothing else to go by. The
 /// first clue that occurs counts, so the more specific ones come first.
 pub fn phase_of_refusal(text: &str) -> Phase {
-    const CLUES: [(&str, Phase); 7] = [
+    const CLUES: [(&str, Phase); 11] = [
+        ("both register op", Phase::Register),
+        ("needs the op", Phase::Load),
         ("static initializer", Phase::Dlopen),
         ("undefined symbol", Phase::Dlopen),
         ("registercustomops", Phase::Register),
+        ("getplugincreators", Phase::Register),
+        ("registers neither", Phase::Register),
         ("api level", Phase::Register),
         ("the model file", Phase::Load),
         ("op library", Phase::Dlopen),
@@ -149,6 +153,14 @@ mod tests {
             ("op library '/a.so' asks for API level 99", Phase::Register),
             (
                 "the model file '/m.onnx' needs X; name the op library that has it",
+                Phase::Load,
+            ),
+            (
+                "'/a.so' and '/b.so' both register op 'x'",
+                Phase::Register,
+            ),
+            (
+                "the model '/m' needs the op 'X'; an op library may provide it",
                 Phase::Load,
             ),
             ("out of memory", Phase::Load),

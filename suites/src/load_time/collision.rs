@@ -1,7 +1,7 @@
 //! Two libraries that register the same ops.
 
 use runtimes::Framework;
-use test_ops::Sample;
+use test_ops::{DEFAULT_DOMAIN, Op, Sample};
 
 use super::absence;
 use super::definition::Definition;
@@ -56,24 +56,17 @@ fn side_by_side() -> Definition {
     )
 }
 
-/// Whether two such libraries in LD_PRELOAD end the process before the server begins.
-fn aborts_in_loader(framework: Framework) -> bool {
-    match framework {
-        Framework::PyTorch | Framework::TensorFlow => true,
-        Framework::OnnxRuntime | Framework::TensorRt => false,
-    }
-}
-
 fn given_to_all() -> Definition {
     Definition::new(
         "same-op-given-to-all-models",
         "Two libraries that register the same op are given to all models: the server refuses to \
-         start, names both and says what to do. In LD_PRELOAD, PyTorch's and TensorFlow's end the \
-         process before it begins.",
+         start, names both and says what to do. In LD_PRELOAD, PyTorch's end the process before it \
+         begins.",
         |draft| {
             let draft = draft.only_launch("see two-builds-for-two-models")?;
-            let framework = draft.framework();
-            let route = draft.route();
+            // The dispatcher takes a namespace once; the others register later, or not by themselves.
+            let aborts_in_loader =
+                draft.framework() == Framework::PyTorch && draft.route() == Route::Environment;
             let model = draft.bias_gelu(SUBJECT);
             let draft = draft
                 .library(OPS, sample(1), Place::Root)
@@ -108,6 +101,8 @@ fn launch_against_model() -> Definition {
                 .only_launch(absence::ONLY_GIVEN_TO_ALL)?
                 .only(once, absence::SEVERAL_TOGETHER)?;
             let model = draft.bias_gelu(SUBJECT);
+            let op = draft.op_name(DEFAULT_DOMAIN, Op::BiasGelu);
+            let op = op.rsplit("::").next().unwrap_or(&op).to_owned();
             Ok(draft
                 .library(OPS, sample(1), Place::Root)
                 .library(OTHER, sample(2), Place::Root)
@@ -119,7 +114,7 @@ fn launch_against_model() -> Definition {
                     &APART,
                     Outcome::Rejected,
                     Phase::Register,
-                    &["{library}", "{second}", "BiasGelu"],
+                    &["{library}", "{second}", &op, "model_operations"],
                 ))
         },
     )

@@ -176,7 +176,12 @@ fn initializer_at_launch(draft: Draft, broken: Broken, hangs: bool, texts: &[&st
         Outcome::RefusedStart
     };
     let framework = draft.framework();
-    let texts: Vec<&str> = ["exit status 1", "{library}", "static initializer"]
+    // What the dynamic loader does in a worker is before the worker's own code.
+    let where_it_was = match draft.route() {
+        Route::Flag => "before its own code ran",
+        _ => "static initializer",
+    };
+    let texts: Vec<&str> = ["exit status 1", "{library}", where_it_was]
         .into_iter()
         .chain(texts.iter().copied())
         .collect();
@@ -226,7 +231,8 @@ fn kernels() -> impl Iterator<Item = Definition> {
         ),
         (
             "kernel-throws",
-            "The op's first run throws a C++ exception; the request is refused with its text.",
+            "The op's first run throws a C++ exception; the request is refused with its text. \
+             TensorFlow catches none: there it takes the worker along.",
             Fault::KernelThrows,
             Outcome::Rejected,
             &["the kernel throws, as it was asked to"],
@@ -256,6 +262,14 @@ fn kernels() -> impl Iterator<Item = Definition> {
                     .only(fault.exists_for(framework), absence::RETURNS_NO_STATUS)?
                     .runs_ops();
                 let library = Sample::default().with_fault(fault);
+                // TensorFlow runs kernels in threads of its own and catches nothing there.
+                let uncaught =
+                    fault == Fault::KernelThrows && framework == Framework::TensorFlow;
+                let outcome = if uncaught {
+                    Outcome::WorkerCrashed
+                } else {
+                    outcome
+                };
                 let mut draft = under_traffic(draft.subject(library))
                     .launch(limit_time(framework, outcome))
                     .steps([Step::Compute(SUBJECT)]);

@@ -3,12 +3,13 @@
 //! loaded without a restart; where it is given at launch, the server does not start.
 
 use runtimes::Framework;
-use test_ops::{Broken, Content, Fault, Op, Sample};
+use test_ops::{Broken, Content, DEFAULT_DOMAIN, Fault, Op, Sample};
 
 use super::absence;
 use super::definition::Definition;
 use super::draft::{Draft, HEALTHY, OPS, SUBJECT, VENDOR_DOMAIN};
 use crate::arrangement::{Place, Route, Spelling, Step};
+use crate::case::LoadingPath;
 use crate::observation::{Outcome, Phase};
 
 /// An API level that no runtime offers.
@@ -256,6 +257,9 @@ fn entry_points() -> [Definition; 2] {
             "The library has no function that the framework could register its ops with.",
             move |draft| {
                 let draft = has_entry_point(Broken::NoEntryPoint, draft)?;
+                if draft.route().path() == LoadingPath::Preload {
+                    return Ok(preloaded_without_ops(draft));
+                }
                 let texts: &[&str] = match draft.framework() {
                     Framework::OnnxRuntime => {
                         &["{library}", "exports no RegisterCustomOps", "extern \"C\""]
@@ -287,6 +291,17 @@ fn entry_points() -> [Definition; 2] {
             },
         ),
     ]
+}
+
+/// Nothing tells a preloaded library without an entry point from any other library that people
+/// preload, such as an allocator: the model misses the op.
+fn preloaded_without_ops(draft: Draft) -> Draft {
+    let op = draft.op_name(DEFAULT_DOMAIN, Op::BiasGelu);
+    expect_refusal(
+        attempt(draft.runs_ops().subject(Broken::NoEntryPoint)),
+        Phase::Load,
+        &[SUBJECT, &op, "op_library_filename"],
+    )
 }
 
 fn newer_api_level() -> Definition {
@@ -377,7 +392,7 @@ fn op_of_no_library() -> Definition {
                 &[],
                 Outcome::Rejected,
                 Phase::Load,
-                &[&op, "no op library", "op_library_filename"],
+                &[&op, "{file}", "op_library_filename"],
             ))
         },
     )

@@ -44,8 +44,8 @@ fn choice(draft: &Draft) -> Result<Choice, Absence> {
         return Err(Absence("the catalogue has one release of the framework"));
     };
     Ok(match draft.framework() {
-        // A newer interface is what an older ONNX Runtime lacks.
-        Framework::OnnxRuntime => Choice {
+        // A newer interface is what an older release lacks.
+        Framework::OnnxRuntime | Framework::PyTorch => Choice {
             default: second,
             other: first,
         },
