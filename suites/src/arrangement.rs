@@ -116,8 +116,8 @@ pub enum Spelling {
 pub struct ModelFolder {
     /// What it computes, its name, and its file format.
     pub model: Model,
-    /// The bytes of its model file, in place of what the model is.
-    pub file: Option<Vec<u8>>,
+    /// What is in the file of a plan, in place of the model.
+    pub plan: Option<PlanFile>,
     /// How many such models there are. Where there are several, they are numbered: `name-00`, ….
     pub copies: usize,
     /// The op libraries that its configuration names, in order.
@@ -127,6 +127,20 @@ pub struct ModelFolder {
     pub borrowed: Vec<&'static str>,
     /// `parameters` of its configuration: key and string value.
     pub parameters: Vec<(&'static str, String)>,
+}
+
+/// A file that is, or is not, a plan of TensorRT as far as its header tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanFile {
+    /// The header of a plan for the runtime that is to run it, and nothing else: on a machine
+    /// without a GPU nobody looks further, and nobody can build a whole one.
+    Header,
+    /// The header of a plan that this version built: major, minor, patch.
+    BuiltBy([u8; 3]),
+    /// The header of a plan whose rest is missing.
+    Truncated,
+    /// Something else.
+    NoPlan,
 }
 
 impl ModelFolder {

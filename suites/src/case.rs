@@ -153,6 +153,8 @@ pub enum Need {
     FullRuntime(RuntimeName),
     /// There is an NVIDIA GPU with its driver.
     Gpu,
+    /// There is none.
+    NoGpu,
 }
 
 impl Need {
@@ -167,6 +169,7 @@ impl Need {
             Self::Runtime(name) => has(name, Size::Small),
             Self::FullRuntime(name) => has(name, Size::Full),
             Self::Gpu => has_gpu(),
+            Self::NoGpu => !has_gpu(),
         }
     }
 
@@ -180,6 +183,7 @@ impl Need {
                 format!("install it with `cargo harness setup --runtime {name} --full`")
             }
             Self::Gpu => "run it on a machine that has one".to_owned(),
+            Self::NoGpu => "run it on a machine that has none".to_owned(),
         }
     }
 }
@@ -195,6 +199,7 @@ impl fmt::Display for Need {
             Self::Runtime(name) => write!(f, "runtime {name}"),
             Self::FullRuntime(name) => write!(f, "runtime {name} in its full size"),
             Self::Gpu => f.write_str("an NVIDIA GPU"),
+            Self::NoGpu => f.write_str("a machine without an NVIDIA GPU"),
         }
     }
 }

@@ -22,7 +22,7 @@ mod runner;
 pub mod server;
 
 pub use binary::{BinaryError, server_binary};
-pub use case::{Case, LoadingPath, Need, Selection, Suite, UnknownName};
+pub use case::{Case, LoadingPath, Need, Selection, Suite, UnknownName, has_gpu};
 pub use event::Event;
 pub use expectation::{Condition, Expectation, Isolation, Profile};
 pub use observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};

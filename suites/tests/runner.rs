@@ -14,7 +14,11 @@ use test_ops::ParameterSource;
 
 /// The case that this file plays with.
 fn sample() -> Case {
-    let filter = Some("onnxruntime/model-config/absolute-path$".parse().expect("a pattern"));
+    let filter = Some(
+        "onnxruntime/model-config/absolute-path$"
+            .parse()
+            .expect("a pattern"),
+    );
     let mut cases = cases(&Selection {
         filter,
         ..Selection::default()

@@ -121,7 +121,7 @@ pub fn needed(cases: &[Case], frameworks: &[Framework], chosen: Option<RuntimeNa
                     wanted.add(*name, Size::Small, &format!("needed by {}", case.id));
                 }
                 // Gigabytes for one case: it is skipped with the command that installs them.
-                Need::FullRuntime(_) | Need::Gpu => {}
+                Need::FullRuntime(_) | Need::Gpu | Need::NoGpu => {}
             }
         }
     }

@@ -155,10 +155,7 @@ mod tests {
                 "the model file '/m.onnx' needs X; name the op library that has it",
                 Phase::Load,
             ),
-            (
-                "'/a.so' and '/b.so' both register op 'x'",
-                Phase::Register,
-            ),
+            ("'/a.so' and '/b.so' both register op 'x'", Phase::Register),
             (
                 "the model '/m' needs the op 'X'; an op library may provide it",
                 Phase::Load,

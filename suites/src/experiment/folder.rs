@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use runtimes::Framework;
 use tempfile::TempDir;
-use test_ops::{Configuration, Content, Model, ModelRepository};
+use test_ops::{Configuration, Content, Format, Model, ModelRepository};
 
+use super::plan;
 use super::supply::{Supply, SupplyError};
-use crate::arrangement::{LibraryFile, ModelFolder, Place, Spelling};
-use crate::case::Case;
+use crate::arrangement::{LibraryFile, ModelFolder, Place, PlanFile, Spelling};
+use crate::case::{Case, has_gpu};
 
 /// Why the files of a case could not be written. The text completes "failed to arrange the case".
 #[derive(Debug, thiserror::Error)]
@@ -163,16 +165,48 @@ impl<'a> CaseFolder<'a> {
         };
         for name in folder.names() {
             let model = folder.model.clone().with_name(&name);
-            let added = self
-                .repository
-                .add(&model, &configuration)
-                .map_err(|error| ArrangeError::Model(error.to_string()))?;
-            if let Some(bytes) = &folder.file {
-                let path = added.join("1").join(model.format.file_name());
-                fs::write(&path, bytes).map_err(|source| ArrangeError::Write { path, source })?;
+            match self.plan_of(folder) {
+                Some(plan) => self.write_plan(&model, &configuration, &plan)?,
+                None => self
+                    .repository
+                    .add(&model, &configuration)
+                    .map(drop)
+                    .map_err(|error| ArrangeError::Model(error.to_string()))?,
             }
         }
         Ok(())
+    }
+
+    /// The plan of a model that has one and that is not built: without a GPU that is none.
+    fn plan_of(&self, folder: &ModelFolder) -> Option<Vec<u8>> {
+        let is_plan = folder.model.format == Format::Plan;
+        let file = folder
+            .plan
+            .or((is_plan && !has_gpu()).then_some(PlanFile::Header))?;
+        let runtime = self
+            .supply
+            .default_runtime(self.case, Framework::TensorRt)?;
+        Some(plan::content(file, runtime.version))
+    }
+
+    fn write_plan(
+        &self,
+        model: &Model,
+        configuration: &Configuration,
+        plan: &[u8],
+    ) -> Result<(), ArrangeError> {
+        let folder = self.repository.model_folder(&model.name);
+        let version = folder.join("1");
+        let write = |path: PathBuf, bytes: &[u8]| {
+            fs::write(&path, bytes).map_err(|source| ArrangeError::Write { path, source })
+        };
+        fs::create_dir_all(&version).map_err(|source| ArrangeError::Write {
+            path: version.clone(),
+            source,
+        })?;
+        let text = configuration.to_text(model);
+        write(folder.join("config.pbtxt"), text.as_bytes())?;
+        write(version.join(model.format.file_name()), plan)
     }
 
     /// Writes a model's file anew.
@@ -265,7 +299,6 @@ fn unknown(kind: &'static str, name: &str) -> ArrangeError {
 
 #[cfg(test)]
 mod tests {
-    use runtimes::Framework;
     use test_ops::{Builder, DataType, Op, ParameterSource};
 
     use super::*;
@@ -295,7 +328,7 @@ mod tests {
                     ParameterSource::Input,
                 )
                 .with_name("subject"),
-                file: None,
+                plan: None,
                 copies: 1,
                 libraries: vec![("ops", spelling)],
                 borrowed: vec![],

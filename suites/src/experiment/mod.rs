@@ -8,6 +8,7 @@ mod conduct;
 mod finding;
 mod folder;
 mod launch;
+mod plan;
 mod question;
 mod steps;
 mod supply;

@@ -74,18 +74,16 @@ fn given_to_all() -> Definition {
                 .model_with(model, &[OPS, OTHER])
                 .loads_at_start()
                 .steps([Step::IsReady]);
-            Ok(
-                if route == Route::Environment && aborts_in_loader(framework) {
-                    draft.expect(&APART, Outcome::Aborted, Phase::Preload, &["signal 6"])
-                } else {
-                    draft.expect(
-                        &APART,
-                        Outcome::RefusedStart,
-                        Phase::Register,
-                        &["{library}", "{second}", "model_operations"],
-                    )
-                },
-            )
+            Ok(if aborts_in_loader {
+                draft.expect(&APART, Outcome::Aborted, Phase::Preload, &["signal 6"])
+            } else {
+                draft.expect(
+                    &APART,
+                    Outcome::RefusedStart,
+                    Phase::Register,
+                    &["{library}", "{second}", "model_operations"],
+                )
+            })
         },
     )
 }

@@ -263,8 +263,7 @@ fn kernels() -> impl Iterator<Item = Definition> {
                     .runs_ops();
                 let library = Sample::default().with_fault(fault);
                 // TensorFlow runs kernels in threads of its own and catches nothing there.
-                let uncaught =
-                    fault == Fault::KernelThrows && framework == Framework::TensorFlow;
+                let uncaught = fault == Fault::KernelThrows && framework == Framework::TensorFlow;
                 let outcome = if uncaught {
                     Outcome::WorkerCrashed
                 } else {

@@ -5,8 +5,8 @@ use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample, spelling};
 
 use super::definition::{Absence, Made, Scene};
 use crate::arrangement::{
-    Arrangement, ControlMode, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place, Route,
-    Spelling, Step,
+    Arrangement, ControlMode, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place, PlanFile,
+    Route, Spelling, Step,
 };
 use crate::case::{Case, Need, Suite};
 use crate::expectation::{Condition, Expectation, Isolation, Profile};
@@ -179,7 +179,7 @@ impl Draft {
     ) -> Self {
         self.case.arrangement.models.push(ModelFolder {
             model,
-            file: None,
+            plan: None,
             copies,
             libraries: libraries.to_vec(),
             borrowed: Vec::new(),
@@ -252,10 +252,10 @@ impl Draft {
             .model(model, &[(HEALTHY, Spelling::Absolute)])
     }
 
-    /// The bytes of the last model's file, in place of what the model is.
-    pub fn model_file(mut self, bytes: Vec<u8>) -> Self {
+    /// What is in the plan of the model that was added last.
+    pub fn plan_file(mut self, file: PlanFile) -> Self {
         if let Some(model) = self.case.arrangement.models.last_mut() {
-            model.file = Some(bytes);
+            model.plan = Some(file);
         }
         self
     }

@@ -13,6 +13,7 @@ mod definition;
 mod draft;
 mod launch;
 mod lifecycle;
+mod plan;
 mod refused;
 mod runtime_choice;
 mod served;
@@ -34,6 +35,7 @@ fn definitions() -> Vec<Definition> {
     definitions.extend(control::definitions());
     definitions.extend(runtime_choice::definitions());
     definitions.extend(launch::definitions());
+    definitions.extend(plan::definitions());
     definitions.extend(refused::definitions());
     definitions.extend(contained::definitions());
     definitions
