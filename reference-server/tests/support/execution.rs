@@ -51,7 +51,7 @@ pub fn execute(
     inputs: &[Tensor],
     outputs: &[u32],
 ) -> Result<Executed, ExecutionError> {
-    let aligned: Vec<Vec<u64>> = inputs.iter().map(|input| aligned(&input.data)).collect();
+    let aligned: Vec<Vec<Block>> = inputs.iter().map(|input| aligned(&input.data)).collect();
     let tensors: Vec<InputTensor> = inputs
         .iter()
         .zip(&aligned)
@@ -90,15 +90,23 @@ pub fn execute(
     })
 }
 
-fn aligned(bytes: &[u8]) -> Vec<u64> {
-    let mut words = vec![0; bytes.len().div_ceil(8)];
-    bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
-    words
+/// 64 bytes, aligned as tensors are in shared memory.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Block([u64; 8]);
+
+/// Not zero, so that an output which nobody writes is noticed.
+const UNWRITTEN: Block = Block([0xa5a5_a5a5_a5a5_a5a5; 8]);
+
+fn aligned(bytes: &[u8]) -> Vec<Block> {
+    let mut blocks = vec![UNWRITTEN; bytes.len().div_ceil(size_of::<Block>())];
+    bytemuck::cast_slice_mut(&mut blocks)[..bytes.len()].copy_from_slice(bytes);
+    blocks
 }
 
 /// Blocks that are never moved nor freed while the sink lives.
 #[derive(Default)]
-struct Memory(RefCell<Vec<Box<[u64]>>>);
+struct Memory(RefCell<Vec<Box<[Block]>>>);
 
 struct Sink<'a> {
     memory: &'a Memory,
@@ -116,8 +124,8 @@ impl<'a> OutputSink<'a> for Sink<'a> {
     ) -> Result<&'a mut [u8], ExecutionError> {
         self.allocations += 1;
         let mut blocks = self.memory.0.borrow_mut();
-        // Not zero, so that an output which nobody writes is noticed.
-        blocks.push(vec![0xa5a5_a5a5_a5a5_a5a5; byte_length.div_ceil(8).max(1)].into());
+        let length = byte_length.div_ceil(size_of::<Block>()).max(1);
+        blocks.push(vec![UNWRITTEN; length].into());
         let number = blocks.len() - 1;
         let address = blocks[number].as_mut_ptr().cast::<u8>();
         self.taken.retain(|taken| taken.0 != output);

@@ -143,8 +143,10 @@ impl TensorFlowBackend {
             .enter(Step::CreateSession, &specification.file);
         let session = self.create_session(&file, threads);
         self.recorder().idle();
+        let clash = self.clash(&graph.all());
         let session = session.map_err(|failure| {
-            diagnosis::session_failure(&self.runtime, &specification.file, &failure)
+            let clash = clash.as_deref();
+            diagnosis::session_failure(&self.runtime, &specification.file, &failure, clash)
         })?;
         let session = Arc::new(session);
         model.session = Some(session.clone());
@@ -156,7 +158,6 @@ impl TensorFlowBackend {
         } else {
             Inputs::InPlace
         };
-        let clash = self.clash(&nodes);
         let instances = (0..specification.instances.max(1)).map(|_| {
             Box::new(TensorFlowInstance::new(
                 session.clone(),

@@ -10,13 +10,26 @@ use super::runtime::Runtime;
 use super::status::Failure;
 use crate::worker::backend::{LibraryReport, LoadError};
 
-/// The error of a model that TensorFlow refuses.
-pub(super) fn session_failure(runtime: &Runtime, model: &Path, failure: &Failure) -> LoadError {
+/// The error of a model that TensorFlow refuses. `clash` tells of libraries with the same op.
+pub(super) fn session_failure(
+    runtime: &Runtime,
+    model: &Path,
+    failure: &Failure,
+    clash: Option<&str>,
+) -> LoadError {
     LoadError::new(format!(
-        "the model '{}' cannot be prepared for execution. TensorFlow {} says: {failure}",
+        "the model '{}' cannot be prepared for execution{}. TensorFlow {} says: {failure}",
         model.display(),
+        with_clash(&failure.message, clash),
         runtime.version
     ))
+}
+
+/// `: <clash>`, where that is what TensorFlow speaks of. Its message names the op only.
+pub(super) fn with_clash(message: &str, clash: Option<&str>) -> String {
+    clash
+        .filter(|_| message.contains("Multiple OpKernel registrations"))
+        .map_or_else(String::new, |clash| format!(": {clash}"))
 }
 
 /// The error of a model that uses `missing` ops, which nobody registered. `nodes` are its nodes.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::barrier;
+use super::diagnosis;
 use super::element_type;
 use super::interface::{self, Output, TString};
 use super::runtime::Runtime;
@@ -162,12 +163,10 @@ impl Instance for TensorFlowInstance {
         self.results.delete();
         outcome.map_err(|reason| match reason {
             Reason::Sink(error) => error,
-            Reason::TensorFlow(failure) => ExecutionError(match &self.clash {
-                Some(clash) if failure.message.contains("Multiple OpKernel registrations") => {
-                    format!("{}; {clash}", failure.message)
-                }
-                _ => failure.message,
-            }),
+            Reason::TensorFlow(failure) => {
+                let clash = diagnosis::with_clash(&failure.message, self.clash.as_deref());
+                ExecutionError(failure.message + &clash)
+            }
         })
     }
 }

@@ -150,21 +150,8 @@ pub(super) struct OpList {
 pub(super) struct OpDef {
     #[prost(string, tag = "1")]
     pub(super) name: String,
-    #[prost(message, repeated, tag = "2")]
-    pub(super) inputs: Vec<Named>,
-    #[prost(message, repeated, tag = "3")]
-    pub(super) outputs: Vec<Named>,
-    #[prost(message, repeated, tag = "4")]
-    pub(super) attributes: Vec<Named>,
     #[prost(bool, tag = "17")]
     pub(super) is_stateful: bool,
-}
-
-/// The name of an `OpDef.ArgDef` or `OpDef.AttrDef`.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Named {
-    #[prost(string, tag = "1")]
-    pub(super) name: String,
 }
 
 /// `KernelList`

@@ -6,8 +6,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtimes::Framework;
-
 use super::messages::{KernelDef, OpDef, OpList};
 use super::preloaded;
 use super::runtime::{self, Runtime};
@@ -65,7 +63,7 @@ impl OpLibraries {
     /// loaded.
     ///
     /// # Errors
-    /// The file cannot be opened, registers nothing, or took the place of one that is loaded.
+    /// The file cannot be opened, or took the place of one that is loaded.
     pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
         let identity = FileIdentity::of(path).map_err(|error| {
             refused(
@@ -98,13 +96,6 @@ impl OpLibraries {
         self.recorder().idle();
         let defined = loaded?;
         let collisions = self.collisions(&before);
-        if defined.is_empty() && collisions.is_empty() && !registers(path) {
-            return Err(refused(
-                path,
-                "it registers neither an op nor a kernel with TensorFlow; build it with \
-                 REGISTER_OP and REGISTER_KERNEL_BUILDER in a source that is linked into it",
-            ));
-        }
         if let Some(ops) = &mut self.ops {
             ops.extend(defined.iter().map(|op| (op.name.clone(), op.is_stateful)));
         }
@@ -127,16 +118,14 @@ impl OpLibraries {
         // The first look at the registry is when TensorFlow ends the process, if two of the
         // preloaded libraries define one op.
         self.recorder().enter(Step::Register, path);
-        let all = self.runtime.all_ops();
+        let mut all: Vec<String> = self.ops().keys().cloned().collect();
         self.recorder().idle();
+        all.sort_unstable();
         let id = self.acquire(path)?;
         if self.loaded[id.0].ops.is_empty() {
-            let ops = preloaded::ops_of(path, &all)
+            all.retain(|name| self.definer(name).is_none());
+            self.loaded[id.0].ops = preloaded::ops_of(path, all)
                 .map_err(|error| refused(path, &format!("it cannot be read: {error}")))?;
-            self.loaded[id.0].ops = ops
-                .into_iter()
-                .filter(|name| self.definer(name).is_none())
-                .collect();
         }
         Ok(id)
     }
@@ -294,13 +283,6 @@ fn load(runtime: &Arc<Runtime>, path: &Path) -> Result<Vec<OpDef>, LoadError> {
         runtime::decode(&buffer)
     };
     Ok(ops.ops)
-}
-
-/// Whether the library could register anything at all: one that was preloaded did so before anybody
-/// could look.
-fn registers(path: &Path) -> bool {
-    ::op_library::inspect(path)
-        .is_ok_and(|library| library.frameworks.contains(&Framework::TensorFlow))
 }
 
 /// Whether TensorFlow could not choose between two of the kernels.
