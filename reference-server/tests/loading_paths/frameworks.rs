@@ -2,7 +2,9 @@
 //! worker.
 
 use runtimes::{Framework, Runtime};
-use test_ops::{Broken, Configuration, Content, Library, Model, ModelRepository, Sample};
+use test_ops::{
+    Broken, Configuration, Content, Library, Model, ModelRepository, PluginEntry, Sample,
+};
 
 use crate::maps;
 use crate::support::client::Response;
@@ -206,6 +208,51 @@ fn what_fails_ends_the_start_with_pytorch() {
 #[test]
 fn what_fails_ends_the_start_with_tensorflow() {
     what_fails_ends_the_start(Framework::TensorFlow);
+}
+
+/// Without a GPU no plan can be executed; libraries load, register, collide and fail all the same.
+#[test]
+fn plugins_of_tensorrt_take_every_path() {
+    let field = Field::of(Framework::TensorRt);
+    for entry in [PluginEntry::Creators, PluginEntry::StaticRegistrar] {
+        let sample = Sample::default().with_plugin_entry(entry);
+        let first = field.library("libfirst.so", sample.clone());
+        let second = field.library("libsecond.so", sample.clone().with_signature(1));
+        let other = field.library("libother.so", sample.with_domain("other.ops"));
+        let setting = field.plugins(&[&other]);
+        let library_path = [field.library_path(), field.root().to_owned()].join(":");
+        let environment = [
+            ("LD_LIBRARY_PATH", library_path.as_str()),
+            ("LD_PRELOAD", "libfirst.so:"),
+        ];
+        for (flags, environment) in [
+            (&["--preload", &first, &setting][..], &[][..]),
+            (&[&setting], &environment),
+        ] {
+            let server = field.start(flags, environment);
+            for library in [&first, &other] {
+                let told = format!("'{library}' serves all models of {}", field.runtime.name);
+                assert!(server.log().contains(&told), "{entry:?}: {}", server.log());
+            }
+        }
+        let setting = field.plugins(&[&first, &second]);
+        let ended = run_to_end(field.repository.root(), &[&setting]);
+        assert_eq!(ended.status.code(), Some(1));
+        for text in ["collide", &first, &second, "BiasGelu"] {
+            assert!(ended.log.contains(text), "no {text:?} in {}", ended.log);
+        }
+    }
+    let broken = field.library("libbroken.so", Broken::InitializerCrashes);
+    for flags in [
+        &["--preload", broken.as_str()][..],
+        &[&field.plugins(&[&broken])],
+    ] {
+        let ended = run_to_end(field.repository.root(), flags);
+        assert_eq!(ended.status.code(), Some(1));
+        for text in ["SIGSEGV", &broken] {
+            assert!(ended.log.contains(text), "no {text:?} in {}", ended.log);
+        }
+    }
 }
 
 #[test]
