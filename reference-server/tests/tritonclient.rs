@@ -1,6 +1,8 @@
 //! The unmodified `tritonclient` from PyPI against the server: `tritonclient/check.py` runs in a
 //! virtual environment that is made once and kept in the cache folder.
 
+#[path = "tritonclient/collisions.rs"]
+mod collisions;
 mod support;
 
 use std::fs::{self, File};
@@ -29,12 +31,7 @@ fn tritonclient_2_73_0() {
 fn check(version: &str) {
     let python = match client(version) {
         Ok(python) => python,
-        Err(reason) => {
-            // Past the test harness's capture: a skipped test must be seen.
-            let note = format!("tritonclient {version}: SKIPPED, {reason}\n");
-            std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes()).unwrap();
-            return;
-        }
+        Err(reason) => return skipped(&format!("tritonclient {version}"), &reason),
     };
     let samples = Samples::new();
     one_of_each().iter().for_each(|model| samples.add(model));
@@ -66,6 +63,12 @@ fn check(version: &str) {
     let checks = checks.matches("\ndef check_").count();
     let passed = text(&output).matches(": passed\n").count();
     assert_eq!(passed, checks, "{}", text(&output));
+}
+
+/// Tells that something was not tested, past the test harness's capture: it must be seen.
+fn skipped(what: &str, reason: &str) {
+    let note = format!("{what}: SKIPPED, {reason}\n");
+    std::io::Write::write_all(&mut std::io::stderr(), note.as_bytes()).unwrap();
 }
 
 /// The Python of an environment with this version of `tritonclient`, made where it is missing.

@@ -24,6 +24,8 @@ pub struct Case {
     pub path: LoadingPath,
     /// One sentence: what is arranged and what should come of it.
     pub description: String,
+    /// It is one of those that stand for the suite where time is short.
+    pub representative: bool,
     /// Files, launch and steps.
     #[serde(skip)]
     pub arrangement: Arrangement,
@@ -213,12 +215,15 @@ pub struct Selection {
     pub suites: Vec<Suite>,
     /// A pattern that the id must match somewhere.
     pub filter: Option<Regex>,
+    /// Only those that stand for their suite.
+    pub representative: bool,
 }
 
 impl Selection {
     /// Whether `case` is wanted.
     pub fn selects(&self, case: &Case) -> bool {
-        (self.frameworks.is_empty() || self.frameworks.contains(&case.framework))
+        (!self.representative || case.representative)
+            && (self.frameworks.is_empty() || self.frameworks.contains(&case.framework))
             && (self.suites.is_empty() || self.suites.contains(&case.suite))
             && self
                 .filter

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use procfs::Current;
 use runtimes::{Catalog, Framework, RuntimeName};
 
 use crate::expectation::{Isolation, Profile};
@@ -31,13 +32,13 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// Options with the defaults: isolation `op-set`, profile `reference`, as many jobs as the
-    /// machine has processors, the catalogue's default runtime, two minutes a case.
+    /// Options with the defaults: isolation `op-set`, profile `reference`, as many jobs
+    /// as [`default_jobs`] says, the catalogue's default runtime, two minutes a case.
     pub fn new(server_bin: impl Into<PathBuf>, runtime_cache: impl Into<PathBuf>) -> Self {
         Self {
             isolation: Isolation::OpSet,
             profile: Profile::Reference,
-            jobs: std::thread::available_parallelism().map_or(1, usize::from),
+            jobs: default_jobs(),
             server_bin: server_bin.into(),
             runtime_cache: runtime_cache.into(),
             runtime: None,
@@ -56,6 +57,21 @@ impl RunOptions {
                     .map(|entry| entry.name())
             })
     }
+}
+
+/// Cases that run at the same time unless told otherwise: one more than there are processors,
+/// because some cases wait for a time limit, and no more than the available memory holds.
+pub fn default_jobs() -> usize {
+    /// What the servers of one case take, with workers of the largest framework.
+    const CASE_BYTES: u64 = 3 << 29;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let available = procfs::Meminfo::current()
+        .ok()
+        .and_then(|memory| memory.mem_available);
+    let held = available.map_or(usize::MAX, |bytes| {
+        usize::try_from(bytes / CASE_BYTES).unwrap_or(usize::MAX)
+    });
+    (processors + 1).min(held).max(1)
 }
 
 /// A switch that ends a run early and leaves no process behind. Clones share the switch.

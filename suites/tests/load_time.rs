@@ -13,7 +13,7 @@ fn every_case_of_the_load_time_suite_passes() {
     let cases = suites::cases(&Selection {
         frameworks: vec![Framework::OnnxRuntime],
         suites: vec![Suite::LoadTime],
-        filter: None,
+        ..Selection::default()
     });
     let (events, _) = channel();
     let results = suites::run(&cases, &RunOptions::new(server, cache.root()), &events)

@@ -24,7 +24,7 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "Examples:
   cargo harness run                               set everything up, run everything, write a report
-  cargo harness run --quick --jobs 2              the same with shorter measurements
+  cargo harness run --quick                       what stands for it, in a few minutes
   cargo harness run --filter 'unload|reload'      cases and measurements whose id matches
   cargo harness run --filter '^serving/'          measure serving alone
   cargo harness list --format json                every case, for a script
@@ -75,6 +75,7 @@ impl Select {
             frameworks: self.framework.clone(),
             suites: self.suite.clone(),
             filter: self.filter.clone(),
+            representative: false,
         }
     }
 }
@@ -103,10 +104,11 @@ pub struct Run {
     /// Folder in which the folder of this run is made
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results_dir: PathBuf,
-    /// Cases that run at the same time [default: one for each processor]
+    /// Cases that run at the same time [default: by processors and available memory]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// Shorten the measurements to about a fifth; all cases run all the same
+    /// Take the measurements in about a fifth of the time and, unless --filter or --suite is given,
+    /// run only the cases that stand for their suite
     #[arg(long)]
     pub quick: bool,
     /// Use this server executable instead of building the reference server

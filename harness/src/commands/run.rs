@@ -123,7 +123,11 @@ struct Work {
 
 fn select(arguments: &Arguments) -> Result<Work, Failure> {
     let select = &arguments.select;
-    let cases = suites::cases(&select.selection());
+    let asked_for_cases = select.filter.is_some() || !select.suite.is_empty();
+    let cases = suites::cases(&Selection {
+        representative: arguments.quick && !asked_for_cases,
+        ..select.selection()
+    });
     let of_framework = Selection {
         frameworks: select.framework.clone(),
         ..Selection::default()
@@ -135,7 +139,10 @@ fn select(arguments: &Arguments) -> Result<Work, Failure> {
     let mut frameworks: Vec<Framework> = frameworks.into_iter().collect();
     // A suite is a set of cases; who asks for one does not ask for measurements.
     let experiments = if select.suite.is_empty() {
-        experiments::experiments(&frameworks, select.filter.as_ref())
+        experiments::experiments(
+            &experiments::measurable(&frameworks),
+            select.filter.as_ref(),
+        )
     } else {
         Vec::new()
     };

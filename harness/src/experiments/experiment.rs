@@ -38,6 +38,8 @@ impl Tensor {
 pub enum Experiment {
     /// From the spawn of a server with two models to its readiness.
     SpawnToReady(Framework),
+    /// What an idle worker with two models has in memory.
+    IdleMemory(Framework),
     /// Loading the first model of an op set: a worker is started for it.
     LoadIntoNewWorker(Framework),
     /// Loading a further model of an op set whose worker is there.
@@ -60,32 +62,58 @@ pub fn experiments(frameworks: &[Framework], filter: Option<&Regex>) -> Vec<Expe
             Experiment::SpawnToReady(*framework),
             Experiment::LoadIntoNewWorker(*framework),
             Experiment::LoadIntoRunningWorker(*framework),
+            Experiment::IdleMemory(*framework),
         ]);
-        for op in Op::ALL {
-            for data_type in [DataType::Fp32, DataType::Fp16] {
-                let tensors = [SMALL, LARGE].map(|row| Tensor { op, data_type, row });
-                all.extend(tensors.map(|tensor| Experiment::OpTime(*framework, tensor)));
+        all.extend(op_tensors(*framework).map(|tensor| Experiment::OpTime(*framework, tensor)));
+    }
+    let mut null = Vec::new();
+    let mut serving = Vec::new();
+    for framework in frameworks {
+        for (tensor, slots) in served(*framework) {
+            let generator = Experiment::NullServing(tensor, slots);
+            if !null.contains(&generator) {
+                null.push(generator);
             }
+            serving.push(Experiment::Serving(*framework, tensor, slots));
         }
     }
-    let served = [SMALL, LARGE].map(|row| Tensor {
-        op: Op::BiasGelu,
-        data_type: DataType::Fp32,
-        row,
-    });
-    let each = || {
-        served
-            .into_iter()
-            .flat_map(|tensor| CONCURRENCIES.map(|slots| (tensor, slots)))
-    };
-    if !frameworks.is_empty() {
-        all.extend(each().map(|(tensor, slots)| Experiment::NullServing(tensor, slots)));
-    }
-    for framework in frameworks {
-        all.extend(each().map(|(tensor, slots)| Experiment::Serving(*framework, tensor, slots)));
-    }
+    all.extend(null);
+    all.extend(serving);
     all.retain(|experiment| filter.is_none_or(|filter| filter.is_match(&experiment.about().id)));
     all
+}
+
+/// The tensors on which the ops of `framework` are timed: every op in ONNX Runtime, one of them in
+/// the others, because the kernels are the same.
+fn op_tensors(framework: Framework) -> impl Iterator<Item = Tensor> {
+    let every = framework == Framework::OnnxRuntime;
+    let data_types = [DataType::Fp32, DataType::Fp16];
+    Op::ALL
+        .into_iter()
+        .flat_map(move |op| data_types.map(|data_type| (op, data_type)))
+        .filter(move |&case| every || case == (Op::BiasGelu, DataType::Fp32))
+        .flat_map(|(op, data_type)| [SMALL, LARGE].map(|row| Tensor { op, data_type, row }))
+}
+
+/// The tensors with which requests to models of `framework` are timed, and how many at a time.
+fn served(framework: Framework) -> impl Iterator<Item = (Tensor, u32)> {
+    let every = framework == Framework::OnnxRuntime;
+    [SMALL, LARGE]
+        .into_iter()
+        .filter(move |&row| every || row == SMALL)
+        .map(|row| Tensor {
+            op: Op::BiasGelu,
+            data_type: DataType::Fp32,
+            row,
+        })
+        .flat_map(|tensor| CONCURRENCIES.map(|slots| (tensor, slots)))
+}
+
+/// The frameworks of `frameworks` that this machine can serve models of.
+#[must_use]
+pub fn measurable(frameworks: &[Framework]) -> Vec<Framework> {
+    let serves = |framework: &Framework| *framework != Framework::TensorRt || suites::has_gpu();
+    frameworks.iter().copied().filter(serves).collect()
 }
 
 impl Experiment {
@@ -118,6 +146,12 @@ impl Experiment {
         };
         match *self {
             Self::SpawnToReady(framework) => startup(framework, "spawn-to-ready"),
+            Self::IdleMemory(framework) => About {
+                id: format!("memory/{framework}/idle-worker"),
+                kind: Kind::Memory,
+                unit: "MiB",
+                ..startup(framework, "")
+            },
             Self::LoadIntoNewWorker(framework) => startup(framework, "model-load/new-worker"),
             Self::LoadIntoRunningWorker(framework) => {
                 startup(framework, "model-load/running-worker")
@@ -155,6 +189,14 @@ impl Experiment {
                 minimum_samples: if quick { 8 } else { 30 },
                 relative_standard_error: 0.02,
                 budget: seconds(15.0),
+            },
+            // The same to a percent from start to start.
+            Kind::Memory => Policy {
+                warm_up_rounds: 0,
+                warm_up: Duration::ZERO,
+                minimum_samples: 3,
+                relative_standard_error: 0.02,
+                budget: seconds(5.0),
             },
             Kind::Kernel => Policy {
                 warm_up_rounds: 20,

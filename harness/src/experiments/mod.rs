@@ -12,7 +12,7 @@ mod serving;
 mod startup;
 mod testbed;
 
-pub use experiment::{Experiment, Tensor, experiments};
+pub use experiment::{Experiment, Tensor, experiments, measurable};
 pub use plan::{Event, Measured, Plan, conduct};
 pub use quiet::machine_warnings;
 pub use testbed::Testbed;

@@ -19,9 +19,9 @@ pub fn op_time(
     framework: Framework,
     tensor: Tensor,
 ) -> anyhow::Result<impl Subject> {
-    let model = Testbed::model(tensor);
+    let model = Testbed::model(framework, tensor);
     let repository = testbed.repository(
-        &format!("op-time-{}", model.name),
+        &format!("op-time-{framework}-{}", model.name),
         std::slice::from_ref(&model),
     )?;
     let (server, _) =

@@ -119,6 +119,7 @@ fn make(experiment: &Experiment, testbed: &Testbed, quick: bool) -> anyhow::Resu
         Experiment::SpawnToReady(framework) => {
             run(&mut startup::spawn_to_ready(testbed, framework)?)
         }
+        Experiment::IdleMemory(framework) => run(&mut startup::idle_memory(testbed, framework)?),
         Experiment::LoadIntoNewWorker(framework) => {
             run(&mut startup::model_load(testbed, framework, false)?)
         }

@@ -98,9 +98,9 @@ pub fn serving(
     tensor: Tensor,
     concurrency: u32,
 ) -> anyhow::Result<Served> {
-    let model = Testbed::model(tensor);
+    let model = Testbed::model(framework, tensor);
     let repository = testbed.repository(
-        &format!("serving-{}", model.name),
+        &format!("serving-{framework}-{}", model.name),
         std::slice::from_ref(&model),
     )?;
     let (server, _) =
@@ -123,7 +123,7 @@ impl Subject for Served {
 
 /// The same against a null server that answers with as many bytes as a server would.
 pub fn null_serving(tensor: Tensor, concurrency: u32) -> anyhow::Result<impl Subject> {
-    let exchange = Exchange::new(&Testbed::model(tensor));
+    let exchange = Exchange::new(&Testbed::model(Framework::OnnxRuntime, tensor));
     let bytes: usize = exchange
         .expected
         .iter()

@@ -13,19 +13,20 @@ use super::testbed::{Control, PATIENCE, Testbed};
 use crate::measurement::Subject;
 
 /// The models whose start is measured: two small ones that share the op library.
-fn models() -> [test_ops::Model; 2] {
+fn models(framework: Framework) -> [test_ops::Model; 2] {
     [Op::BiasGelu, Op::RmsNorm].map(|op| {
-        Testbed::model(Tensor {
+        let tensor = Tensor {
             op,
             data_type: DataType::Fp32,
             row: 64,
-        })
+        };
+        Testbed::model(framework, tensor)
     })
 }
 
 /// A round is a server with two models, from spawn to ready, and its end.
 pub fn spawn_to_ready(testbed: &Testbed, framework: Framework) -> anyhow::Result<impl Subject> {
-    let repository = testbed.repository("startup", &models())?;
+    let repository = testbed.repository(&format!("startup-{framework}"), &models(framework))?;
     let command = testbed.command(framework, &repository, Control::AllAtStart)?;
     Ok(move || {
         let (mut server, elapsed) = testbed.start(&command)?;
@@ -41,8 +42,11 @@ pub fn model_load(
     framework: Framework,
     running_worker: bool,
 ) -> anyhow::Result<impl Subject> {
-    let [subject, neighbour] = models();
-    let repository = testbed.repository("model-load", &[subject.clone(), neighbour.clone()])?;
+    let [subject, neighbour] = models(framework);
+    let repository = testbed.repository(
+        &format!("model-load-{framework}"),
+        &[subject.clone(), neighbour.clone()],
+    )?;
     let command = testbed.command(framework, &repository, Control::OnRequest)?;
     let (server, _) = testbed.start(&command)?;
     let client = Client::new(server.http_address(), PATIENCE)?;
@@ -85,6 +89,29 @@ fn unloaded(
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// A round is a server with two models, and what its worker has in memory when it is ready and
+/// nobody asks it for anything: the resident set, in MiB.
+pub fn idle_memory(testbed: &Testbed, framework: Framework) -> anyhow::Result<impl Subject> {
+    const MIB: f64 = (1 << 20) as f64;
+    let repository = testbed.repository(&format!("memory-{framework}"), &models(framework))?;
+    let command = testbed.command(framework, &repository, Control::AllAtStart)?;
+    Ok(move || {
+        let (mut server, _) = testbed.start(&command)?;
+        let front = server.pid();
+        let largest = server
+            .memory()
+            .into_iter()
+            .filter(|process| process.pid != front)
+            .map(|process| process.resident)
+            .max();
+        server.terminate(PATIENCE);
+        match largest {
+            Some(resident) => Ok(vec![resident as f64 / MIB]),
+            None => bail!("the server has no worker while its models are ready"),
+        }
+    })
 }
 
 fn milliseconds(duration: Duration) -> f64 {

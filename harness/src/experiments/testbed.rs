@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use runtimes::{Cache, Framework};
+use runtimes::{Cache, Framework, RuntimeName};
 use suites::RunOptions;
 use suites::server::{ServerCommand, ServerProcess};
 use test_ops::{Builder, Configuration, Library, Model, ModelRepository, ParameterSource, Sample};
@@ -14,11 +14,10 @@ use super::experiment::Tensor;
 /// The longest wait for a server to be ready, or for something it was asked to do.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A scratch folder with the sample op library, and how servers are launched.
+/// A scratch folder with the sample op libraries, and how servers are launched.
 #[derive(Debug)]
 pub struct Testbed {
     scratch: tempfile::TempDir,
-    library: PathBuf,
     options: RunOptions,
 }
 
@@ -32,18 +31,26 @@ pub enum Control {
 }
 
 impl Testbed {
-    /// Builds the sample op library, unless the cache has it, and puts a copy in a new folder.
+    /// Makes a new folder.
     ///
     /// # Errors
-    /// Where the library cannot be built or the folder cannot be made.
+    /// Where the folder cannot be made.
     pub fn prepare(options: &RunOptions) -> anyhow::Result<Self> {
-        let scratch = tempfile::tempdir().context("failed to make a folder for measurements")?;
-        let library = scratch.path().join("op-libraries").join("libcustom_ops.so");
-        let cache = Cache::at(&options.runtime_cache)?;
-        let framework = Framework::OnnxRuntime;
-        let runtime = options
-            .runtime_of(framework)
-            .with_context(|| format!("the catalogue of runtimes has none of {framework}"))?;
+        Ok(Self {
+            scratch: tempfile::tempdir().context("failed to make a folder for measurements")?,
+            options: options.clone(),
+        })
+    }
+
+    /// The sample op library of `framework` in the testbed's folder, built unless the cache has it.
+    fn library(&self, framework: Framework) -> anyhow::Result<PathBuf> {
+        let folder = self.scratch.path().join("op-libraries");
+        let library = folder.join(format!("libcustom_ops_{framework}.so"));
+        if library.is_file() {
+            return Ok(library);
+        }
+        let cache = Cache::at(&self.options.runtime_cache)?;
+        let runtime = self.runtime(framework)?;
         let runtime = cache
             .find(&runtime)
             .with_context(|| format!("{runtime} is not installed; run `cargo harness setup`"))?;
@@ -52,11 +59,13 @@ impl Testbed {
             &runtime,
             &library,
         )?;
-        Ok(Self {
-            scratch,
-            library,
-            options: options.clone(),
-        })
+        Ok(library)
+    }
+
+    fn runtime(&self, framework: Framework) -> anyhow::Result<RuntimeName> {
+        self.options
+            .runtime_of(framework)
+            .with_context(|| format!("the catalogue of runtimes has none of {framework}"))
     }
 
     /// The run's options.
@@ -65,9 +74,9 @@ impl Testbed {
         &self.options
     }
 
-    /// The model that computes on `tensor`, under a name of its own.
+    /// The model of `framework` that computes on `tensor`, under a name of its own.
     #[must_use]
-    pub fn model(tensor: Tensor) -> Model {
+    pub fn model(framework: Framework, tensor: Tensor) -> Model {
         let dims = [-1, i64::try_from(tensor.row).unwrap_or(i64::MAX)];
         let model = Model::new(
             tensor.op,
@@ -76,7 +85,7 @@ impl Testbed {
             ParameterSource::Constant,
         );
         let name = format!("{}_{}", model.name, tensor.row);
-        model.with_name(&name)
+        model.in_format(framework).with_name(&name)
     }
 
     /// Writes a repository of `models`, each with one instance and the sample op library.
@@ -86,10 +95,10 @@ impl Testbed {
     pub fn repository(&self, name: &str, models: &[Model]) -> anyhow::Result<PathBuf> {
         let repository = ModelRepository::create(self.scratch.path().join(name))?;
         for model in models {
-            let library = self.library.to_string_lossy();
+            let library = self.library(model.format.framework())?;
             let configuration = Configuration {
                 instance_count: Some(1),
-                ..Configuration::with_op_libraries([library])
+                ..Configuration::with_op_libraries([library.to_string_lossy()])
             };
             repository.add(model, &configuration)?;
         }
@@ -106,10 +115,7 @@ impl Testbed {
         repository: &Path,
         control: Control,
     ) -> anyhow::Result<ServerCommand> {
-        let runtime = self
-            .options
-            .runtime_of(framework)
-            .with_context(|| format!("the catalogue of runtimes has none of {framework}"))?;
+        let runtime = self.runtime(framework)?;
         Ok(ServerCommand::new(&self.options.server_bin)
             .flag("model-repository", repository)
             .flag(

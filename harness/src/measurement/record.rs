@@ -16,6 +16,8 @@ pub enum Kind {
     Serving,
     /// The server's or a model's way to readiness.
     Startup,
+    /// What a process has in memory.
+    Memory,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             Self::Kernel => "kernel",
             Self::Serving => "serving",
             Self::Startup => "startup",
+            Self::Memory => "memory",
         }
     }
 }
@@ -51,7 +54,7 @@ pub struct Measurement {
     /// Requests that were under way at the same time (serving).
     #[serde(default)]
     pub concurrency: Option<u32>,
-    /// The unit of the values below: `us` or `ms`.
+    /// The unit of the values below: `us`, `ms`, or `MiB` of memory.
     pub unit: String,
     /// How many samples there are.
     pub samples: usize,

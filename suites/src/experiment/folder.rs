@@ -342,6 +342,7 @@ mod tests {
             framework: Framework::OnnxRuntime,
             path: LoadingPath::ModelConfig,
             description: String::new(),
+            representative: false,
             arrangement,
             expectations: vec![],
             needs: vec![],

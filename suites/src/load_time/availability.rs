@@ -43,6 +43,7 @@ fn all_models() -> Definition {
                 .expect_served(Phase::FirstRun))
         },
     )
+    .representative()
 }
 
 fn of_another_model() -> Definition {

@@ -54,6 +54,7 @@ fn side_by_side() -> Definition {
             })
         },
     )
+    .representative()
 }
 
 fn given_to_all() -> Definition {
@@ -86,6 +87,7 @@ fn given_to_all() -> Definition {
             })
         },
     )
+    .representative()
 }
 
 fn launch_against_model() -> Definition {

@@ -102,7 +102,7 @@ fn initializers() -> impl Iterator<Item = Definition> {
         ),
     ];
     cases.into_iter().map(|(name, description, broken, texts)| {
-        Definition::new(name, description, move |draft| {
+        let definition = Definition::new(name, description, move |draft| {
             let stands_for_all =
                 !draft.route().is_launch() || draft.framework() == Framework::OnnxRuntime;
             let draft = draft.only(stands_for_all, absence::LOADER_IS_THE_SAME)?;
@@ -114,7 +114,12 @@ fn initializers() -> impl Iterator<Item = Definition> {
                     initializer_at_launch(draft, broken, hangs, texts)
                 }
             })
-        })
+        });
+        if broken == Broken::InitializerCrashes {
+            definition.representative()
+        } else {
+            definition
+        }
     })
 }
 
@@ -255,7 +260,7 @@ fn kernels() -> impl Iterator<Item = Definition> {
     cases
         .into_iter()
         .map(|(name, description, fault, outcome, message)| {
-            Definition::new(name, description, move |draft| {
+            let definition = Definition::new(name, description, move |draft| {
                 let framework = draft.framework();
                 let draft = draft
                     .only_model_config(absence::OP_IS_THE_SAME)?
@@ -277,7 +282,12 @@ fn kernels() -> impl Iterator<Item = Definition> {
                     draft = draft.afterwards([Step::Compute(SUBJECT), Step::IsReady]);
                 }
                 Ok(expect_contained(draft, outcome, Phase::FirstRun, message))
-            })
+            });
+            if fault == Fault::KernelCrashes {
+                definition.representative()
+            } else {
+                definition
+            }
         })
 }
 

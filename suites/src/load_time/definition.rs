@@ -27,6 +27,7 @@ pub struct Definition {
     pub name: String,
     /// One sentence: what is arranged and what should come of it.
     pub description: String,
+    representative: bool,
     make: Box<dyn Fn(Draft) -> Made>,
 }
 
@@ -40,8 +41,15 @@ impl Definition {
         Self {
             name: name.into(),
             description: description.into(),
+            representative: false,
             make: Box::new(make),
         }
+    }
+
+    /// The same, as one of those that stand for the suite where time is short.
+    pub fn representative(mut self) -> Self {
+        self.representative = true;
+        self
     }
 
     /// The case in `scene`.
@@ -49,6 +57,7 @@ impl Definition {
     /// # Errors
     /// Why there is none.
     pub fn at(&self, scene: Scene) -> Made {
-        (self.make)(Draft::new(scene, &self.name, &self.description))
+        let draft = Draft::new(scene, &self.name, &self.description);
+        (self.make)(draft.representative(self.representative))
     }
 }

@@ -57,11 +57,18 @@ impl Draft {
                 framework,
                 path,
                 description: description.to_owned(),
+                representative: false,
                 arrangement: Arrangement::default(),
                 expectations: Vec::new(),
                 needs: Vec::new(),
             },
         }
+    }
+
+    /// Whether the case stands for the suite where time is short.
+    pub fn representative(mut self, representative: bool) -> Self {
+        self.case.representative = representative;
+        self
     }
 
     /// The framework.

@@ -55,6 +55,7 @@ fn unload() -> Definition {
             })
         },
     )
+    .representative()
 }
 
 /// Whether the framework's libraries are closed in a worker that lives on.
@@ -136,6 +137,7 @@ fn reload_after_rebuild() -> Definition {
             )
         },
     )
+    .representative()
 }
 
 fn load_again_after_rebuild() -> Definition {

@@ -41,6 +41,7 @@ fn without_gpu() -> Definition {
                 ))
         },
     )
+    .representative()
 }
 
 /// A subject with a model file that is refused for what it is.
@@ -73,6 +74,7 @@ fn other_version() -> Definition {
             )
         },
     )
+    .representative()
 }
 
 fn truncated() -> Definition {
@@ -83,6 +85,7 @@ fn truncated() -> Definition {
             &["model.plan", "truncated", "copy or build it again"],
         )
     })
+    .representative()
 }
 
 fn no_plan() -> Definition {

@@ -105,6 +105,7 @@ fn missing() -> Definition {
             Ok(expect_refusal(repair(attempt(draft)), Phase::Dlopen, texts))
         },
     )
+    .representative()
 }
 
 fn outside() -> impl Iterator<Item = Definition> {
@@ -224,6 +225,7 @@ fn missing_dependency() -> Definition {
             ))
         },
     )
+    .representative()
 }
 
 fn undefined_symbol() -> Definition {
@@ -244,6 +246,7 @@ fn undefined_symbol() -> Definition {
             ))
         },
     )
+    .representative()
 }
 
 fn entry_points() -> [Definition; 2] {
@@ -396,4 +399,5 @@ fn op_of_no_library() -> Definition {
             ))
         },
     )
+    .representative()
 }

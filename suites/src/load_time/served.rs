@@ -50,7 +50,8 @@ fn paths() -> Vec<Definition> {
         "absolute-path",
         "The library is named by its absolute path.",
         |draft| Ok(loads_and_computes(draft.subject(Sample::default()))),
-    );
+    )
+    .representative();
     let of_model = [
         (
             "path-relative-to-model-folder",
@@ -146,6 +147,7 @@ fn documented_command() -> Definition {
                 .expect_served(Phase::FirstRun))
         },
     )
+    .representative()
 }
 
 /// One case an op: models of all its element types and attributes share the library.

@@ -5,31 +5,42 @@ use super::strip::{self, Row};
 use crate::measurement::{Kind, Measurement};
 use crate::quantity::quantity;
 
-/// One plot, one row for each way to readiness; none where nothing was started.
+/// One plot for each framework, one row for each way to readiness; none where nothing was started.
 pub fn draw(measurements: &[Measurement]) -> Result<Vec<Plot>, PlotError> {
-    let rows: Vec<Row> = measurements
-        .iter()
-        .filter(|measurement| measurement.kind == Kind::Startup)
-        .map(|measurement| (label(measurement), measurement))
-        .collect();
-    if rows.is_empty() {
-        return Ok(Vec::new());
+    let mut frameworks: Vec<&str> = Vec::new();
+    let startups = || measurements.iter().filter(|m| m.kind == Kind::Startup);
+    for startup in startups() {
+        if !frameworks.contains(&startup.framework.as_str()) {
+            frameworks.push(&startup.framework);
+        }
     }
+    frameworks
+        .into_iter()
+        .map(|framework| {
+            let rows: Vec<Row> = startups()
+                .filter(|startup| startup.framework == framework)
+                .map(|startup| (label(startup), startup))
+                .collect();
+            draw_framework(framework, &rows)
+        })
+        .collect()
+}
+
+fn draw_framework(framework: &str, rows: &[Row]) -> Result<Plot, PlotError> {
     let words: Vec<String> = rows
         .iter()
         .map(|(label, startup)| format!("{label} {}", quantity(startup.median, &startup.unit)))
         .collect();
-    let plot = Plot::draw(
-        "startup".to_owned(),
+    Plot::draw(
+        format!("startup-{framework}"),
         Section::Startup,
         (
-            "Start-up and load".to_owned(),
+            format!("{framework}, start-up and load"),
             format!("Medians: {}.", words.join(", ")),
         ),
         strip::height(rows.len()),
-        |area| strip::draw(area, &rows),
-    )?;
-    Ok(vec![plot])
+        |area| strip::draw(area, rows),
+    )
 }
 
 /// What stands behind kind and framework in the id, as words: `model load, new worker`.
