@@ -209,16 +209,16 @@ impl Header {
             Self::Plan { version, .. } => Err(other(version.to_string(), version.to_string())),
             Self::Archive { tag, .. } => {
                 let known = TAGS.iter().find(|(known, _)| *known == tag);
-                let version = known.map_or("8.5", |(_, version)| version);
                 let (major, minor) = (reader.version.major, reader.version.minor);
-                if version == format!("{major}.{minor}") {
+                if known.is_some_and(|(_, version)| *version == format!("{major}.{minor}")) {
                     return Ok(());
                 }
                 let built = known.map_or_else(
                     || format!("before 8.6 (serialization tag {tag})"),
-                    |_| format!("{version} (serialization tag {tag})"),
+                    |(_, version)| format!("{version} (serialization tag {tag})"),
                 );
-                Err(other(built, version.to_owned()))
+                let example = known.map_or("8.5.3.1", |(_, version)| version);
+                Err(other(built, example.to_owned()))
             }
         }
     }

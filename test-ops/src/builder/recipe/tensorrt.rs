@@ -25,13 +25,19 @@ fn compile_arguments(
         (_, PluginEntry::Creators) => "-DPLUGIN_ENTRY_CREATORS",
         (_, PluginEntry::StaticRegistrar) => "-DPLUGIN_ENTRY_REGISTRAR",
     };
-    let mut arguments = vec![entry.into()];
+    let version = runtime.name.version;
+    let declarations = "reference-server/bridges/tensorrt/include";
+    let declarations = sources.workspace().join(declarations);
+    let mut arguments = vec![
+        entry.into(),
+        format!("-DRUNTIME_MAJOR={}", version.major()).into(),
+        format!("-DRUNTIME_MINOR={}", version.minor()).into(),
+        // An SDK's headers need CUDA's, of which they use two types.
+        "-idirafter".into(),
+        declarations.join("cuda").into(),
+    ];
     if runtime.include_dirs.is_empty() {
-        let declarations = "reference-server/bridges/tensorrt/include";
-        arguments.extend([
-            "-isystem".into(),
-            sources.workspace().join(declarations).into(),
-        ]);
+        arguments.extend(["-isystem".into(), declarations.into()]);
     }
     arguments
 }
