@@ -1,9 +1,9 @@
 //! Cases as the page shows them.
 
 use serde::Serialize;
-use suites::{CaseResult, Outcome, Verdict};
+use suites::{CaseResult, Framework, LoadingPath, Outcome, Suite, Verdict};
 
-use super::context::{Badge, Fact};
+use super::context::{Badge, Count, Fact};
 use crate::quantity::quantity;
 
 /// One case with everything that is known of it.
@@ -37,51 +37,63 @@ pub struct CaseDetail {
     pub server_command: String,
 }
 
-/// The verdicts by case, framework and path.
+/// The verdicts by framework, loading path and case.
 #[derive(Debug, Serialize)]
 pub struct Matrix {
-    /// The columns: framework and loading path.
-    pub columns: Vec<Column>,
-    /// The rows by suite.
-    pub suites: Vec<SuiteRows>,
+    /// The loading paths: the columns of the overview.
+    pub paths: Vec<String>,
+    /// Verdicts counted: one row a framework.
+    pub overview: Vec<OverviewRow>,
+    /// The cases, one table for each suite and framework.
+    pub tables: Vec<CaseTable>,
 }
 
-/// A column of the matrix.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Column {
+/// A framework in the overview.
+#[derive(Debug, Serialize)]
+pub struct OverviewRow {
     /// The framework.
     pub framework: String,
-    /// The loading path.
-    pub path: String,
+    /// The anchor of its first table.
+    pub anchor: String,
+    /// For each path, how many cases got each verdict that occurred.
+    pub cells: Vec<Vec<Count>>,
 }
 
-/// The rows of one suite.
+/// The cases of one suite and framework.
 #[derive(Debug, Serialize)]
-pub struct SuiteRows {
+pub struct CaseTable {
     /// The suite.
-    pub name: String,
+    pub suite: String,
+    /// The framework.
+    pub framework: String,
+    /// The target of links to it.
+    pub anchor: String,
+    /// The loading paths that its cases have: the columns.
+    pub paths: Vec<String>,
     /// Its cases.
     pub rows: Vec<MatrixRow>,
 }
 
-/// A row of the matrix: one case name.
+/// A row of a table: one case name.
 #[derive(Debug, Serialize)]
 pub struct MatrixRow {
     /// The case's name.
     pub name: String,
     /// What it is about.
     pub description: String,
-    /// One for each column; `None` where the case does not exist there.
-    pub cells: Vec<Option<Cell>>,
+    /// One for each column: its forms, none where the case does not exist there.
+    pub cells: Vec<Vec<Cell>>,
 }
 
-/// One case in the matrix.
+/// One case in a table.
 #[derive(Debug, Clone, Serialize)]
 pub struct Cell {
     /// Its verdict.
     pub verdict: Badge,
     /// The observed outcome.
     pub outcome: String,
+    /// The form of the loading path, where it has several.
+    pub form: Option<&'static str>,
     /// The target with the details.
     pub anchor: String,
 }
@@ -176,59 +188,115 @@ fn facts(case: &CaseResult) -> Vec<Fact> {
     facts
 }
 
-/// The matrix of `cases`: columns and rows in the order in which they first occur.
+/// The matrix of `cases`: frameworks, paths and rows in the order in which they first occur.
 pub fn matrix(cases: &[CaseResult]) -> Matrix {
-    let mut columns: Vec<Column> = Vec::new();
+    let paths: Vec<LoadingPath> = LoadingPath::ALL
+        .iter()
+        .copied()
+        .filter(|path| cases.iter().any(|case| case.path == *path))
+        .collect();
+    let mut groups: Vec<(Suite, Framework)> = Vec::new();
     for case in cases {
-        let column = column(case);
-        if !columns.contains(&column) {
-            columns.push(column);
+        if !groups.contains(&(case.suite, case.framework)) {
+            groups.push((case.suite, case.framework));
         }
     }
-    let mut suites: Vec<SuiteRows> = Vec::new();
-    for case in cases {
-        let suite = match suites
+    groups.sort();
+    let of_group = |(suite, framework)| {
+        let same = move |case: &&CaseResult| (case.suite, case.framework) == (suite, framework);
+        cases.iter().filter(same).collect::<Vec<_>>()
+    };
+    let tables = groups
+        .iter()
+        .map(|&group| table(group, &of_group(group)))
+        .collect();
+    let mut overview: Vec<OverviewRow> = Vec::new();
+    for &(suite, framework) in &groups {
+        if overview
             .iter()
-            .position(|suite| suite.name == case.suite.name())
+            .all(|row| row.framework != framework.title())
         {
-            Some(index) => index,
-            None => {
-                suites.push(SuiteRows {
-                    name: case.suite.to_string(),
-                    rows: Vec::new(),
-                });
-                suites.len() - 1
-            }
-        };
-        let rows = &mut suites[suite].rows;
-        let name = case.id.rsplit('/').next().unwrap_or(&case.id);
-        let row = match rows.iter().position(|row| row.name == name) {
-            Some(index) => index,
-            None => {
-                rows.push(MatrixRow {
-                    name: name.to_owned(),
-                    description: case.description.clone(),
-                    cells: vec![None; columns.len()],
-                });
-                rows.len() - 1
-            }
-        };
-        if let Some(index) = columns.iter().position(|known| *known == column(case)) {
-            rows[row].cells[index] = Some(Cell {
+            let counts = |path| {
+                let here = cases
+                    .iter()
+                    .filter(move |case| (case.framework, case.path) == (framework, path));
+                count(here)
+            };
+            overview.push(OverviewRow {
+                framework: framework.title().to_owned(),
+                anchor: table_anchor(suite, framework),
+                cells: paths.iter().map(|&path| counts(path)).collect(),
+            });
+        }
+    }
+    Matrix {
+        paths: paths.iter().map(ToString::to_string).collect(),
+        overview,
+        tables,
+    }
+}
+
+/// How many of `cases` got each verdict; verdicts that none got are left out.
+fn count<'a>(cases: impl Iterator<Item = &'a CaseResult> + Clone) -> Vec<Count> {
+    Verdict::ALL
+        .iter()
+        .map(|&verdict| Count {
+            number: cases.clone().filter(|case| case.verdict == verdict).count(),
+            verdict: badge(verdict),
+        })
+        .filter(|count| count.number > 0)
+        .collect()
+}
+
+fn table((suite, framework): (Suite, Framework), cases: &[&CaseResult]) -> CaseTable {
+    let paths: Vec<LoadingPath> = LoadingPath::ALL
+        .iter()
+        .copied()
+        .filter(|path| cases.iter().any(|case| case.path == *path))
+        .collect();
+    let mut rows: Vec<MatrixRow> = Vec::new();
+    for case in cases {
+        let (name, form) = name_and_form(case);
+        let index = rows.iter().position(|row| row.name == name);
+        let index = index.unwrap_or_else(|| {
+            rows.push(MatrixRow {
+                name: name.to_owned(),
+                description: case.description.clone(),
+                cells: vec![Vec::new(); paths.len()],
+            });
+            rows.len() - 1
+        });
+        if let Some(column) = paths.iter().position(|path| *path == case.path) {
+            rows[index].cells[column].push(Cell {
                 verdict: badge(case.verdict),
                 outcome: outcome(case.outcome),
+                form,
                 anchor: anchor("case", &case.id),
             });
         }
     }
-    Matrix { columns, suites }
+    CaseTable {
+        suite: suite.to_string(),
+        framework: framework.title().to_owned(),
+        anchor: table_anchor(suite, framework),
+        paths: paths.iter().map(ToString::to_string).collect(),
+        rows,
+    }
 }
 
-fn column(case: &CaseResult) -> Column {
-    Column {
-        framework: case.framework.to_string(),
-        path: case.path.to_string(),
+/// What a case is called on every path, and in which form of its path it is.
+fn name_and_form(case: &CaseResult) -> (&str, Option<&'static str>) {
+    const BY_FLAG: &str = "-by-flag";
+    let name = case.id.rsplit('/').next().unwrap_or(&case.id);
+    match (case.path, name.strip_suffix(BY_FLAG)) {
+        (LoadingPath::Preload, Some(name)) => (name, Some("--preload")),
+        (LoadingPath::Preload, None) => (name, Some("LD_PRELOAD")),
+        _ => (name, None),
     }
+}
+
+fn table_anchor(suite: Suite, framework: Framework) -> String {
+    anchor("table", &format!("{suite}/{framework}"))
 }
 
 fn outcome(outcome: Option<Outcome>) -> String {
@@ -259,20 +327,44 @@ mod tests {
     fn every_case_has_its_place() {
         let cases = sample_cases();
         let matrix = matrix(&cases);
-        let filled: usize = matrix
-            .suites
-            .iter()
-            .flat_map(|suite| &suite.rows)
-            .map(|row| row.cells.iter().flatten().count())
+        let rows = || matrix.tables.iter().flat_map(|table| &table.rows);
+        let filled: usize = rows()
+            .map(|row| row.cells.iter().map(Vec::len).sum::<usize>())
             .sum();
         assert_eq!(filled, cases.len());
-        assert!(
-            matrix
-                .suites
-                .iter()
-                .flat_map(|s| &s.rows)
-                .all(|row| row.cells.len() == matrix.columns.len())
-        );
+        let counted: usize = matrix
+            .overview
+            .iter()
+            .flat_map(|row| row.cells.iter().flatten())
+            .map(|count| count.number)
+            .sum();
+        assert_eq!(counted, cases.len());
+        for table in &matrix.tables {
+            for row in &table.rows {
+                assert_eq!(row.cells.len(), table.paths.len());
+            }
+        }
+    }
+
+    #[test]
+    fn both_forms_of_a_path_stand_in_one_cell() {
+        let mut cases = sample_cases();
+        cases.truncate(2);
+        for (case, name) in cases
+            .iter_mut()
+            .zip(["file-missing", "file-missing-by-flag"])
+        {
+            case.path = LoadingPath::Preload;
+            case.id = format!("load-time/onnxruntime/preload/{name}");
+        }
+        let matrix = matrix(&cases);
+        let rows = &matrix.tables[0].rows;
+        assert_eq!(rows.len(), 1);
+        let forms: Vec<_> = rows[0].cells[0]
+            .iter()
+            .filter_map(|cell| cell.form)
+            .collect();
+        assert_eq!(forms, ["LD_PRELOAD", "--preload"]);
     }
 
     #[test]
@@ -282,7 +374,7 @@ mod tests {
             .iter()
             .map(|case| CaseDetail::new(case, "case").anchor)
             .collect();
-        for row in matrix(&cases).suites.iter().flat_map(|suite| &suite.rows) {
+        for row in matrix(&cases).tables.iter().flat_map(|table| &table.rows) {
             for cell in row.cells.iter().flatten() {
                 assert!(details.contains(&cell.anchor), "{}", cell.anchor);
             }
