@@ -10,6 +10,7 @@ use runtimes::{Framework, RuntimeName};
 use test_ops::{Content, Model};
 
 use crate::case::LoadingPath;
+use crate::client::NamedTensor;
 
 /// Everything that a case arranges.
 #[derive(Clone, Debug, Default)]
@@ -116,6 +117,8 @@ pub enum Spelling {
 pub struct ModelFolder {
     /// What it computes, its name, and its file format.
     pub model: Model,
+    /// A TorchScript module, in place of what the model is but for its name.
+    pub script: Option<Script>,
     /// What is in the file of a plan, in place of the model.
     pub plan: Option<PlanFile>,
     /// How many such models there are. Where there are several, they are numbered: `name-00`, ….
@@ -127,6 +130,17 @@ pub struct ModelFolder {
     pub borrowed: Vec<&'static str>,
     /// `parameters` of its configuration: key and string value.
     pub parameters: Vec<(&'static str, String)>,
+}
+
+/// A TorchScript module with a request and its answer.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Its method `forward`.
+    pub source: &'static str,
+    /// The request, by the names of the method's arguments.
+    pub inputs: Vec<NamedTensor>,
+    /// The answer.
+    pub outputs: Vec<NamedTensor>,
 }
 
 /// A file that is, or is not, a plan of TensorRT as far as its header tells.

@@ -24,7 +24,8 @@ pub enum Event {
         /// How many there are.
         total: usize,
     },
-    /// A sample op library could not be built; the cases that use it are errors.
+    /// A sample op library could not be built; the cases that use it are errors. Told once for
+    /// each runtime.
     NotBuilt {
         /// Which one, and the compiler's own message.
         message: String,

@@ -173,6 +173,8 @@ fn build_libraries(
     let total = variants.len();
     let next = AtomicUsize::new(0);
     let failures: Mutex<Vec<(Variant, String)>> = Mutex::default();
+    // The libraries of one runtime fail for one reason, mostly.
+    let told: Mutex<HashSet<RuntimeName>> = Mutex::default();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads.min(total) {
@@ -191,9 +193,12 @@ fn build_libraries(
                     });
                     if let Err(error) = supply.build(variant) {
                         let message = format!("failed to build {name}: {error}");
-                        tell(Event::NotBuilt {
-                            message: message.clone(),
-                        });
+                        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                        if told.insert(*runtime) {
+                            tell(Event::NotBuilt {
+                                message: message.clone(),
+                            });
+                        }
                         failures
                             .lock()
                             .unwrap_or_else(PoisonError::into_inner)

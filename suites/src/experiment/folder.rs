@@ -6,12 +6,13 @@ use std::{fs, io};
 
 use runtimes::Framework;
 use tempfile::TempDir;
-use test_ops::{Configuration, Content, Format, Model, ModelRepository};
+use test_ops::{Configuration, Content, Format, Model, ModelRepository, torch_script};
 
 use super::plan;
 use super::supply::{Supply, SupplyError};
-use crate::arrangement::{LibraryFile, ModelFolder, Place, PlanFile, Spelling};
+use crate::arrangement::{LibraryFile, ModelFolder, Place, PlanFile, Script, Spelling};
 use crate::case::{Case, has_gpu};
+use crate::client::NamedTensor;
 
 /// Why the files of a case could not be written. The text completes "failed to arrange the case".
 #[derive(Debug, thiserror::Error)]
@@ -165,13 +166,15 @@ impl<'a> CaseFolder<'a> {
         };
         for name in folder.names() {
             let model = folder.model.clone().with_name(&name);
-            match self.plan_of(folder) {
-                Some(plan) => self.write_plan(&model, &configuration, &plan)?,
-                None => self
-                    .repository
+            if let Some(script) = &folder.script {
+                let text = script_configuration(&model.name, script);
+                self.write_files(&model, &text, &torch_script(script.source))?;
+            } else if let Some(plan) = self.plan_of(folder) {
+                self.write_files(&model, &configuration.to_text(&model), &plan)?;
+            } else {
+                self.repository
                     .add(&model, &configuration)
-                    .map(drop)
-                    .map_err(|error| ArrangeError::Model(error.to_string()))?,
+                    .map_err(|error| ArrangeError::Model(error.to_string()))?;
             }
         }
         Ok(())
@@ -189,11 +192,12 @@ impl<'a> CaseFolder<'a> {
         Some(plan::content(file, runtime.version))
     }
 
-    fn write_plan(
+    /// Writes a model whose files are not generated.
+    fn write_files(
         &self,
         model: &Model,
-        configuration: &Configuration,
-        plan: &[u8],
+        configuration: &str,
+        content: &[u8],
     ) -> Result<(), ArrangeError> {
         let folder = self.repository.model_folder(&model.name);
         let version = folder.join("1");
@@ -204,9 +208,8 @@ impl<'a> CaseFolder<'a> {
             path: version.clone(),
             source,
         })?;
-        let text = configuration.to_text(model);
-        write(folder.join("config.pbtxt"), text.as_bytes())?;
-        write(version.join(model.format.file_name()), plan)
+        write(folder.join("config.pbtxt"), configuration.as_bytes())?;
+        write(version.join(model.format.file_name()), content)
     }
 
     /// Writes a model's file anew.
@@ -290,6 +293,29 @@ impl<'a> CaseFolder<'a> {
     }
 }
 
+/// The `config.pbtxt` of a TorchScript module: its tensors are those of its request and answer.
+fn script_configuration(name: &str, script: &Script) -> String {
+    let tensors = |tensors: &[NamedTensor]| -> String {
+        tensors
+            .iter()
+            .map(|NamedTensor { name, tensor }| {
+                format!(
+                    "  {{ name: \"{name}\" data_type: TYPE_{} dims: {:?} }}\n",
+                    tensor.data_type.protocol_name(),
+                    vec![-1; tensor.shape.len()],
+                )
+            })
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    format!(
+        "name: \"{name}\"\nbackend: \"pytorch\"\nplatform: \"pytorch_libtorch\"\n\
+         max_batch_size: 0\ninput [\n{}]\noutput [\n{}]\n",
+        tensors(&script.inputs),
+        tensors(&script.outputs)
+    )
+}
+
 fn unknown(kind: &'static str, name: &str) -> ArrangeError {
     ArrangeError::Unknown {
         kind,
@@ -328,6 +354,7 @@ mod tests {
                     ParameterSource::Input,
                 )
                 .with_name("subject"),
+                script: None,
                 plan: None,
                 copies: 1,
                 libraries: vec![("ops", spelling)],

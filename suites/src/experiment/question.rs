@@ -2,6 +2,7 @@
 
 use test_ops::{DataType, Model, Tensor};
 
+use crate::arrangement::Script;
 use crate::client::{Answer, Client, ClientError, Encoding, InferenceRequest, NamedTensor};
 
 /// Rows of a request where the model leaves them open.
@@ -15,7 +16,7 @@ pub type Signatures = Vec<(String, u8)>;
 pub struct Question {
     /// The model's name in the repository.
     pub model: String,
-    graph: Model,
+    graph: Option<Model>,
     inputs: Vec<Tensor>,
     request: InferenceRequest,
     expected: Vec<NamedTensor>,
@@ -79,9 +80,21 @@ impl Question {
                 graph.outputs(),
                 graph.expected(&inputs, &borrowed(&signatures)),
             ),
-            graph: graph.clone(),
+            graph: Some(graph.clone()),
             inputs,
             signatures,
+        }
+    }
+
+    /// The request that belongs to a TorchScript module.
+    pub fn of_script(name: &str, script: &Script) -> Self {
+        Self {
+            model: name.to_owned(),
+            request: InferenceRequest::new(&script.inputs, Encoding::Binary),
+            expected: script.outputs.clone(),
+            graph: None,
+            inputs: Vec::new(),
+            signatures: Signatures::new(),
         }
     }
 
@@ -139,13 +152,14 @@ impl Question {
     /// The signature of the library that answered instead, where the values tell.
     fn answered_by(&self, answer: &Answer) -> Option<u8> {
         const SIGNATURES: std::ops::RangeInclusive<u8> = 0..=9;
+        let graph = self.graph.as_ref()?;
         SIGNATURES.clone().find_map(|signature| {
             let signatures: Signatures = self
                 .signatures
                 .iter()
                 .map(|(domain, _)| (domain.clone(), signature))
                 .collect();
-            let tensors = self.graph.expected(&self.inputs, &borrowed(&signatures));
+            let tensors = graph.expected(&self.inputs, &borrowed(&signatures));
             let expected: Vec<NamedTensor> = self
                 .expected
                 .iter()

@@ -279,6 +279,9 @@ impl Stage<'_> {
 
     fn questions(&self, model: &str) -> Result<Vec<Question>, StepError> {
         let folder = self.model(model)?;
+        if let Some(script) = &folder.script {
+            return Ok(vec![Question::of_script(model, script)]);
+        }
         let signatures = self.signatures.get(model).cloned().unwrap_or_default();
         let encodings = Question::encodings(folder.model.data_type);
         Ok(folder

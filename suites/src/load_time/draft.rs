@@ -6,7 +6,7 @@ use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample, spelling};
 use super::definition::{Absence, Made, Scene};
 use crate::arrangement::{
     Arrangement, ControlMode, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place, PlanFile,
-    Route, Spelling, Step,
+    Route, Script, Spelling, Step,
 };
 use crate::case::{Case, Need, Suite};
 use crate::expectation::{Condition, Expectation, Isolation, Profile};
@@ -186,6 +186,7 @@ impl Draft {
     ) -> Self {
         self.case.arrangement.models.push(ModelFolder {
             model,
+            script: None,
             plan: None,
             copies,
             libraries: libraries.to_vec(),
@@ -257,6 +258,14 @@ impl Draft {
             model(framework, HEALTHY, Op::BiasGelu, DataType::Fp32).with_domains(&[HEALTHY_DOMAIN]);
         self.file(framework, HEALTHY, Some(sample.into()), Place::Root)
             .model(model, &[(HEALTHY, Spelling::Absolute)])
+    }
+
+    /// The module of the model that was added last.
+    pub fn script(mut self, script: Script) -> Self {
+        if let Some(model) = self.case.arrangement.models.last_mut() {
+            model.script = Some(script);
+        }
+        self
     }
 
     /// What is in the plan of the model that was added last.

@@ -6,6 +6,7 @@
 
 mod absence;
 mod availability;
+mod bundled;
 mod collision;
 mod contained;
 mod control;
@@ -30,6 +31,7 @@ use definition::{Definition, Scene};
 fn definitions() -> Vec<Definition> {
     let mut definitions = served::definitions();
     definitions.extend(availability::definitions());
+    definitions.extend(bundled::definitions());
     definitions.extend(collision::definitions());
     definitions.extend(lifecycle::definitions());
     definitions.extend(control::definitions());

@@ -337,7 +337,7 @@ fn registration_fails() -> Definition {
             let draft = draft.only(exists, absence::REGISTRATION_CANNOT_FAIL)?;
             let texts: &[&str] = match draft.framework() {
                 Framework::OnnxRuntime => &["{library}", "RegisterCustomOps", "failed"],
-                _ => &["{library}", "getPluginCreators"],
+                _ => &["{library}", "entry point", "no plugin creators"],
             };
             Ok(refused(
                 draft,
