@@ -26,7 +26,9 @@ pub mod spelling;
 pub use builder::{BuildError, Builder};
 pub use data_type::DataType;
 pub use library::{Broken, Content, Fault, Library, PluginEntry, Sample};
-pub use model::{Format, Model, ModelError, ParameterSource, TensorSpec, torch_script};
+pub use model::{
+    Format, Model, ModelError, ParameterSource, PlanBuilder, PlanError, TensorSpec, torch_script,
+};
 pub use op::{Approximation, Op};
 pub use repository::{Configuration, DynamicBatching, ModelRepository};
 pub use tensor::{Mismatch, Tensor};

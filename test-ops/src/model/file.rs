@@ -28,10 +28,10 @@ pub enum ModelError {
         /// Why it failed.
         source: io::Error,
     },
-    /// Files of this format cannot be generated.
+    /// Files of this format are not made from the model alone.
     #[error(
-        "failed to write the model '{model}' as {}: files of this format cannot be generated; choose \
-         another format", format.file_name()
+        "failed to write the model '{model}' as {}: files of this format are built on the machine \
+         that is to run them; use a PlanBuilder there, or choose another format", format.file_name()
     )]
     NoWriter {
         /// The model.

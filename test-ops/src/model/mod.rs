@@ -12,6 +12,7 @@ mod format;
 mod graph_def;
 mod onnx;
 mod pickle;
+mod plan_builder;
 mod saved_model;
 mod torchscript;
 
@@ -19,6 +20,7 @@ use std::path::Path;
 
 pub use file::{ModelError, ModelFile};
 pub use format::Format;
+pub use plan_builder::{PlanBuilder, PlanError};
 pub use torchscript::torch_script;
 
 use crate::{Approximation, DEFAULT_DOMAIN, DataType, Op, Tensor};
@@ -231,6 +233,7 @@ impl Model {
                 Path::new(self.format.file_name()).join(saved_model::FILE),
                 saved_model::encode(self),
             )]),
+            // It holds code for a GPU: a `PlanBuilder` writes it where that is.
             Format::Plan => Err(ModelError::NoWriter {
                 model: self.name.clone(),
                 format: self.format,

@@ -1,0 +1,221 @@
+//! Plans of TensorRT. They hold code for one kind of GPU, so TensorRT's builder writes them where
+//! they are to run: a small program in C++ (`tensorrt/plan-builder`) does that.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+
+use runtimes::{Cache, CompileError, Compiler, Framework, Runtime, RuntimeName, Size};
+
+use super::{Model, ParameterSource};
+use crate::Op;
+
+/// The longest extent of an axis that a model leaves open.
+const LONGEST: usize = 1024;
+
+/// Writes the plans of models, with the builder of one runtime.
+#[derive(Debug)]
+pub struct PlanBuilder {
+    program: PathBuf,
+    runtime: Runtime,
+}
+
+/// A plan could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The runtime cannot build plans.
+    #[error(
+        "failed to build plans with {runtime}: {reason}; install TensorRT 8.6.0 in full \
+         (`cargo harness setup --runtime tensorrt-8.6.0 --full`)"
+    )]
+    NoBuilder {
+        /// The runtime.
+        runtime: RuntimeName,
+        /// What it lacks.
+        reason: &'static str,
+    },
+    /// The program was not compiled.
+    #[error("failed to compile the plan builder: {0}")]
+    Compile(#[from] CompileError),
+    /// A file could not be read or written.
+    #[error(
+        "failed to use '{path}' for a plan: {source}; is there space, and the right to write there?"
+    )]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// TensorRT did not build the plan.
+    #[error(
+        "failed to build the plan of the model '{model}' ({status}): {message}; plans are built on \
+         a machine with an NVIDIA GPU and its driver"
+    )]
+    Refused {
+        /// The model.
+        model: String,
+        /// How the program ended.
+        status: ExitStatus,
+        /// What it wrote.
+        message: String,
+    },
+}
+
+impl PlanBuilder {
+    /// The plan builder of `runtime`, compiled unless it is in `cache`.
+    ///
+    /// # Errors
+    /// The runtime has no builder, or the compiler refuses.
+    pub fn compile(cache: &Cache, runtime: &Runtime) -> Result<PlanBuilder, PlanError> {
+        let lacks = |reason| PlanError::NoBuilder {
+            runtime: runtime.name,
+            reason,
+        };
+        if runtime.name.framework != Framework::TensorRt || runtime.name.version.major() != 8 {
+            return Err(lacks("the sample plans are built with TensorRT 8"));
+        }
+        if runtime.size != Size::Full {
+            return Err(lacks(
+                "it is installed without the resources of its builder",
+            ));
+        }
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let source = package.join("tensorrt/plan-builder/plan_builder.cpp");
+        let declarations = package.join("../reference-server/bridges/tensorrt/include");
+        let compiler = Compiler::find()?;
+        let version = runtime.name.version;
+        let definitions = [
+            format!("-DRUNTIME_MAJOR={}", version.major()),
+            format!("-DRUNTIME_MINOR={}", version.minor()),
+        ];
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(compiler.identity().as_bytes());
+        hasher.update(definitions.concat().as_bytes());
+        for file in [
+            source.clone(),
+            source.with_file_name("NvInfer8.h"),
+            declarations.join("8/NvInferRuntime.h"),
+        ] {
+            hasher.update(&fs::read(&file).map_err(failed_on(&file))?);
+        }
+        let folder = cache.root().join("plan-builders");
+        let program = folder.join(&hasher.finalize().to_hex()[..16]);
+        if !program.is_file() {
+            fs::create_dir_all(&folder).map_err(failed_on(&folder))?;
+            let scratch = tempfile::tempdir_in(&folder).map_err(failed_on(&folder))?;
+            let built = scratch.path().join("plan-builder");
+            let mut arguments = vec!["-std=c++17".into(), "-O1".into()];
+            arguments.extend(definitions.map(Into::into));
+            arguments.extend(["-isystem".into(), declarations.into()]);
+            arguments.extend([
+                "-o".into(),
+                built.clone().into(),
+                source.into(),
+                "-ldl".into(),
+            ]);
+            compiler.run(&arguments)?;
+            fs::rename(&built, &program).map_err(failed_on(&program))?;
+        }
+        Ok(PlanBuilder {
+            program,
+            runtime: runtime.clone(),
+        })
+    }
+
+    /// Writes the plan of `model` to `path`; `op_libraries` bring its plugins.
+    ///
+    /// # Errors
+    /// There is no GPU, TensorRT refuses the network, or a file cannot be written.
+    pub fn write(
+        &self,
+        model: &Model,
+        op_libraries: &[PathBuf],
+        path: &Path,
+    ) -> Result<(), PlanError> {
+        let scratch = tempfile::tempdir().map_err(failed_on(path))?;
+        let constant = match model.parameter_source {
+            ParameterSource::Input => PathBuf::from("-"),
+            ParameterSource::Constant => {
+                let file = scratch.path().join("constant");
+                let bytes = model.constant_parameter().to_bytes();
+                fs::write(&file, bytes).map_err(failed_on(&file))?;
+                file
+            }
+        };
+        let mut command = Command::new(&self.program);
+        command
+            .arg(&self.runtime.main_library)
+            .arg(path)
+            .arg(model.op.name())
+            .arg(model.data_type.protocol_name().to_lowercase())
+            .arg(dims(&model.dims))
+            .arg(attribute(model))
+            .arg(model.parameter_name())
+            .arg(dims(&model.parameter_dims()))
+            .arg(constant)
+            .arg(LONGEST.to_string());
+        for (output, domain) in model.outputs().iter().zip(&model.domains) {
+            command.args([&output.name, domain]);
+        }
+        command.arg("--").args(op_libraries);
+        let folders = std::env::join_paths(&self.runtime.library_dirs).unwrap_or_default();
+        command.env("LD_LIBRARY_PATH", folders);
+        let output = command.output().map_err(failed_on(&self.program))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(PlanError::Refused {
+            model: model.name.clone(),
+            status: output.status,
+            message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
+    }
+}
+
+fn failed_on(path: &Path) -> impl FnOnce(io::Error) -> PlanError {
+    let path = path.to_owned();
+    |source| PlanError::Io { path, source }
+}
+
+/// `-1x64`.
+fn dims(dims: &[i64]) -> String {
+    let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
+    dims.join("x")
+}
+
+/// `name=value`, or `-` for an operator without attributes.
+fn attribute(model: &Model) -> String {
+    match model.op {
+        Op::BiasGelu => format!("approximate={}", model.approximation.name()),
+        Op::RmsNorm => format!("epsilon={:e}", model.epsilon),
+        Op::Modulo | Op::SelectAbove => "-".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DataType;
+
+    #[test]
+    fn shapes_and_attributes_are_spelled_for_the_program() {
+        let model = Model::new(
+            Op::RmsNorm,
+            DataType::Fp32,
+            &[-1, 64],
+            ParameterSource::Input,
+        );
+        assert_eq!(dims(&model.dims), "-1x64");
+        assert_eq!(attribute(&model), "epsilon=1e-5");
+        let modulo = Model::new(
+            Op::Modulo,
+            DataType::Int32,
+            &[-1],
+            ParameterSource::Constant,
+        );
+        assert_eq!(attribute(&modulo), "-");
+    }
+}
