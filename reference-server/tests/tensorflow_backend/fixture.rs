@@ -11,7 +11,7 @@ use reference_server::worker::backend::{
     Backend, LoadError, LoadedModel, ModelSpecification, RuntimeSpecification,
 };
 use reference_server::worker::recorder::Recorder;
-use reference_server::worker::tensorflow::{LOG_LEVEL, TensorFlowBackend};
+use reference_server::worker::tensorflow::{TensorFlowBackend, log_level};
 use runtimes::{Cache, Catalog, Framework, Pip, Runtime, Silent, Size};
 use test_ops::{Builder, Content, Library};
 
@@ -94,7 +94,7 @@ fn run(
         command
             .args(["--exact", name, "--nocapture"])
             .env(RUNTIME_VARIABLE, runtime.name.to_string())
-            .env(LOG_LEVEL.0, LOG_LEVEL.1)
+            .envs(log_level())
             .env("LD_LIBRARY_PATH", join(&runtime.library_dirs));
         if let Some(preload) = preload(&runtime) {
             command.env("LD_PRELOAD", preload);

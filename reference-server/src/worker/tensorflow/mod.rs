@@ -29,4 +29,4 @@ mod string_tensor;
 mod threads;
 
 pub use backend::TensorFlowBackend;
-pub use runtime::LOG_LEVEL;
+pub use runtime::log_level;

@@ -13,9 +13,15 @@ use super::status::Status;
 use crate::worker::backend::LoadError;
 use crate::worker::recorder::{Recorder, Step};
 
-/// The variable that a worker is started with so that TensorFlow writes errors only, and its value:
-/// what else it writes is about TensorFlow, not about models.
-pub const LOG_LEVEL: (&str, &str) = ("TF_CPP_MIN_LOG_LEVEL", "2");
+/// The variable that a worker is started with so that TensorFlow writes errors only, unless it is
+/// set already. What else it writes is about itself and not about models.
+pub fn log_level() -> Option<(&'static str, &'static str)> {
+    const VARIABLE: &str = "TF_CPP_MIN_LOG_LEVEL";
+    const ERRORS: &str = "2";
+    std::env::var_os(VARIABLE)
+        .is_none()
+        .then_some((VARIABLE, ERRORS))
+}
 
 /// TensorFlow, mapped into this process for the rest of its life.
 pub(super) struct Runtime {
