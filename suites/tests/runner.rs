@@ -33,7 +33,7 @@ fn run_with(
     change: impl FnOnce(&mut RunOptions),
 ) -> (Vec<CaseResult>, Receiver<Event>) {
     let (_folder, program) = script(server);
-    let mut options = RunOptions::new(program, cache().root());
+    let mut options = RunOptions::new(program, cache(cases).root());
     change(&mut options);
     let (sender, events) = channel();
     let results = run(cases, &options, &sender).expect("a run");
@@ -123,7 +123,7 @@ fn a_case_whose_needs_are_not_met_is_skipped_with_the_reason() {
 #[test]
 fn a_cancelled_run_ends_at_once() {
     let (_folder, program) = script("sleep 1000 & sleep 1000");
-    let options = RunOptions::new(program, cache().root());
+    let options = RunOptions::new(program, cache(&[sample()]).root());
     let (sender, events) = channel();
     let cancellation = options.cancellation.clone();
     let canceller = std::thread::spawn(move || {

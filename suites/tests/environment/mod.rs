@@ -1,17 +1,32 @@
 //! What tests that run cases need: installed runtimes, and servers that are none.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use runtimes::{Cache, Catalog, Framework, Pip, Silent, Size};
+use runtimes::{Cache, Catalog, Framework, Pip, RuntimeName, Silent, Size};
+use suites::{Case, Need};
 use tempfile::TempDir;
 
-/// The cache of runtimes, with all of ONNX Runtime installed.
-pub fn cache() -> Cache {
+/// The cache of runtimes, with those installed that `cases` run on and name.
+pub fn cache(cases: &[Case]) -> Cache {
     let cache = Cache::locate(None).expect("a place for runtimes");
-    for entry in Catalog::builtin().of(Framework::OnnxRuntime) {
-        if cache.find(&entry.name()).is_none() {
+    let frameworks: BTreeSet<Framework> = cases.iter().flat_map(Case::frameworks).collect();
+    let defaults = frameworks
+        .into_iter()
+        .filter_map(|framework| Catalog::builtin().default_of(framework))
+        .map(|entry| entry.name());
+    let named = cases
+        .iter()
+        .flat_map(|case| &case.needs)
+        .filter_map(|need| match need {
+            Need::Runtime(name) => Some(*name),
+            _ => None,
+        });
+    let wanted: BTreeSet<RuntimeName> = defaults.chain(named).collect();
+    for name in wanted {
+        if let (Some(entry), None) = (Catalog::builtin().get(&name), cache.find(&name)) {
             let pip = Pip::find().expect("pip");
             runtimes::install(&cache, entry, Size::Small, &pip, &Silent)
                 .expect("the runtime is installed");
