@@ -198,16 +198,26 @@ fn registered_between(before: &Operators, after: &Operators) -> BTreeSet<Registe
         .collect()
 }
 
-/// The operators whose source is named in the library's file, as `TORCH_LIBRARY` leaves it there.
+/// The operators whose source and namespace are named in the library's file, as `TORCH_LIBRARY`
+/// leaves them there. One of the two alone would do for several libraries.
 fn declared_in(operators: &Operators, library: &Path) -> BTreeSet<RegisteredOp> {
     let content = std::fs::read(library).unwrap_or_default();
     let texts: HashSet<&[u8]> = content.split(|byte| *byte == 0).collect();
+    // A name may also stand there in full, or in front of a signature.
+    let namespaces: HashSet<&[u8]> = texts
+        .iter()
+        .map(|text| {
+            let end = text.windows(2).position(|pair| pair == b"::");
+            &text[..end.unwrap_or(text.len())]
+        })
+        .collect();
     operators
         .iter()
         .filter(|(_, operator)| {
             !operator.source.is_empty() && texts.contains(operator.source.as_bytes())
         })
         .map(|((name, _), _)| op_named(name))
+        .filter(|op| namespaces.contains(op.domain.as_bytes()))
         .collect()
 }
 
@@ -320,13 +330,19 @@ mod tests {
     fn a_preloaded_library_is_known_by_the_names_of_its_sources() {
         let folder = tempfile::tempdir().unwrap();
         let library = folder.path().join("lib.so");
-        std::fs::write(&library, b"\x7fELF\0/src/ops.cpp\0more/src/other.cpp\0").unwrap();
+        let content = b"\x7fELF\0/src/ops.cpp\0more/src/other.cpp\0vendor\0full::name(Tensor x)\0";
+        std::fs::write(&library, content).unwrap();
         let all = operators(&[
             ("vendor::one", "", "/src/ops.cpp", 3),
             ("vendor::two", "", "/src/other.cpp", 3),
             ("vendor::three", "", "", 3),
+            ("other::four", "", "/src/ops.cpp", 3),
+            ("full::name", "", "/src/ops.cpp", 3),
         ]);
-        assert_eq!(names(&declared_in(&all, &library)), ["vendor::one"]);
+        assert_eq!(
+            names(&declared_in(&all, &library)),
+            ["full::name", "vendor::one"]
+        );
     }
 
     #[test]

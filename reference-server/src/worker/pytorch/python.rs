@@ -5,8 +5,7 @@
 //! resolve, data as well as functions, and they differ from one Python version to the next. So such
 //! a library gets the first `libpython` of this machine with which it can be opened.
 
-use std::collections::BTreeSet;
-use std::ffi::{CString, OsStr, OsString, c_void};
+use std::ffi::{CString, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +14,6 @@ use libloading::os::unix::{RTLD_GLOBAL, RTLD_NOW};
 use crate::worker::backend::LoadError;
 use crate::worker::exception_barrier;
 use crate::worker::op_library::{LibraryId, OpLibraries, refused};
-
-/// Minor versions of Python 3 that are looked for, the newest that anybody builds for first.
-const MINOR_VERSIONS: std::ops::RangeInclusive<u32> = 9..=16;
 
 /// Opens the op library at `path`, with Python's library where it needs that.
 ///
@@ -28,12 +24,11 @@ pub(super) fn open(libraries: &mut OpLibraries, path: &Path) -> Result<LibraryId
         Err(error) if needs_python(&error.message) => error,
         outcome => return outcome,
     };
-    let mut tried = BTreeSet::new();
-    for candidate in candidates() {
-        let Some(handle) = map(&candidate) else {
+    let candidates = runtimes::python_libraries(None);
+    for candidate in &candidates {
+        let Some(handle) = map(candidate) else {
             continue;
         };
-        tried.insert(candidate.to_string_lossy().into_owned());
         match libraries.acquire(path) {
             Ok(id) => {
                 tracing::info!(
@@ -52,7 +47,7 @@ pub(super) fn open(libraries: &mut OpLibraries, path: &Path) -> Result<LibraryId
             }
         }
     }
-    Err(no_python(path, &error.message, &tried))
+    Err(no_python(path, &error.message, &candidates))
 }
 
 /// Whether the dynamic loader misses a symbol of Python's interface.
@@ -66,11 +61,12 @@ fn needs_python(message: &str) -> bool {
     })
 }
 
-fn no_python(path: &Path, message: &str, tried: &BTreeSet<String>) -> LoadError {
+fn no_python(path: &Path, message: &str, tried: &[PathBuf]) -> LoadError {
     let tried = if tried.is_empty() {
         "no libpython3 was found on this machine".to_owned()
     } else {
-        let tried = tried.iter().cloned().collect::<Vec<_>>().join(", ");
+        let names: Vec<_> = tried.iter().map(|path| path.to_string_lossy()).collect();
+        let tried = names.join(", ");
         format!("none of this machine's has all the symbols that are needed (tried {tried})")
     };
     refused(
@@ -85,55 +81,11 @@ fn no_python(path: &Path, message: &str, tried: &BTreeSet<String>) -> LoadError 
 }
 
 /// Maps a library whose symbols whatever comes later may use.
-fn map(library: &OsStr) -> Option<*mut c_void> {
-    let name = CString::new(library.as_bytes()).ok()?;
+fn map(library: &Path) -> Option<*mut c_void> {
+    let name = CString::new(library.as_os_str().as_bytes()).ok()?;
     // SAFETY: Python's library has no initializers that do anything before it is asked to.
     let handle = unsafe { exception_barrier::open(&name, RTLD_NOW | RTLD_GLOBAL) };
     (!handle.is_null()).then_some(handle)
-}
-
-/// Names and paths under which there may be a `libpython`: first what the dynamic loader finds by
-/// itself, then beside each interpreter on `PATH`, then where pyenv and conda put them.
-fn candidates() -> Vec<OsString> {
-    let file = |minor: u32| format!("libpython3.{minor}.so.1.0");
-    let mut candidates: Vec<OsString> = MINOR_VERSIONS.map(|minor| file(minor).into()).collect();
-    for folder in library_folders() {
-        let present = MINOR_VERSIONS
-            .map(|minor| folder.join(file(minor)))
-            .filter(|path| path.is_file());
-        candidates.extend(present.map(OsString::from));
-    }
-    candidates
-}
-
-fn library_folders() -> BTreeSet<PathBuf> {
-    let mut folders = BTreeSet::new();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    for folder in std::env::split_paths(&path) {
-        for name in MINOR_VERSIONS
-            .map(|minor| format!("python3.{minor}"))
-            .chain(["python3".to_owned()])
-        {
-            // A virtual environment has a link to the interpreter that it was made from.
-            if let Ok(interpreter) = folder.join(name).canonicalize() {
-                folders.extend(interpreter.ancestors().nth(2).map(|root| root.join("lib")));
-            }
-        }
-    }
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let pyenv = std::env::var_os("PYENV_ROOT").map(PathBuf::from);
-    if let Some(pyenv) = pyenv.or_else(|| home.map(|home| home.join(".pyenv"))) {
-        let versions = std::fs::read_dir(pyenv.join("versions"));
-        folders.extend(
-            versions
-                .into_iter()
-                .flatten()
-                .flatten()
-                .map(|entry| entry.path().join("lib")),
-        );
-    }
-    folders.extend(std::env::var_os("CONDA_PREFIX").map(|root| PathBuf::from(root).join("lib")));
-    folders
 }
 
 #[cfg(test)]
@@ -162,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_refusal_says_what_to_install() {
-        let message = no_python(Path::new("/a.so"), "why", &BTreeSet::new()).message;
+        let message = no_python(Path::new("/a.so"), "why", &[]).message;
         for part in ["/a.so", "no libpython3 was found", "apt-get install", "why"] {
             assert!(message.contains(part), "{message}");
         }
