@@ -264,6 +264,7 @@ with_every_runtime! {
             [registered("absent_ops", &["bias_gelu"]), registered("custom_ops", &["bias_gelu"])].concat()
         );
         assert!(error.message.contains("lists an op library"), "{error}");
+        assert!(error.message.contains("says: Unknown builtin op"), "{error}");
         let library = fixture.library(Sample::default());
         let error = fixture.load_sample(&model, &[library]).err().unwrap();
         assert_eq!(error.missing_ops, registered("absent_ops", &["bias_gelu"]));

@@ -208,7 +208,8 @@ impl Bridge {
         unsafe {
             let message = (self.functions.failure_message)(failure).to_string();
             (self.functions.failure_release)(failure);
-            Failure(message)
+            // Some of PyTorch's messages begin with an empty line.
+            Failure(message.trim().to_owned())
         }
     }
 }
