@@ -595,18 +595,17 @@ impl Task {
         for key in keys {
             let mut model = self.models.remove(&key).expect("keys were just read");
             let outcome = self.place(&mut model).await;
-            let told = match &outcome {
+            let reason = match &outcome {
                 Ok(Ok(_)) => None,
                 Ok(Err(error)) => Some(error.message.clone()),
                 Err(death) => Some(self.explain_load(death, &model.placement).message),
             };
             self.models.insert(key, model);
-            if let Some(reason) = told {
+            if let Some(reason) = reason {
                 self.give_up(key, &reason);
             }
-            if let Err(death) = outcome {
-                return Err(death);
-            }
+            // Without a process there is nothing to go on with; without this model there is.
+            outcome?.ok();
         }
         Ok(())
     }
@@ -621,18 +620,17 @@ impl Task {
             .map(|hosted| (hosted.framework(), hosted.clone()))
             .collect();
         for (framework, hosted) in hosted {
-            let opened = self.open(&hosted).await;
-            let reason = match &opened {
-                Ok(Ok(())) => continue,
-                Ok(Err(error)) => error.message.clone(),
-                Err(death) => death.explain(self.attempt(&hosted)).message,
-            };
-            self.failed_openings += 1;
-            if opened.is_ok() || self.failed_openings >= START_ATTEMPTS {
-                self.give_up_all(&reason, |other| other == framework);
-            }
-            if let Err(death) = opened {
-                return Err(death);
+            match self.open(&hosted).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => self.give_up_all(&error.message, |other| other == framework),
+                Err(death) => {
+                    self.failed_openings += 1;
+                    if self.failed_openings >= START_ATTEMPTS {
+                        let reason = death.explain(self.attempt(&hosted)).message;
+                        self.give_up_all(&reason, |other| other == framework);
+                    }
+                    return Err(death);
+                }
             }
         }
         self.failed_openings = 0;

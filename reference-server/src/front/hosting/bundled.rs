@@ -1,7 +1,7 @@
 //! Op libraries that come with a runtime, such as TorchVision's: there where they can be, and never
 //! in the way.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use op_library::OpLibrary;
@@ -77,7 +77,7 @@ impl Hosting {
         &self,
         runtime: &Runtime,
         bridge: Option<&PathBuf>,
-        path: &PathBuf,
+        path: &Path,
     ) -> Result<(Arc<OpLibrary>, LibraryReport), String> {
         let library = self
             .inspections
