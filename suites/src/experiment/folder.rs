@@ -11,7 +11,7 @@ use test_ops::{Configuration, Content, Format, Model, ModelRepository, torch_scr
 use super::plan;
 use super::supply::{Supply, SupplyError};
 use crate::arrangement::{LibraryFile, ModelFolder, Place, PlanFile, Script, Spelling};
-use crate::case::{Case, has_gpu};
+use crate::case::{Case, Need};
 use crate::client::NamedTensor;
 
 /// Why the files of a case could not be written. The text completes "failed to arrange the case".
@@ -169,7 +169,7 @@ impl<'a> CaseFolder<'a> {
             if let Some(script) = &folder.script {
                 let text = script_configuration(&model.name, script);
                 self.write_files(&model, &text, &torch_script(script.source))?;
-            } else if let Some(plan) = self.plan_of(folder) {
+            } else if let Some(plan) = self.plan_of(folder)? {
                 self.write_files(&model, &configuration.to_text(&model), &plan)?;
             } else {
                 self.repository
@@ -180,16 +180,18 @@ impl<'a> CaseFolder<'a> {
         Ok(())
     }
 
-    /// The plan of a model that has one and that is not built: without a GPU that is none.
-    fn plan_of(&self, folder: &ModelFolder) -> Option<Vec<u8>> {
-        let is_plan = folder.model.format == Format::Plan;
-        let file = folder
-            .plan
-            .or((is_plan && !has_gpu()).then_some(PlanFile::Header))?;
-        let runtime = self
-            .supply
-            .default_runtime(self.case, Framework::TensorRt)?;
-        Some(plan::content(file, runtime.version))
+    /// The plan of a model of TensorRT: a whole one where the case runs it, its header where nobody
+    /// gets further.
+    fn plan_of(&self, folder: &ModelFolder) -> Result<Option<Vec<u8>>, ArrangeError> {
+        if folder.model.format != Format::Plan {
+            return Ok(None);
+        }
+        if folder.plan.is_none() && self.case.needs.contains(&Need::Gpu) {
+            return Ok(Some(self.supply.plan(self.case, &folder.model)?));
+        }
+        let file = folder.plan.unwrap_or(PlanFile::Header);
+        let runtime = self.supply.default_runtime(self.case, Framework::TensorRt);
+        Ok(runtime.map(|runtime| plan::content(file, runtime.version)))
     }
 
     /// Writes a model whose files are not generated.

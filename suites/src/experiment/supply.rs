@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::{fs, io};
 
-use runtimes::{Framework, Runtime, RuntimeName};
-use test_ops::{BuildError, Builder, Content, Library};
+use runtimes::{Cache, CacheError, Framework, Runtime, RuntimeName};
+use test_ops::{BuildError, Builder, Content, Library, Model, PlanBuilder, PlanError, Sample};
 
 use crate::arrangement::{LibraryFile, Step};
 use crate::case::Case;
@@ -20,6 +22,8 @@ pub struct Supply<'a> {
     builder: &'a Builder,
     /// Variants that could not be built, with the compiler's message.
     failures: HashMap<Variant, String>,
+    /// Plans that were built, by what they compute: TensorRT takes seconds for one.
+    plans: Mutex<HashMap<String, Vec<u8>>>,
 }
 
 /// Why there is no op library.
@@ -37,6 +41,15 @@ pub enum SupplyError {
     /// The catalogue has no runtime of the framework.
     #[error("the catalogue of runtimes has none of {0}")]
     NoRuntime(Framework),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A plan could not be built.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A plan could not be read.
+    #[error("could not read the plan that was built: {0}")]
+    PlanFile(#[from] io::Error),
 }
 
 impl<'a> Supply<'a> {
@@ -47,6 +60,7 @@ impl<'a> Supply<'a> {
             installed,
             builder,
             failures: HashMap::new(),
+            plans: Mutex::default(),
         }
     }
 
@@ -138,5 +152,41 @@ impl<'a> Supply<'a> {
             .runtime(variant.1)
             .ok_or(SupplyError::NotInstalled(variant.1))?;
         Ok(self.builder.build_to(&variant.0, runtime, path)?)
+    }
+
+    /// The plan of `model`, built with a GPU. Its plugins are those of sample libraries, one for
+    /// each domain: a plan holds what they are called, not who provides them.
+    ///
+    /// # Errors
+    /// As [`SupplyError`].
+    pub fn plan(&self, case: &Case, model: &Model) -> Result<Vec<u8>, SupplyError> {
+        let framework = Framework::TensorRt;
+        let name = self
+            .default_runtime(case, framework)
+            .ok_or(SupplyError::NoRuntime(framework))?;
+        let key = format!("{name} {:?}", model.clone().with_name(""));
+        // One at a time: building takes the whole GPU.
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(plan) = plans.get(&key) {
+            return Ok(plan.clone());
+        }
+        let runtime = self.runtime(name).ok_or(SupplyError::NotInstalled(name))?;
+        let libraries = model
+            .domains
+            .iter()
+            .map(|domain| {
+                let sample = Sample::default().with_domain(domain);
+                Ok(self
+                    .builder
+                    .build(&Library::new(framework, sample), runtime)?)
+            })
+            .collect::<Result<Vec<_>, SupplyError>>()?;
+        let cache = Cache::at(&self.options.runtime_cache)?;
+        let scratch = tempfile::tempdir()?;
+        let file = scratch.path().join("model.plan");
+        PlanBuilder::compile(&cache, runtime)?.write(model, &libraries, &file)?;
+        let plan = fs::read(&file)?;
+        plans.insert(key, plan.clone());
+        Ok(plan)
     }
 }

@@ -1,6 +1,6 @@
 //! A case of this suite in the making, and what most of its cases are made of.
 
-use runtimes::{Framework, RuntimeName};
+use runtimes::{Catalog, Framework, RuntimeName};
 use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample, spelling};
 
 use super::definition::{Absence, Made, Scene};
@@ -328,12 +328,16 @@ impl Draft {
             .fold(self, |draft, runtime| draft.needs(Need::Runtime(runtime)))
     }
 
-    /// The case runs ops of its framework, which takes a GPU in TensorRT.
+    /// The case runs ops of its framework. In TensorRT that takes a GPU, and the builder of plans,
+    /// which comes with the full size.
     pub fn runs_ops(self) -> Self {
-        match self.framework() {
-            Framework::TensorRt => self.needs(Need::Gpu),
-            _ => self,
+        if self.framework() != Framework::TensorRt || self.case.needs.contains(&Need::Gpu) {
+            return self;
         }
+        let builder = Catalog::builtin()
+            .default_of(Framework::TensorRt)
+            .map(|entry| Need::FullRuntime(entry.name()));
+        builder.into_iter().fold(self.needs(Need::Gpu), Self::needs)
     }
 
     /// The model is served, under every isolation.

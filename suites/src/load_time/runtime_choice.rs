@@ -73,21 +73,29 @@ fn named_by_model() -> Definition {
         "A model that names an installed runtime is served by it, beside another model on the \
          default runtime.",
         |draft| {
+            let draft = draft.only_model_config(absence::LAUNCH_IS_FOR_DEFAULT)?;
+            let several = draft.framework() != Framework::TensorRt;
+            let draft = draft.only(
+                several,
+                "a plan runs with the release that built it: see plan-of-another-version",
+            )?;
             let (draft, Choice { default, other }) = choosing(draft)?;
             let draft = draft
                 .subject(Sample::default())
                 .built_for(other)
                 .parameter("runtime", other.to_string())
                 .healthy();
-            let healthy_is_of_framework = draft.framework() != Framework::TensorRt;
             Ok(draft
                 .steps([
                     Step::Load(SUBJECT),
                     Step::Load(HEALTHY),
                     Step::RunsOn(SUBJECT, other),
                 ])
-                .steps(healthy_is_of_framework.then_some(Step::RunsOn(HEALTHY, default)))
-                .steps([Step::Compute(SUBJECT), Step::Compute(HEALTHY)])
+                .steps([
+                    Step::RunsOn(HEALTHY, default),
+                    Step::Compute(SUBJECT),
+                    Step::Compute(HEALTHY),
+                ])
                 .expect(&[], Outcome::Served, Phase::FirstRun, &[]))
         },
     )
