@@ -35,3 +35,27 @@ fn it_is_compiled_without_an_sdk() {
         }
     }
 }
+
+#[test]
+fn it_is_compiled_with_the_sdk_that_the_environment_names() {
+    let Some(headers) = std::env::var_os(runtimes::TENSORRT_INCLUDE_VARIABLE) else {
+        return;
+    };
+    let headers = Path::new(&headers);
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let cache = Cache::at(folder.path()).expect("a cache");
+    let version = std::fs::read_to_string(headers.join("NvInferVersion.h")).expect("an SDK");
+    let major = ["8", "10", "11"]
+        .into_iter()
+        .find(|major| {
+            ["NV_TENSORRT_MAJOR", "TRT_MAJOR_ENTERPRISE"]
+                .iter()
+                .any(|name| version.contains(&format!("#define {name} {major}")))
+        })
+        .expect("a version that is known");
+    let runtime = Runtime {
+        include_dirs: vec![headers.to_owned()],
+        ..runtime(&format!("{major}.0.0"), Path::new("/nowhere/libnvinfer.so"))
+    };
+    bridges::build(&runtime, &cache).expect("compiles");
+}

@@ -32,6 +32,12 @@ pub struct TensorRtBackend {
     recorder: SharedRecorder,
 }
 
+/// What a model is once TensorRT has read its plan.
+struct Prepared {
+    signature: Arc<Signature>,
+    instances: Vec<Box<dyn Instance>>,
+}
+
 /// What a model holds.
 struct Model {
     file: PathBuf,
@@ -107,7 +113,10 @@ impl TensorRtBackend {
         self.recorder().enter(Step::CreateSession, file);
         let prepared = self.prepare(specification, model, &gpu);
         self.recorder().idle();
-        let (signature, instances) = prepared.map_err(|failure| {
+        let Prepared {
+            signature,
+            instances,
+        } = prepared.map_err(|failure| {
             diagnosis::refused(&self.runtime, file, &failure, &self.libraries.reports())
         })?;
         Ok(LoadedModel {
@@ -128,7 +137,7 @@ impl TensorRtBackend {
         specification: &ModelSpecification,
         model: &mut Model,
         gpu: &Gpu,
-    ) -> Result<(Arc<Signature>, Vec<Box<dyn Instance>>), String> {
+    ) -> Result<Prepared, String> {
         gpu.bind()?;
         let plan = File::open(&specification.file).map_err(|error| error.to_string())?;
         // SAFETY: who changes the file while it is read gets what TensorRT makes of it.
@@ -143,7 +152,10 @@ impl TensorRtBackend {
                 Ok(Box::new(instance) as Box<dyn Instance>)
             })
             .collect::<Result<_, String>>()?;
-        Ok((signature, instances))
+        Ok(Prepared {
+            signature,
+            instances,
+        })
     }
 
     /// Ends the engine, then gives up the libraries.
