@@ -66,6 +66,19 @@ fn op(name: &str) -> RegisteredOp {
     }
 }
 
+/// Compiles an op library for the fixture's runtime.
+fn compile(fixture: &Fixture, source: &str) -> PathBuf {
+    let file = fixture.folder.path().join("library.cpp");
+    std::fs::write(&file, source).unwrap();
+    let library = file.with_extension("so");
+    let mut arguments = fixture.runtime.compile_arguments();
+    arguments.extend(["-shared", "-fPIC", "-w", "-o"].map(Into::into));
+    arguments.extend([library.clone().into(), file.into()]);
+    arguments.extend(fixture.runtime.link_arguments());
+    Compiler::find().unwrap().run(&arguments).unwrap();
+    library
+}
+
 fn is_mapped(path: &Path) -> bool {
     let path = path.canonicalize().unwrap();
     std::fs::read_to_string("/proc/self/maps")
@@ -345,14 +358,7 @@ with_every_runtime! {
     }
 
     fn an_op_without_a_kernel_for_the_models_type_is_found_when_the_model_is_loaded(fixture) {
-        let source = fixture.folder.path().join("typed.cpp");
-        std::fs::write(&source, include_str!("typed.cpp")).unwrap();
-        let library = fixture.folder.path().join("libtyped.so");
-        let mut arguments = fixture.runtime.compile_arguments();
-        arguments.extend(["-shared", "-fPIC", "-w", "-o"].map(Into::into));
-        arguments.extend([library.clone().into(), source.into()]);
-        arguments.extend(fixture.runtime.link_arguments());
-        Compiler::find().unwrap().run(&arguments).unwrap();
+        let library = compile(fixture, include_str!("typed.cpp"));
         let graph = |data_type| Graph::of(vec![
             placeholder("x", data_type, Some(&[1])),
             node("y", "TypedCopy", &["x"], data_type),
@@ -367,6 +373,18 @@ with_every_runtime! {
         let input = Tensor::fp32(&[1], &[2.0]);
         let executed = execute(&mut *loaded.instances[0], std::slice::from_ref(&input), &[0]).unwrap();
         assert_eq!(executed.outputs, [(0, input)]);
+    }
+
+    fn kernels_find_a_zero_behind_every_string(fixture) {
+        let library = compile(fixture, include_str!("terminated.cpp"));
+        let file = fixture.write_graph(&Graph::of(vec![
+            placeholder("x", DataType::Bytes, Some(&[-1])),
+            bare("y", "IsTerminated", &["x"]),
+        ]));
+        let (_, mut loaded) = fixture.load(file, &[library]).unwrap();
+        let strings = Tensor::bytes(&[3], &[b"short", b"", b"longer than what fits into a string object"]);
+        let executed = execute(&mut *loaded.instances[0], &[strings], &[0]).unwrap();
+        assert_eq!(executed.outputs, [(0, Tensor::new(DataType::Bool, &[3], [1, 1, 1]))]);
     }
 
     fn a_library_serves_all_models_is_reported_and_never_goes(fixture) {

@@ -14,7 +14,7 @@ use super::runtime::Runtime;
 use super::session::{Session, count};
 use super::signature::Signature;
 use super::status::{Failure, Status};
-use super::string_tensor::{self, Elements};
+use super::string_tensor;
 use crate::protocol::DataType;
 use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink};
 
@@ -219,11 +219,7 @@ fn value(
 ) -> Result<*mut interface::Tensor, Failure> {
     let (dims, data) = (tensor.dims, tensor.data);
     if tensor.data_type == DataType::Bytes {
-        let elements = match inputs {
-            Inputs::InPlace => Elements::Views,
-            Inputs::Copied => Elements::Copies,
-        };
-        return string_tensor::create(runtime, dims, data, element_count(dims)?, elements);
+        return string_tensor::create(runtime, dims, data, element_count(dims)?);
     }
     let code = element_type::of(tensor.data_type);
     // SAFETY: `data` and `dims` hold as many bytes and numbers as told, which fit each other; in

@@ -183,8 +183,6 @@ interface! {
     tensor_byte_size = "TF_TensorByteSize": unsafe extern "C" fn(*const Tensor) -> usize;
     tensor_data = "TF_TensorData": unsafe extern "C" fn(*const Tensor) -> *mut c_void;
     string_init = "TF_StringInit": unsafe extern "C" fn(*mut TString);
-    string_assign_view = "TF_StringAssignView":
-        unsafe extern "C" fn(*mut TString, *const c_char, usize);
     string_copy = "TF_StringCopy": unsafe extern "C" fn(*mut TString, *const c_char, usize);
     string_data = "TF_StringGetDataPointer": unsafe extern "C" fn(*const TString) -> *const c_char;
     string_dealloc = "TF_StringDealloc": unsafe extern "C" fn(*mut TString);

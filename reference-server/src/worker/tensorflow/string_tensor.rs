@@ -14,15 +14,6 @@ use crate::protocol::byte_strings::{self, LENGTH_SIZE};
 /// TensorFlow's kernels expect this alignment of every tensor.
 const ALIGNMENT: usize = 64;
 
-/// What the elements of a string tensor are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Elements {
-    /// References to the request's bytes.
-    Views,
-    /// Strings of their own.
-    Copies,
-}
-
 /// String objects that a tensor owns.
 struct Strings {
     address: *mut TString,
@@ -72,12 +63,15 @@ unsafe extern "C" fn free(_data: *mut c_void, _length: usize, strings: *mut c_vo
 }
 
 /// Creates a string tensor with the elements of `data`. The caller owns the tensor.
+///
+/// TensorFlow could refer to the request's bytes instead of a copy. But there is no zero behind an
+/// element there, and kernels in the wild rely on one: TensorFlow Text's `RegexSplitWithOffsets`
+/// reads on into the next element.
 pub(super) fn create(
     runtime: &Arc<Runtime>,
     dims: &[i64],
     data: &[u8],
     length: usize,
-    form: Elements,
 ) -> Result<*mut Tensor, Failure> {
     let malformed = || {
         Failure::invalid(format!(
@@ -95,18 +89,11 @@ pub(super) fn create(
         if index == length {
             return Err(malformed());
         }
-        let assign = match form {
-            Elements::Views => runtime.interface.string_assign_view,
-            Elements::Copies => runtime.interface.string_copy,
-        };
-        // SAFETY: the object is one of `length`; views are of memory that outlives the execution.
+        // SAFETY: the object is one of `length`; the element is copied.
         unsafe {
-            assign(
-                strings.address.add(index),
-                element.as_ptr().cast(),
-                element.len(),
-            )
-        };
+            let string = strings.address.add(index);
+            (runtime.interface.string_copy)(string, element.as_ptr().cast(), element.len());
+        }
         index += 1;
     }
     if index != length || !elements.rest().is_empty() {
