@@ -204,7 +204,7 @@ with_every_runtime! {
         specification.declared_inputs = vec![declared("size")];
         specification.declared_outputs = vec![declared("size_again:0")];
         let mut loaded = fixture.backend.load_model(&specification).unwrap();
-        let executed = execute(&mut *loaded.instances[0], &[input.clone()], &[0]).unwrap();
+        let executed = execute(&mut *loaded.instances[0], std::slice::from_ref(&input), &[0]).unwrap();
         assert_eq!(executed.outputs, [(0, input)]);
         let mut specification = fixture.specification(file, &[]);
         specification.declared_outputs = vec![declared("size:1")];
