@@ -47,6 +47,21 @@ pub fn with_every_runtime_and_preload(
     }
 }
 
+/// Runs `check` with the runtime that builds plans, in its full size, where there is a GPU.
+pub fn with_a_gpu(name: &str, check: fn(&mut Fixture)) {
+    if run_as_child(check) {
+        return;
+    }
+    if !Path::new("/dev/nvidiactl").exists() {
+        eprintln!("{name}: skipped, because the machine has no NVIDIA GPU");
+        return;
+    }
+    let entry = Catalog::builtin().of(Framework::TensorRt).next().unwrap();
+    let (cache, pip) = (Cache::locate(None).unwrap(), Pip::find().unwrap());
+    let runtime = runtimes::install(&cache, entry, Size::Full, &pip, &Silent).unwrap();
+    run_child(&mut child(name, &runtime), &runtime);
+}
+
 fn run_as_child(check: fn(&mut Fixture)) -> bool {
     let Some(name) = std::env::var_os(RUNTIME_VARIABLE) else {
         return false;

@@ -1,16 +1,23 @@
 //! The TensorRT backend with real runtimes: nearly every test runs with each runtime of the
 //! catalogue. None of them needs a GPU; what one would change is said where it matters.
 
+#[path = "../support/execution.rs"]
+#[allow(dead_code, reason = "plans are executed in one way only")]
+mod execution;
 mod fixture;
 
 use std::path::{Path, PathBuf};
 
+use execution::{Tensor, execute};
 use fixture::{
-    Fixture, library, old_plan, plan, with_every_runtime, with_every_runtime_and_preload,
+    Fixture, library, old_plan, plan, with_a_gpu, with_every_runtime,
+    with_every_runtime_and_preload,
 };
-use reference_server::worker::backend::{Backend, RegisteredOp};
-use runtimes::Runtime;
-use test_ops::{Broken, Fault, Op, PluginEntry, Sample};
+use reference_server::worker::backend::{Backend, Instance, RegisteredOp};
+use runtimes::{Cache, Framework, Runtime};
+use test_ops::{
+    Broken, DataType, Fault, Model, Op, ParameterSource, PlanBuilder, PluginEntry, Sample,
+};
 
 macro_rules! with_every_runtime {
     ($(fn $name:ident($fixture:ident) $body:block)*) => {$(
@@ -214,4 +221,56 @@ fn preloaded_registrars_that_collide_are_named_both() {
         colliding_registrars,
         check,
     );
+}
+
+/// What a sample model answers, compared with the reference maths.
+fn check_answer(instance: &mut dyn Instance, model: &Model, signature: u8) {
+    let inputs = model.sample_inputs(3, 7);
+    let tensors: Vec<Tensor> = inputs
+        .iter()
+        .map(|input| {
+            let dims: Vec<i64> = input.shape.iter().map(|&extent| extent as i64).collect();
+            let data_type = input.data_type.protocol_name().parse().unwrap();
+            Tensor::new(data_type, &dims, input.to_bytes())
+        })
+        .collect();
+    let expected = model.expected(&inputs, &[("custom.ops", signature)]);
+    let executed = execute(instance, &tensors, &[0]).unwrap();
+    let actual = &executed.outputs[0].1;
+    let shape: Vec<usize> = actual.dims.iter().map(|&dim| dim as usize).collect();
+    let actual = test_ops::Tensor::from_bytes(expected[0].data_type, &shape, &actual.data).unwrap();
+    actual.compare(&expected[0]).unwrap();
+}
+
+#[test]
+fn plans_of_the_samples_run_on_the_gpu() {
+    fn check(fixture: &mut Fixture) {
+        let builder =
+            PlanBuilder::compile(&Cache::locate(None).unwrap(), &fixture.runtime).unwrap();
+        let path = fixture.library(Sample::default().with_signature(3));
+        for (op, data_type, source) in [
+            (Op::BiasGelu, DataType::Fp32, ParameterSource::Input),
+            (Op::BiasGelu, DataType::Fp16, ParameterSource::Constant),
+            (Op::RmsNorm, DataType::Fp32, ParameterSource::Constant),
+            (Op::Modulo, DataType::Int32, ParameterSource::Input),
+        ] {
+            let model = Model::new(op, data_type, &[-1, 64], source).in_format(Framework::TensorRt);
+            let mut specification = fixture.model(&[], &[&path]);
+            builder
+                .write(&model, std::slice::from_ref(&path), &specification.file)
+                .unwrap();
+            let mut loaded = fixture.backend.load_model(&specification).unwrap();
+            assert_eq!(loaded.inputs[0].dims, [-1, 64]);
+            check_answer(loaded.instances[0].as_mut(), &model, 3);
+            drop(loaded);
+            assert!(fixture.backend.unload_model(specification.key).is_empty());
+
+            specification.op_libraries.clear();
+            let Err(error) = fixture.backend.load_model(&specification) else {
+                panic!("a plan was loaded without its plugin");
+            };
+            assert_eq!(error.missing_ops[0].name, op.name(), "{error}");
+        }
+    }
+    with_a_gpu("plans_of_the_samples_run_on_the_gpu", check);
 }
