@@ -27,7 +27,7 @@ use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
 use crate::ipc::lane::monotonic_ns;
 use crate::ipc::region::{LANES, Region};
 use crate::worker::backend::LoadError;
-use crate::worker::tensorflow;
+use crate::worker::{pytorch, tensorflow};
 
 /// Longest line of a worker's output, in bytes.
 const LONGEST_LINE: u64 = 16 << 10;
@@ -100,6 +100,7 @@ impl WorkerProcess {
             // Writing a backtrace takes seconds, in which a crash looks like a hang.
             .env("RUST_BACKTRACE", "0")
             .env("LD_LIBRARY_PATH", library_path(&launch.library_path))
+            .envs(pytorch::wait_policy())
             .envs(tensorflow::log_level())
             .stdin(Stdio::null())
             .stdout(output_end.try_clone()?)

@@ -22,3 +22,4 @@ mod runtime;
 mod signature;
 
 pub use backend::PyTorchBackend;
+pub use runtime::wait_policy;

@@ -16,6 +16,16 @@ use crate::worker::recorder::{Recorder, Step};
 /// The part of PyTorch that needs a GPU, beside the main library.
 const CUDA_LIBRARY: &str = "libtorch_cuda.so";
 
+/// The variable that a worker is started with so that PyTorch's threads sleep while they have
+/// nothing to do, unless it is set already: several workers share the machine.
+pub fn wait_policy() -> Option<(&'static str, &'static str)> {
+    const VARIABLE: &str = "OMP_WAIT_POLICY";
+    const SLEEP: &str = "PASSIVE";
+    std::env::var_os(VARIABLE)
+        .is_none()
+        .then_some((VARIABLE, SLEEP))
+}
+
 /// PyTorch, mapped into this process for the rest of its life: its dispatcher holds on to whatever
 /// registered with it.
 pub(super) struct Runtime {
