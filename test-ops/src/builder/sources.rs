@@ -50,6 +50,12 @@ impl Sources {
         self.frameworks.join(framework.name())
     }
 
+    /// The declarations of TensorRT that stand in for its headers, which no package has.
+    pub(super) fn tensorrt_declarations(&self) -> PathBuf {
+        self.workspace
+            .join("reference-server/bridges/tensorrt/include")
+    }
+
     /// The header of the kernels' C interface.
     pub(super) fn kernel_header(&self) -> PathBuf {
         self.folder("kernels-c").join("include")
@@ -73,6 +79,9 @@ impl Sources {
         let mut paths = vec![self.sample_library(), self.kernel_header()];
         // Where it is missing, the build says so.
         paths.extend(Some(self.framework(framework)).filter(|folder| folder.is_dir()));
+        if framework == Framework::TensorRt {
+            paths.push(self.tensorrt_declarations());
+        }
         hash_folders(&paths)
     }
 

@@ -26,8 +26,7 @@ fn compile_arguments(
         (_, PluginEntry::StaticRegistrar) => "-DPLUGIN_ENTRY_REGISTRAR",
     };
     let version = runtime.name.version;
-    let declarations = "reference-server/bridges/tensorrt/include";
-    let declarations = sources.workspace().join(declarations);
+    let declarations = sources.tensorrt_declarations();
     let mut arguments = vec![
         entry.into(),
         format!("-DRUNTIME_MAJOR={}", version.major()).into(),
