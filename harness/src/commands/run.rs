@@ -90,6 +90,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .push(format!("no case was run: {error}")),
     }
     if !cancellation.is_cancelled() && !experiments.is_empty() {
+        for framework in frameworks {
+            if experiments::measurable(&[framework]).is_empty() {
+                terminal.say(&format!(
+                    "{} is not measured: it serves models on a GPU only, and there is none",
+                    framework.title()
+                ));
+            }
+        }
         results.run.warnings = experiments::machine_warnings(&results.machine);
         let plan = Plan {
             experiments,

@@ -153,7 +153,7 @@ impl Question {
     fn answered_by(&self, answer: &Answer) -> Option<u8> {
         const SIGNATURES: std::ops::RangeInclusive<u8> = 0..=9;
         let graph = self.graph.as_ref()?;
-        SIGNATURES.clone().find_map(|signature| {
+        SIGNATURES.clone().find(|&signature| {
             let signatures: Signatures = self
                 .signatures
                 .iter()
@@ -169,7 +169,7 @@ impl Question {
                     tensor,
                 })
                 .collect();
-            self.compare(answer, &expected).is_ok().then_some(signature)
+            self.compare(answer, &expected).is_ok()
         })
     }
 }
