@@ -69,8 +69,9 @@ fn tells_of_a_death(text: &str) -> bool {
 /// Where a load ended, by the words of the refusal: the client has nothing else to go by. The
 /// first clue that occurs counts, so the more specific ones come first.
 pub fn phase_of_refusal(text: &str) -> Phase {
-    const CLUES: [(&str, Phase); 13] = [
+    const CLUES: [(&str, Phase); 14] = [
         ("both register op", Phase::Register),
+        ("register the op", Phase::Register),
         ("needs the op", Phase::Load),
         ("needs a gpu", Phase::Load),
         ("plugin creators", Phase::Register),

@@ -5,7 +5,7 @@ use test_ops::{DEFAULT_DOMAIN, Op, Sample};
 
 use super::absence;
 use super::definition::Definition;
-use super::draft::{APART, OPS, SUBJECT};
+use super::draft::{APART, OPS, SUBJECT, TOGETHER};
 use crate::arrangement::{Place, Route, Spelling, Step};
 use crate::observation::{Outcome, Phase};
 
@@ -46,11 +46,22 @@ fn side_by_side() -> Definition {
                     Step::Compute(SUBJECT),
                     Step::Compute(SECOND),
                 ]);
+            let (outcome, phase, text) = match draft.framework() {
+                // The dispatcher aborts the process that registers a namespace twice.
+                Framework::PyTorch => (
+                    Outcome::WorkerCrashed,
+                    Phase::Dlopen,
+                    "Only a single TORCH_LIBRARY",
+                ),
+                _ => (Outcome::Rejected, Phase::Register, "BiasGelu"),
+            };
             Ok(if per_session {
                 draft.expect(&[], Outcome::Served, Phase::FirstRun, &[])
             } else {
                 // Sharing a process is what makes them collide.
-                draft.expect(&APART, Outcome::Served, Phase::FirstRun, &[])
+                draft
+                    .expect(&APART, Outcome::Served, Phase::FirstRun, &[])
+                    .expect(&TOGETHER, outcome, phase, &["{second}", text])
             })
         },
     )

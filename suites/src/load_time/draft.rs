@@ -81,6 +81,14 @@ impl Draft {
         self.scene.route
     }
 
+    /// Whether the framework's libraries are closed in a worker that lives on.
+    pub fn closes_libraries(&self) -> bool {
+        match self.framework() {
+            Framework::OnnxRuntime | Framework::TensorRt => true,
+            Framework::PyTorch | Framework::TensorFlow => false,
+        }
+    }
+
     /// Ends the making with `reason` where `condition` does not hold.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ fn unload() -> Definition {
                     Step::IsReady,
                 ])
                 .afterwards([Step::IsMapped(HEALTHY), Step::Compute(HEALTHY)]);
-            Ok(if closes_libraries(&draft) {
+            Ok(if draft.closes_libraries() {
                 draft.expect(&[], Outcome::Served, Phase::Unload, &[])
             } else {
                 draft
@@ -58,15 +58,6 @@ fn unload() -> Definition {
     .representative()
 }
 
-/// Whether the framework's libraries are closed in a worker that lives on.
-fn closes_libraries(draft: &Draft) -> bool {
-    use runtimes::Framework;
-    match draft.framework() {
-        Framework::OnnxRuntime | Framework::TensorRt => true,
-        Framework::PyTorch | Framework::TensorFlow => false,
-    }
-}
-
 fn unload_of_pinned() -> Definition {
     Definition::new(
         "unload-of-library-pinned-by-unique-symbol",
@@ -74,7 +65,7 @@ fn unload_of_pinned() -> Definition {
          loads it, and tells the truth after the unload.",
         |draft| {
             let draft = draft.only_model_config(absence::STAYS_FOR_ALL)?;
-            let closes = closes_libraries(&draft);
+            let closes = draft.closes_libraries();
             Ok(draft
                 .only(closes, absence::NOT_CLOSED)?
                 .runs_ops()
@@ -105,7 +96,7 @@ fn unload_of_pinned() -> Definition {
 /// worker of its own.
 fn expect_rebuilt(draft: Draft) -> Made {
     let draft = draft.runs_ops();
-    Ok(if closes_libraries(&draft) {
+    Ok(if draft.closes_libraries() {
         draft.expect(&[], Outcome::Served, Phase::FirstRun, &[])
     } else {
         draft.expect(&APART, Outcome::Served, Phase::FirstRun, &[])

@@ -5,7 +5,7 @@ use test_ops::{Approximation, DEFAULT_DOMAIN, DataType, Model, Op, Sample};
 
 use super::absence;
 use super::definition::Definition;
-use super::draft::{Draft, OPS, SUBJECT, VENDOR_DOMAIN};
+use super::draft::{APART, Draft, OPS, SUBJECT, TOGETHER, VENDOR_DOMAIN};
 use crate::arrangement::{Place, Route, Spelling, Step};
 use crate::observation::{Outcome, Phase};
 
@@ -221,7 +221,9 @@ fn two_models() -> Definition {
         |draft| {
             let draft = draft.only_model_config("see available-to-all-models")?;
             let second = draft.model_of(SECOND, Op::RmsNorm, DataType::Fp32);
-            Ok(draft
+            let closes = draft.closes_libraries();
+            let draft = draft
+                .runs_ops()
                 .subject(Sample::default())
                 .model(second, &[(OPS, Spelling::Absolute)])
                 .steps([
@@ -235,8 +237,19 @@ fn two_models() -> Definition {
                     Step::Compute(SECOND),
                     Step::Unload(SECOND),
                     Step::IsUnmapped(OPS),
-                ])
-                .expect_served(Phase::Unload))
+                ]);
+            Ok(if closes {
+                draft.expect(&[], Outcome::Served, Phase::Unload, &[])
+            } else {
+                draft
+                    .expect(&APART, Outcome::Served, Phase::Unload, &[])
+                    .expect(
+                        &TOGETHER,
+                        Outcome::StillLoaded,
+                        Phase::Unload,
+                        &["{library}"],
+                    )
+            })
         },
     )
 }
