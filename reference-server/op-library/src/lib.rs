@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod before;
 mod check;
 mod content;
 mod elf;
@@ -27,6 +28,7 @@ mod loader;
 mod symbol_name;
 mod verdict;
 
+pub use before::Before;
 pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use library::{OpLibrary, inspect};

@@ -12,8 +12,8 @@ use serde::Serialize;
 use crate::content::contains;
 use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image};
 use crate::framework::recognise;
-use crate::loader::Scope;
-use crate::{Finding, FindingId, InspectError, Severity, Verdict, check};
+use crate::loader::{InProcess, Scope};
+use crate::{Before, Finding, FindingId, InspectError, Severity, Verdict, check};
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
 const START_SIZE: u64 = 512;
@@ -153,24 +153,24 @@ impl OpLibrary {
 
     /// Everything that was found, with what holds for `runtime` alone; the worst first.
     pub fn findings_for(&self, runtime: &Runtime) -> Vec<Finding> {
-        self.findings_after(runtime, &[])
+        self.findings_after(runtime, Before::default())
     }
 
-    /// [`findings_for`](Self::findings_for) in a worker that has loaded the op libraries `before`
-    /// already: what they brought into the process need not be found again.
-    pub fn findings_after(&self, runtime: &Runtime, before: &[&Self]) -> Vec<Finding> {
+    /// [`findings_for`](Self::findings_for) in a worker that has the libraries `before` in its
+    /// process already.
+    pub fn findings_after(&self, runtime: &Runtime, before: Before<'_>) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         if let Some(parts) = &self.parts {
             if runtime.name.framework == Framework::OnnxRuntime {
                 findings.extend(parts.onnxruntime_entry.iter().cloned());
             }
-            let before: Vec<(&Path, &Arc<Image>)> = before
-                .iter()
-                .filter_map(|library| {
-                    Some((library.path.as_path(), &library.parts.as_ref()?.image))
-                })
-                .collect();
-            match Scope::resolve(&self.path, &parts.image, runtime, &before) {
+            let preloaded = images(before.preloaded);
+            let loaded = images(before.loaded);
+            let before = InProcess {
+                preloaded: &preloaded,
+                loaded: &loaded,
+            };
+            match Scope::resolve(&self.path, &parts.image, runtime, before) {
                 Err(link) => {
                     findings.push(check::dependencies::missing(&self.path, &link, runtime));
                 }
@@ -193,11 +193,12 @@ impl OpLibrary {
     /// Does a worker of `runtime` that gets this library end up with its ops registered, on this
     /// machine? Of several reasons against it, the one that would show first is given.
     pub fn verdict(&self, runtime: &Runtime) -> Verdict {
-        self.verdict_after(runtime, &[])
+        self.verdict_after(runtime, Before::default())
     }
 
-    /// [`verdict`](Self::verdict) for a worker that has loaded the op libraries `before` already.
-    pub fn verdict_after(&self, runtime: &Runtime, before: &[&Self]) -> Verdict {
+    /// [`verdict`](Self::verdict) for a worker that has the libraries `before` in its process
+    /// already.
+    pub fn verdict_after(&self, runtime: &Runtime, before: Before<'_>) -> Verdict {
         let findings = self.findings_after(runtime, before);
         match findings
             .iter()
@@ -261,6 +262,14 @@ impl OpLibrary {
             contains(&FileBytes::new(file, len), &parts.image, text.as_bytes())
         })
     }
+}
+
+/// The libraries that can be mapped at all.
+fn images<'a>(libraries: &[&'a OpLibrary]) -> Vec<(&'a Path, &'a Arc<Image>)> {
+    let mapped = libraries.iter().copied();
+    mapped
+        .filter_map(|library| Some((library.path.as_path(), &library.parts.as_ref()?.image)))
+        .collect()
 }
 
 const O_NONBLOCK: i32 = 0o4000;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use op_library::{Finding, FindingId, OpLibrary, Severity, Verdict};
+use op_library::{Before, Finding, FindingId, OpLibrary, Severity, Verdict};
 use runtimes::Runtime;
 
 /// Libraries of one model: those of all models of its framework, then its own.
@@ -47,7 +47,7 @@ impl OpSet {
         let all: Vec<&OpLibrary> = self.all().map(|library| &**library).collect();
         all.iter().enumerate().find_map(|(position, library)| {
             let before = &all[..position];
-            let verdict = library.verdict_after(runtime, before);
+            let verdict = library.verdict_after(runtime, loaded(before));
             let is_preloaded = position < self.preloaded.len();
             let stands = !is_preloaded || self.stands_for_preload(library, runtime, before);
             (verdict.refuses() && stands).then_some((*library, verdict))
@@ -65,7 +65,7 @@ impl OpSet {
     ) -> bool {
         let is_among_others = self.preloaded.len() > 1;
         library
-            .findings_after(runtime, before)
+            .findings_after(runtime, loaded(before))
             .iter()
             .filter(|finding| finding.severity == Severity::Error)
             .any(|finding| !(is_among_others && finding.id == FindingId::UndefinedSymbol))
@@ -77,7 +77,15 @@ impl OpSet {
         let all: Vec<&OpLibrary> = self.all().map(|library| &**library).collect();
         let own = all.len() - self.own.len();
         (own..all.len())
-            .flat_map(|position| all[position].findings_after(runtime, &all[..position]))
+            .flat_map(|position| all[position].findings_after(runtime, loaded(&all[..position])))
             .collect()
+    }
+}
+
+/// A worker that has opened `libraries`.
+fn loaded<'a>(libraries: &'a [&'a OpLibrary]) -> Before<'a> {
+    Before {
+        loaded: libraries,
+        ..Before::default()
     }
 }

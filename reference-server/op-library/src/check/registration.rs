@@ -12,16 +12,21 @@ use crate::{Finding, FindingId, Severity};
 /// looks up by name, does not show in its symbols.
 const OPENS_OTHERS: [&str; 4] = ["dlopen", "dlmopen", "dlsym", "dlvsym"];
 
-/// Neither the library nor anything that comes with it can register an op. It is found only where
-/// that is certain.
+/// Opens the parts of its offloading devices, and nothing of others: most libraries with OpenMP need
+/// it.
+const OPENMP: &str = "libgomp.so.1";
+
+/// Neither the library nor anything that it needs beside the runtime can register an op. It is found
+/// only where that is certain.
 pub(crate) fn check(path: &Path, framework: Framework, scope: &Scope) -> Option<Finding> {
-    let silent = scope.newcomers().all(|object| {
-        let opens_others = object
-            .image
-            .symbols
-            .references()
-            .any(|reference| OPENS_OTHERS.contains(&reference.name));
-        !opens_others && !registers(framework, &object.image)
+    let silent = scope.beside_runtime().all(|object| {
+        let image = &object.image;
+        let opens_others = image.soname.as_deref() != Some(OPENMP)
+            && image
+                .symbols
+                .references()
+                .any(|reference| OPENS_OTHERS.contains(&reference.name));
+        !opens_others && !registers(framework, image)
     });
     let (lack, remedy) = registration(framework);
     silent.then(|| Finding {

@@ -7,5 +7,5 @@ mod scope;
 mod search;
 mod store;
 
-pub(crate) use scope::{MissingLink, Object, Scope, is_python_symbol, system_library};
+pub(crate) use scope::{InProcess, MissingLink, Object, Scope, is_python_symbol, system_library};
 pub use search::locate;

@@ -13,16 +13,26 @@ use super::store::{Candidate, image_of};
 
 /// What a worker of one runtime would look a library's symbols up in.
 ///
-/// The runtime and the op library are both opened with `RTLD_LOCAL`, as every framework does: the
-/// library sees the worker's own dependencies and its own closure, and of the runtime only what it
-/// names as a dependency. A worker of PyTorch makes the symbols of Python visible before it opens a
-/// library that is made for Python.
+/// Op libraries are opened with `RTLD_NOW | RTLD_LOCAL` in all frameworks. So a library sees its
+/// own closure and what is global: the worker's executable and the preloaded libraries, with all
+/// that they need. What a worker adds to that differs:
+///
+/// - ONNX Runtime, PyTorch and TensorFlow are opened with `RTLD_LOCAL`: of the runtime, a library
+///   sees only what it names as a dependency.
+/// - TensorRT is opened with `RTLD_GLOBAL`: its symbols are visible.
+/// - A worker of PyTorch makes the symbols of Python visible before it opens a library that is made
+///   for Python.
+///
+/// A preloaded library is mapped before the runtime, so it sees nothing of the runtime that it does
+/// not name as a dependency, whatever the framework.
 #[derive(Debug)]
 pub(crate) struct Scope {
     /// The library first, then everything that it needs, breadth first.
     closure: Vec<Object>,
-    /// What the worker's executable needs.
+    /// What is visible to all objects of the process.
     global: Vec<Object>,
+    /// What the worker's executable needs, which is a part of `global`.
+    executable: Vec<Object>,
     /// The worker's runtime.
     pub runtime_name: RuntimeName,
     /// What the worker's runtime consists of. The library sees of it only what it names as needed.
@@ -60,9 +70,18 @@ pub(crate) struct MissingLink {
     pub passed_over: Vec<(PathBuf, Option<String>)>,
 }
 
+/// What is in a worker's process when it opens a library, each with its path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InProcess<'a> {
+    /// Mapped with the executable, in the order of `LD_PRELOAD`.
+    pub preloaded: &'a [(&'a Path, &'a Arc<Image>)],
+    /// Opened after the runtime, in that order.
+    pub loaded: &'a [(&'a Path, &'a Arc<Image>)],
+}
+
 impl Scope {
-    /// The scope of `image`, the library at `path`, in a worker of `runtime` that has opened the
-    /// libraries `before` already.
+    /// The scope of `image`, the library at `path`, in a worker of `runtime` that has `before` in
+    /// its process. Where the library itself is among the preloaded ones, it is mapped with them.
     ///
     /// # Errors
     /// The first needed library that is not found, in the order in which the loader asks.
@@ -70,32 +89,54 @@ impl Scope {
         path: &Path,
         image: &Arc<Image>,
         runtime: &Runtime,
-        before: &[(&Path, &Arc<Image>)],
+        before: InProcess<'_>,
     ) -> Result<Self, MissingLink> {
         let library_path = library_path(runtime);
-        let global = executable_scope();
+        let is_preloaded = before.preloaded.iter().any(|(other, _)| *other == path);
+        let preloaded: Vec<Object> = before
+            .preloaded
+            .iter()
+            .filter(|(other, _)| *other != path)
+            .map(|(path, image)| Object::settled(path, image))
+            .collect();
+        let executable = executable();
+        let mut global = Closure::of(
+            executable.iter().chain(&preloaded).cloned().collect(),
+            &library_path,
+            &Mapped::default(),
+        )
+        .objects;
         let mut mapped = Mapped::default();
         global.iter().for_each(|object| mapped.add(object));
+        let executable = Closure::of(executable.into_iter().collect(), &library_path, &mapped);
         let main = image_of(&runtime.main_library);
         let main = main.as_ref().and_then(Candidate::library);
         let runtime_objects = main.map_or_else(Vec::new, |image| {
             opened(&runtime.main_library, image, &library_path, &mapped)
         });
-        runtime_objects.iter().for_each(|object| mapped.add(object));
-        for (path, image) in before.iter().copied() {
-            for object in opened(path, image, &library_path, &mapped) {
-                mapped.add(&object);
+        if !is_preloaded {
+            runtime_objects.iter().for_each(|object| mapped.add(object));
+            if runtime.name.framework == Framework::TensorRt {
+                global.extend(runtime_objects.iter().cloned());
+            }
+            for (path, image) in before.loaded {
+                for object in opened(path, image, &library_path, &mapped) {
+                    mapped.add(&object);
+                }
             }
         }
         let root = Object {
-            path: path.to_owned(),
-            image: Arc::clone(image),
             settled: false,
+            ..Object::settled(path, image)
         };
-        let closure = closure(root, &library_path, &mapped)?;
+        let closure = Closure::of(vec![root], &library_path, &mapped);
+        if let Some(missing) = closure.missing {
+            return Err(missing);
+        }
         let mut scope = Self {
-            closure,
+            closure: closure.objects,
             global,
+            executable: executable.objects,
             runtime_name: runtime.name,
             runtime: runtime_objects,
         };
@@ -149,6 +190,16 @@ impl Scope {
         self.closure.iter().filter(|object| !object.settled)
     }
 
+    /// The library and all of its dependencies, wherever they lie and whoever brought them in,
+    /// without those of the runtime and of the worker's executable.
+    pub(crate) fn beside_runtime(&self) -> impl Iterator<Item = &Object> {
+        let (library, others) = self.closure.split_at(1);
+        library.iter().chain(others.iter().filter(|object| {
+            let mut known = self.runtime.iter().chain(&self.executable);
+            !known.any(|known| object.is_same(known))
+        }))
+    }
+
     /// The object that answers to `name` as a dependency.
     pub(crate) fn by_name(&self, name: &str) -> Option<&Object> {
         self.objects().find(|object| object.answers_to(name))
@@ -156,6 +207,20 @@ impl Scope {
 }
 
 impl Object {
+    fn settled(path: &Path, image: &Arc<Image>) -> Self {
+        Self {
+            path: path.to_owned(),
+            image: Arc::clone(image),
+            settled: true,
+        }
+    }
+
+    /// Whether a process has only one of the two: the loader tells libraries apart by their names.
+    fn is_same(&self, other: &Self) -> bool {
+        let soname = self.image.soname.as_ref();
+        self.path == other.path || soname.is_some() && soname == other.image.soname.as_ref()
+    }
+
     fn answers_to(&self, name: &str) -> bool {
         self.image.soname.as_deref() == Some(name)
             || self.path.file_name().is_some_and(|file| file == name)
@@ -184,43 +249,55 @@ impl Mapped {
     }
 }
 
-/// `root` and everything that it needs, breadth first, as the loader maps it.
-fn closure(
-    root: Object,
-    library_path: &[PathBuf],
-    mapped: &Mapped,
-) -> Result<Vec<Object>, MissingLink> {
-    let mut objects = vec![root];
-    // For each object, the index of the one that needed it first.
-    let mut needed_by = vec![None];
-    let mut seen: HashSet<PathBuf> = objects.iter().map(|object| object.path.clone()).collect();
-    let mut queue = VecDeque::from([0]);
-    while let Some(index) = queue.pop_front() {
-        for name in objects[index].image.needed.clone() {
-            if objects.iter().any(|object| object.answers_to(&name)) {
-                continue;
-            }
-            let object = match mapped.by_name.get(&name) {
-                Some(object) => object.clone(),
-                None => {
-                    let chain = requesters(&objects, &needed_by, index);
-                    let found = search::find(&name, &chain, library_path)
-                        .map_err(|missing| missing_link(&name, &objects[index], missing))?;
-                    Object {
-                        path: found.path,
-                        image: found.image,
-                        settled: found.system,
-                    }
+/// Objects and everything that they need, breadth first, as the loader maps them.
+#[derive(Debug)]
+struct Closure {
+    objects: Vec<Object>,
+    /// The first needed library that is not found, in the order in which the loader asks.
+    missing: Option<MissingLink>,
+}
+
+impl Closure {
+    fn of(roots: Vec<Object>, library_path: &[PathBuf], mapped: &Mapped) -> Self {
+        let mut objects = roots;
+        // For each object, the index of the one that needed it first.
+        let mut needed_by = vec![None; objects.len()];
+        let mut seen: HashSet<PathBuf> = objects.iter().map(|object| object.path.clone()).collect();
+        let mut queue = VecDeque::from_iter(0..objects.len());
+        let mut missing = None;
+        while let Some(index) = queue.pop_front() {
+            for name in objects[index].image.needed.clone() {
+                if objects.iter().any(|object| object.answers_to(&name)) {
+                    continue;
                 }
-            };
-            if seen.insert(object.path.clone()) {
-                queue.push_back(objects.len());
-                objects.push(object);
-                needed_by.push(Some(index));
+                let object = match mapped.by_name.get(&name) {
+                    Some(object) => object.clone(),
+                    None => {
+                        let chain = requesters(&objects, &needed_by, index);
+                        match search::find(&name, &chain, library_path) {
+                            Ok(found) => Object {
+                                path: found.path,
+                                image: found.image,
+                                settled: found.system,
+                            },
+                            Err(not_found) => {
+                                missing.get_or_insert_with(|| {
+                                    missing_link(&name, &objects[index], not_found)
+                                });
+                                continue;
+                            }
+                        }
+                    }
+                };
+                if seen.insert(object.path.clone()) {
+                    queue.push_back(objects.len());
+                    objects.push(object);
+                    needed_by.push(Some(index));
+                }
             }
         }
+        Self { objects, missing }
     }
-    Ok(objects)
 }
 
 fn requesters<'a>(
@@ -266,20 +343,11 @@ pub(crate) fn is_python_symbol(name: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase() || c == '_'))
 }
 
-/// What this executable needs; a worker is the same executable.
-fn executable_scope() -> Vec<Object> {
+/// This executable; a worker is the same one.
+fn executable() -> Option<Object> {
     let path = std::env::current_exe().unwrap_or_default();
-    match image_of(&path) {
-        Some(Candidate::Library(image)) => {
-            let root = Object {
-                path,
-                image,
-                settled: true,
-            };
-            closure(root, &[], &Mapped::default()).unwrap_or_default()
-        }
-        _ => Vec::new(),
-    }
+    let candidate = image_of(&path)?;
+    Some(Object::settled(&path, candidate.library()?))
 }
 
 /// What the process has after `path` was opened in it. What that one lacks itself shows when it is
@@ -290,12 +358,7 @@ fn opened(
     library_path: &[PathBuf],
     mapped: &Mapped,
 ) -> Vec<Object> {
-    let root = Object {
-        path: path.to_owned(),
-        image: Arc::clone(image),
-        settled: true,
-    };
-    closure(root.clone(), library_path, mapped).unwrap_or_else(|_| vec![root])
+    Closure::of(vec![Object::settled(path, image)], library_path, mapped).objects
 }
 
 /// The system's library of that name.

@@ -1,7 +1,7 @@
 //! Libraries of PyTorch, TensorFlow and TensorRT, against small stand-ins for their runtimes.
 
 use crate::toolchain::Toolchain;
-use op_library::{FindingId, OpLibrary, Verdict, inspect};
+use op_library::{Before, FindingId, OpLibrary, Verdict, inspect};
 use runtimes::{Catalog, Framework, Runtime, Size};
 
 const PYTORCH: &str = "namespace torch { struct Library { Library(int); void use(); };
@@ -123,6 +123,49 @@ fn what_another_library_registers_that_comes_along_counts() {
     );
     let verdict = inspect(&outer).expect("a file").verdict(&runtime);
     assert!(matches!(verdict, Verdict::NeedsTrial { .. }), "{verdict}");
+}
+
+#[test]
+fn what_an_earlier_library_brought_in_registers_as_well() {
+    let tools = Toolchain::new();
+    let runtime = tools.runtime_of(Framework::TensorRt, "libnvinfer.so.8", TENSORRT);
+    let source = format!("{TENSORRT_HEADER} void* registry = getPluginRegistry();");
+    let core = library(&tools, &runtime, "elsewhere/libcore.so", &source);
+    let thin = tools.cpp(
+        "libthin.so",
+        "void run() {}",
+        &["-Wl,--no-as-needed", "-Lelsewhere", "-lcore"],
+    );
+    let thin = inspect(&thin).expect("a file");
+    for before in [
+        Before {
+            loaded: &[&core],
+            ..Before::default()
+        },
+        Before {
+            preloaded: &[&core],
+            ..Before::default()
+        },
+    ] {
+        let verdict = thin.verdict_after(&runtime, before);
+        assert!(matches!(verdict, Verdict::NeedsTrial { .. }), "{verdict}");
+    }
+}
+
+#[test]
+fn symbols_of_tensorrt_are_visible_to_plugins_that_do_not_name_it() {
+    let tools = Toolchain::new();
+    let runtime = tools.runtime_of(Framework::TensorRt, "libnvinfer.so.8", TENSORRT);
+    let source = format!("{TENSORRT_HEADER} static void* registry = getPluginRegistry();");
+    let plugins = inspect(&tools.cpp("libplugins.so", &source, &[])).expect("a file");
+    assert_eq!(plugins.findings_for(&runtime), []);
+    // In LD_PRELOAD its initializers run before TensorRT is there.
+    let before = Before {
+        preloaded: &[&plugins],
+        ..Before::default()
+    };
+    let findings = plugins.findings_after(&runtime, before);
+    assert_eq!(findings[0].id, FindingId::UndefinedSymbol);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use op_library::{Finding, FindingId, InspectError, OpLibrary, Severity, Verdict, inspect};
+use op_library::{Before, Finding, FindingId, InspectError, OpLibrary, Severity, Verdict, inspect};
 use proptest::prelude::*;
 use runtimes::Framework;
 use toolchain::Toolchain;
@@ -249,8 +249,97 @@ fn a_library_that_was_loaded_before_is_a_dependency_that_is_there() {
     );
     let (first, second) = (look(&first), look(&second));
     error(&second, &tools, FindingId::MissingDependency);
-    assert_eq!(second.findings_after(&tools.runtime, &[&first]), []);
-    assert!(!second.verdict_after(&tools.runtime, &[&first]).refuses());
+    let before = Before {
+        loaded: &[&first],
+        ..Before::default()
+    };
+    assert_eq!(second.findings_after(&tools.runtime, before), []);
+    assert!(!second.verdict_after(&tools.runtime, before).refuses());
+}
+
+#[test]
+fn what_is_preloaded_is_visible_with_all_that_it_needs() {
+    let tools = Toolchain::new();
+    let inner = tools.c(
+        "elsewhere/libinner.so",
+        "int inner(void) { return 1; }",
+        &[],
+    );
+    let outer = tools.c(
+        "elsewhere/libouter.so",
+        "int inner(void); int outer(void) { return inner(); }",
+        &[
+            inner.to_str().expect("UTF-8"),
+            "-Wl,-soname,libouter.so.1,-rpath,$ORIGIN",
+        ],
+    );
+    let ops = tools.c(
+        "libops.so",
+        &format!(
+            "int outer(void); int inner(void); int (*use[])(void) = {{ outer, inner }}; {GOOD}"
+        ),
+        &[],
+    );
+    let needy = tools.c(
+        "libneedy.so",
+        &format!("int outer(void); int use(void) {{ return outer(); }} {GOOD}"),
+        &["elsewhere/libouter.so"],
+    );
+    let (outer, ops, needy) = (look(&outer), look(&ops), look(&needy));
+    error(&ops, &tools, FindingId::UndefinedSymbol);
+    error(&needy, &tools, FindingId::MissingDependency);
+    let preloaded = Before {
+        preloaded: &[&outer],
+        ..Before::default()
+    };
+    assert_eq!(ops.findings_after(&tools.runtime, preloaded), []);
+    assert_eq!(needy.findings_after(&tools.runtime, preloaded), []);
+    // Preloaded itself, in any order.
+    let both = Before {
+        preloaded: &[&ops, &outer],
+        ..Before::default()
+    };
+    assert_eq!(ops.findings_after(&tools.runtime, both), []);
+    // What was opened is there for others, and visible to none.
+    let loaded = Before {
+        loaded: &[&outer],
+        ..Before::default()
+    };
+    assert!(ops.verdict_after(&tools.runtime, loaded).refuses());
+    assert_eq!(needy.findings_after(&tools.runtime, loaded), []);
+}
+
+#[test]
+fn the_versions_of_a_preloaded_library_count() {
+    let tools = Toolchain::new();
+    let numbers = |name: &str, versions: &str| {
+        fs::write(tools.path("versions.map"), versions).expect("a file");
+        let map = format!(
+            "-Wl,--version-script={}",
+            tools.path("versions.map").display()
+        );
+        let source = "int number(void) { return 1; } int newer(void) { return 2; }";
+        tools.c(name, source, &["-Wl,-soname,libnumbers.so.1", &map])
+    };
+    let old = numbers("old/libnumbers.so", "NUMBERS_1 { number; newer; };");
+    let new = numbers(
+        "libnumbers.so.1",
+        "NUMBERS_1 { number; }; NUMBERS_2 { newer; } NUMBERS_1;",
+    );
+    let ops = tools.c(
+        "libops.so",
+        &format!("int newer(void); int use(void) {{ return newer(); }} {GOOD}"),
+        &[new.to_str().expect("UTF-8"), "-Wl,-rpath,$ORIGIN"],
+    );
+    let (old, ops) = (look(&old), look(&ops));
+    assert_eq!(ops.findings_for(&tools.runtime), []);
+    let before = Before {
+        preloaded: &[&old],
+        ..Before::default()
+    };
+    let findings = ops.findings_after(&tools.runtime, before);
+    assert_eq!(findings[0].id, FindingId::SymbolVersionMissing);
+    assert_contains(&findings[0].message, "NUMBERS_2");
 }
 
 #[test]
