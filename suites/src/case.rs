@@ -182,7 +182,10 @@ impl Need {
                 format!("install it with `cargo harness setup --runtime {name}`")
             }
             Self::FullRuntime(name) => {
-                format!("install it with `cargo harness setup --runtime {name} --full`")
+                format!(
+                    "run with --full, or install it with `cargo harness setup --runtime {name} \
+                     --full`"
+                )
             }
             Self::Gpu => "run it on a machine that has one".to_owned(),
             Self::NoGpu => "run it on a machine that has none".to_owned(),

@@ -111,6 +111,10 @@ pub struct Run {
     /// run only the cases that stand for their suite
     #[arg(long)]
     pub quick: bool,
+    /// Install a runtime in its full size where a case needs it, which is several gigabytes;
+    /// without it such a case is skipped unless the full size is there
+    #[arg(long)]
+    pub full: bool,
     /// Use this server executable instead of building the reference server
     #[arg(long, value_name = "FILE")]
     pub server_bin: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::anyhow;
 use runtimes::{Cache, Catalog, CatalogEntry, Framework, Pip, Runtime, RuntimeName, Size};
-use suites::{Case, Need};
+use suites::{Case, Need, has_gpu};
 
 use super::Failure;
 use crate::preflight::{self, Needs};
@@ -103,8 +103,14 @@ impl Order<'_> {
 }
 
 /// The runtimes that `cases` and measurements of `frameworks` need: each framework's default (or
-/// `chosen` for its framework), and those that a case names.
-pub fn needed(cases: &[Case], frameworks: &[Framework], chosen: Option<RuntimeName>) -> Wanted {
+/// `chosen` for its framework), and those that a case names: in the full size where `full` allows
+/// it and the machine can run the case.
+pub fn needed(
+    cases: &[Case],
+    frameworks: &[Framework],
+    chosen: Option<RuntimeName>,
+    full: bool,
+) -> Wanted {
     let mut wanted = Wanted::default();
     let of_cases = cases.iter().flat_map(Case::frameworks);
     for framework in of_cases.chain(frameworks.iter().copied()) {
@@ -120,7 +126,12 @@ pub fn needed(cases: &[Case], frameworks: &[Framework], chosen: Option<RuntimeNa
                 Need::Runtime(name) => {
                     wanted.add(*name, Size::Small, &format!("needed by {}", case.id));
                 }
-                // Gigabytes for one case: it is skipped with the command that installs them.
+                Need::FullRuntime(name)
+                    if full && (has_gpu() || !case.needs.contains(&Need::Gpu)) =>
+                {
+                    wanted.add(*name, Size::Full, &format!("needed by {}", case.id));
+                }
+                // Gigabytes for few cases: they are skipped with the option that installs them.
                 Need::FullRuntime(_) | Need::Gpu | Need::NoGpu => {}
             }
         }
@@ -215,6 +226,23 @@ mod tests {
         assert_eq!(orders.len(), 1);
         assert_eq!((orders[0].size, orders[0].have), (Size::Full, None));
         assert_eq!(orders[0].reason, "needed by a case");
+    }
+
+    #[test]
+    fn the_full_size_is_installed_for_a_case_only_where_it_is_asked_for() {
+        let cases = suites::cases(&suites::Selection {
+            filter: Some(regex::Regex::new("torchvision-nms").expect("a pattern")),
+            ..Default::default()
+        });
+        assert_eq!(cases.len(), 1);
+        let size = |full| {
+            let wanted = needed(&cases, &[], None, full);
+            let folder = tempfile::tempdir().expect("a scratch folder");
+            let cache = Cache::at(folder.path()).expect("a cache");
+            wanted.missing(&cache).iter().map(|order| order.size).max()
+        };
+        assert_eq!(size(false), Some(Size::Small));
+        assert_eq!(size(true), Some(Size::Full));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     } = select(arguments)?;
 
     let cache = provision::cache(&arguments.cache)?;
-    let needed = provision::needed(&cases, &frameworks, arguments.runtime);
+    let needed = provision::needed(&cases, &frameworks, arguments.runtime, arguments.full);
     let missing = needed.missing(&cache);
     provision::check_machine(Needs {
         toolchain: true,
