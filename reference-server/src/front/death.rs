@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use super::hosted::Hosted;
-use crate::worker::backend::{LoadError, RefusedApi};
+use crate::worker::backend::{LibraryReport, LoadError, RefusedApi};
 use crate::worker::recorder::{Record, Step};
 
 /// Lines of a worker's output that a message quotes.
 const LINES_QUOTED: usize = 3;
 /// With what the dynamic loader ends a process that it cannot start.
 const LOADER_FAILURE: &str = "exited with status 127";
+
+/// What PyTorch writes before the name of a namespace that two op libraries register.
+const NAMESPACE_TAKEN: &str = "Only a single TORCH_LIBRARY can be used to register the namespace ";
 
 /// How a worker ended and what it was doing.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct Attempt<'a> {
     pub preloaded: &'a [PathBuf],
     /// The model that was to be loaded; `None` while the runtime was opened.
     pub model: Option<&'a Path>,
+    /// What op libraries registered in the process before.
+    pub registered: &'a [LibraryReport],
 }
 
 impl Death {
@@ -63,6 +68,9 @@ impl Death {
         }
         if self.is_before_main() && !attempt.preloaded.is_empty() {
             return self.explain_preload(attempt.preloaded);
+        }
+        if let Some(namespace) = self.namespace_taken() {
+            return self.explain_namespace(attempt, namespace);
         }
         let quoted = format!("'{}'", subject.display());
         let (what, remedy, is_library) = match (self.record.step, attempt.model) {
@@ -112,6 +120,43 @@ impl Death {
         }
     }
 
+    /// The namespace that PyTorch ended the process for, because it was registered twice.
+    fn namespace_taken(&self) -> Option<&str> {
+        self.tail.iter().find_map(|line| {
+            let (_, rest) = line.split_once(NAMESPACE_TAKEN)?;
+            let end = rest.find(|sign: char| !(sign.is_alphanumeric() || sign == '_'));
+            Some(&rest[..end.unwrap_or(rest.len())])
+        })
+    }
+
+    fn explain_namespace(&self, attempt: Attempt<'_>, namespace: &str) -> LoadError {
+        let subject = &self.record.subject;
+        let is_library = matches!(self.record.step, Step::OpenLibrary | Step::Register);
+        let second = if is_library {
+            format!("op library '{}'", subject.display())
+        } else {
+            "an op library".to_owned()
+        };
+        let first = attempt.registered.iter().find(|report| {
+            report.path != *subject && report.ops.iter().any(|op| op.domain == namespace)
+        });
+        let first = first.map_or_else(
+            || "another one".to_owned(),
+            |report| format!("'{}'", report.path.display()),
+        );
+        LoadError {
+            library: is_library.then(|| subject.clone()),
+            ..LoadError::new(format!(
+                "{second} registers namespace '{namespace}', which {first} registered in the same \
+                 worker before, and PyTorch takes a namespace once in a process: the worker {}{}; \
+                 start the server with --isolation op-set, which keeps the op libraries of \
+                 different models apart, or give one of the two another namespace",
+                self.how,
+                self.last_output()
+            ))
+        }
+    }
+
     fn explain_refused_level(&self, hosted: &Hosted, refused: RefusedApi) -> LoadError {
         let RefusedApi { requested, offered } = refused;
         LoadError {
@@ -134,6 +179,18 @@ impl Death {
         self.record.step == Step::Idle && self.record.subject.as_os_str().is_empty()
     }
 
+    /// The one that the output names, or the only one.
+    fn preloaded_at_fault<'a>(&self, preloaded: &'a [PathBuf]) -> Option<&'a PathBuf> {
+        if let [only] = preloaded {
+            return Some(only);
+        }
+        let is_named = |path: &&PathBuf| {
+            let path = path.to_string_lossy();
+            self.tail.iter().any(|line| line.contains(&*path))
+        };
+        preloaded.iter().find(is_named)
+    }
+
     /// Why a worker did not start with these libraries in `LD_PRELOAD`.
     pub fn explain_preload(&self, preloaded: &[PathBuf]) -> LoadError {
         let names: Vec<String> = preloaded
@@ -148,7 +205,10 @@ impl Death {
              register the same op"
         };
         LoadError {
-            library: preloaded.first().filter(|_| !self.ended_by_server).cloned(),
+            library: self
+                .preloaded_at_fault(preloaded)
+                .filter(|_| !self.ended_by_server)
+                .cloned(),
             ..LoadError::new(format!(
                 "a worker did not start with the preloaded {} {}: it {} while they were being \
                  loaded, before its own code ran{}; {remedy}",
@@ -203,6 +263,7 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
 
     use super::*;
+    use crate::worker::backend::RegisteredOp;
 
     fn death(status: i32, step: Step, subject: &str) -> Death {
         Death {
@@ -247,6 +308,7 @@ mod tests {
             hosted: &hosted,
             preloaded: &preloaded,
             model: None,
+            registered: &[],
         };
         let error = death(127 << 8, Step::Idle, "").explain(attempt);
         for text in [
@@ -274,10 +336,57 @@ mod tests {
             hosted: &hosted,
             preloaded: &[],
             model: Some(Path::new("/m/model.onnx")),
+            registered: &[],
         };
         let mut death = death(11, Step::Register, "/m/libops.so");
         assert!(death.explain(attempt).library.is_some());
         death.ended_by_server = true;
         assert!(death.explain(attempt).library.is_none());
+    }
+
+    #[test]
+    fn of_several_preloaded_libraries_the_one_that_the_output_names_is_at_fault() {
+        let preloaded = [
+            PathBuf::from("/p/libjemalloc.so"),
+            PathBuf::from("/p/libops.so"),
+        ];
+        let mut death = death(127 << 8, Step::Idle, "");
+        assert_eq!(death.explain_preload(&preloaded).library, None);
+        let line = "/p/libops.so: undefined symbol: f";
+        death.tail.push(line.to_owned());
+        let blamed = death.explain_preload(&preloaded).library;
+        assert_eq!(blamed.as_deref(), Some(Path::new("/p/libops.so")));
+    }
+
+    #[test]
+    fn a_namespace_that_is_registered_twice_is_told_with_both_libraries() {
+        let hosted = hosted();
+        let first = LibraryReport {
+            path: "/a/libfirst.so".into(),
+            ops: vec![RegisteredOp {
+                domain: "custom_ops".into(),
+                name: "bias_gelu".into(),
+                version: String::new(),
+            }],
+            api_level: None,
+        };
+        let mut death = death(6, Step::OpenLibrary, "/b/libsecond.so");
+        death.tail.push(format!(
+            "{NAMESPACE_TAKEN}custom_ops; please put all of your definitions in a single block."
+        ));
+        let attempt = Attempt {
+            hosted: &hosted,
+            preloaded: &[],
+            model: Some(Path::new("/m/model.pt")),
+            registered: std::slice::from_ref(&first),
+        };
+        let error = death.explain(attempt);
+        for text in [
+            "'/b/libsecond.so' registers namespace 'custom_ops', which '/a/libfirst.so'",
+            "SIGABRT",
+            "--isolation op-set",
+        ] {
+            assert!(error.message.contains(text), "no {text}: {}", error.message);
+        }
     }
 }

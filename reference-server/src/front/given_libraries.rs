@@ -112,8 +112,13 @@ impl GivenLibraries {
             Err(error) => return self.refuse(source, &named, &[], &error.to_string()),
         };
         let frameworks = library.frameworks.clone();
-        if let Some(reason) = not_loadable(&library) {
-            return self.refuse(source, &named, &frameworks, &reason);
+        match not_loadable(&library) {
+            // The dynamic loader has shown that it can map this very file.
+            Some(finding) if source == Source::Environment => {
+                tracing::warn!("{source}: {finding}");
+            }
+            Some(reason) => return self.refuse(source, &named, &frameworks, &reason),
+            None => {}
         }
         if path
             .as_os_str()

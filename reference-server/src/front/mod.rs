@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod op_set;
 pub mod options;
 pub mod preload;
+pub mod program;
 pub mod repository;
 pub mod runtime_choice;
 pub mod scheduler;

@@ -14,6 +14,8 @@ use std::process::Command;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode, percent_encode};
 
+use super::program::own_program;
+
 /// The dynamic loader's variable.
 pub const VARIABLE: &str = "LD_PRELOAD";
 
@@ -122,19 +124,12 @@ fn execute_again(findings: &[Finding]) {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     let arguments: Vec<OsString> = arguments.collect();
-    // Where the file was replaced meanwhile, the kernel still has the one that runs.
-    let own = std::env::current_exe().unwrap_or_default();
-    let mut error = None;
-    for program in [own.as_path(), Path::new("/proc/self/exe")] {
-        let failure = Command::new(program)
-            .arg0(&name)
-            .args(&arguments)
-            .env_remove(VARIABLE)
-            .env(HANDOVER, encode(findings))
-            .exec();
-        error = Some(failure);
-    }
-    let error = error.map_or_else(String::new, |error| error.to_string());
+    let error = Command::new(own_program())
+        .arg0(&name)
+        .args(&arguments)
+        .env_remove(VARIABLE)
+        .env(HANDOVER, encode(findings))
+        .exec();
     eprintln!(
         "failed to start the server again without {VARIABLE}: {error}; give the libraries with \
          --preload instead"

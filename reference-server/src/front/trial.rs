@@ -36,6 +36,7 @@ pub async fn open(
             hosted,
             preloaded: &launch.preload,
             model: None,
+            registered: &[],
         })),
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::collision::Collision;
 use super::death::{Attempt, Death};
+use super::fingerprint::Fingerprint;
 use super::hosted::Hosted;
 use super::scheduler::{InferenceError, Scheduler};
 use super::trial::overrun;
@@ -105,7 +106,7 @@ impl Worker {
             pid: pid.clone(),
             pause: FIRST_PAUSE,
             started: Instant::now(),
-            failed_openings: 0,
+            failed_openings: BTreeMap::new(),
         };
         tokio::spawn(task.run(received));
         Arc::new(Self {
@@ -155,21 +156,46 @@ struct Model {
     convicted: bool,
 }
 
+/// A runtime that a process could not open. What of it is mapped cannot be told, so that the process
+/// is not asked again.
+struct FailedOpening {
+    error: LoadError,
+    /// What was to be opened, and what its files looked like then.
+    hosted: Hosted,
+    seen: Fingerprint,
+}
+
+impl FailedOpening {
+    /// Whether opening `hosted` now is another thing than what failed.
+    fn is_outdated(&self, hosted: &Hosted) -> bool {
+        self.hosted != *hosted || self.seen != files_of(hosted)
+    }
+}
+
+fn files_of(hosted: &Hosted) -> Fingerprint {
+    let mut files = Fingerprint::default();
+    let opened = std::iter::once(&hosted.main_library).chain(&hosted.bridge);
+    opened
+        .chain(&hosted.libraries)
+        .for_each(|path| files.add(path));
+    files
+}
+
 struct Task {
     launch: Launch,
     limits: Limits,
     models: BTreeMap<u64, Model>,
     process: Option<Arc<WorkerProcess>>,
     /// For each framework that the process was asked to open, what the op libraries of all its
-    /// models registered, or why it could not be opened: it is not asked twice.
-    opened: BTreeMap<Framework, Result<Vec<LibraryReport>, LoadError>>,
+    /// models registered, or why it could not be opened.
+    opened: BTreeMap<Framework, Result<Vec<LibraryReport>, FailedOpening>>,
     /// What op libraries of models registered in the process, to tell of collisions.
     registered: BTreeMap<Framework, Vec<LibraryReport>>,
     pid: Arc<Mutex<Option<u32>>>,
     pause: Duration,
     started: Instant,
-    /// Restarts in a row in which a runtime could not be opened.
-    failed_openings: u32,
+    /// Restarts in a row in which the process died of opening a runtime.
+    failed_openings: BTreeMap<Framework, u32>,
 }
 
 impl Task {
@@ -227,6 +253,13 @@ impl Task {
     }
 
     async fn load(&mut self, placement: Box<Placement>) -> Result<Loaded, LoadError> {
+        let failed = self.opened.get(&placement.hosted.framework());
+        if let Some(Err(failed)) = failed
+            && self.process.is_some()
+            && failed.is_outdated(&placement.hosted)
+        {
+            self.renew(placement.hosted.framework()).await;
+        }
         if self.process.is_none() {
             self.start()?;
         }
@@ -284,12 +317,35 @@ impl Task {
         }
     }
 
+    /// Brings the models into a new process, which can open what this one failed to open.
+    async fn renew(&mut self, framework: Framework) {
+        let reason = format!(
+            "is replaced, because it could not open {}, whose files have changed since",
+            framework.title()
+        );
+        tracing::info!(worker = %self.launch.name, "the worker {reason}");
+        let Some(process) = self.process.take() else {
+            return;
+        };
+        process.end(&reason);
+        let death = process.died().await;
+        self.detach_all(&death);
+        *self.pid.lock() = None;
+        if !self.models.is_empty()
+            && let Err(death) = self.restart().await
+        {
+            self.recover(death).await;
+        }
+    }
+
     /// Maps a runtime and loads the op libraries of all its models, unless that was done. The outer
     /// error is the death of the process.
     async fn open(&mut self, hosted: &Hosted) -> Result<Result<(), LoadError>, Death> {
         if let Some(opened) = self.opened.get(&hosted.framework()) {
-            return Ok(opened.as_ref().map(|_| ()).map_err(Clone::clone));
+            let failed = |failed: &FailedOpening| failed.error.clone();
+            return Ok(opened.as_ref().map(|_| ()).map_err(failed));
         }
+        let seen = files_of(hosted);
         let process = self.process.clone().expect("started before");
         let outcome = match self.request(&process, &hosted.open_request()).await? {
             Reply::Opened { libraries } => Ok(libraries),
@@ -299,6 +355,7 @@ impl Task {
             ))),
         };
         if let Ok(libraries) = &outcome {
+            self.failed_openings.remove(&hosted.framework());
             tracing::info!(
                 worker = %self.launch.name, pid = process.pid(), runtime = %hosted.runtime,
                 "worker started"
@@ -313,6 +370,11 @@ impl Task {
             }
         }
         let told = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
+        let outcome = outcome.map_err(|error| FailedOpening {
+            error,
+            hosted: hosted.clone(),
+            seen,
+        });
         self.opened.insert(hosted.framework(), outcome);
         Ok(told)
     }
@@ -323,12 +385,23 @@ impl Task {
             hosted,
             preloaded: &self.launch.preload,
             model: None,
+            registered: &[],
         }
     }
 
     fn explain_load(&self, death: &Death, placement: &Placement) -> LoadError {
+        let framework = placement.hosted.framework();
+        let for_all = self.opened.get(&framework).and_then(|it| it.as_ref().ok());
+        let of_models = self.registered.get(&framework);
+        let registered: Vec<LibraryReport> = for_all
+            .into_iter()
+            .chain(of_models)
+            .flatten()
+            .cloned()
+            .collect();
         death.explain(Attempt {
             model: Some(&placement.specification.file),
+            registered: &registered,
             ..self.attempt(&placement.hosted)
         })
     }
@@ -410,7 +483,7 @@ impl Task {
                     outputs,
                     libraries,
                     shared_libraries: shared
-                        .and_then(|opened| opened.clone().ok())
+                        .and_then(|opened| opened.as_ref().ok().cloned())
                         .unwrap_or_default(),
                 }))
             }
@@ -504,18 +577,7 @@ impl Task {
         loop {
             self.process = None;
             *self.pid.lock() = None;
-            let mut executing = Vec::new();
-            for (&key, model) in &mut self.models {
-                let name = &model.placement.specification.name;
-                let error = InferenceError::WorkerDied(format!(
-                    "the worker of model '{name}' {} while it executed the request{}",
-                    death.how,
-                    death.last_output()
-                ));
-                if model.placement.scheduler.detach(&error) {
-                    executing.push(key);
-                }
-            }
+            let executing = self.detach_all(&death);
             let given_up = self.accuse(&executing, &death);
             for (key, reason) in given_up {
                 self.give_up(key, &reason);
@@ -537,6 +599,23 @@ impl Task {
                 Err(next) => death = next,
             }
         }
+    }
+
+    /// Fails what was being executed, and returns the keys of the models that were executing.
+    fn detach_all(&self, death: &Death) -> Vec<u64> {
+        let mut executing = Vec::new();
+        for (&key, model) in &self.models {
+            let name = &model.placement.specification.name;
+            let error = InferenceError::WorkerDied(format!(
+                "the worker of model '{name}' {} while it executed the request{}",
+                death.how,
+                death.last_output()
+            ));
+            if model.placement.scheduler.detach(&error) {
+                executing.push(key);
+            }
+        }
+        executing
     }
 
     /// Notes a death against the models that were executing, and returns those to give up, with
@@ -624,8 +703,10 @@ impl Task {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => self.give_up_all(&error.message, |other| other == framework),
                 Err(death) => {
-                    self.failed_openings += 1;
-                    if self.failed_openings >= START_ATTEMPTS {
+                    let failed = self.failed_openings.entry(framework).or_default();
+                    *failed += 1;
+                    if *failed >= START_ATTEMPTS {
+                        self.failed_openings.remove(&framework);
                         let reason = death.explain(self.attempt(&hosted)).message;
                         self.give_up_all(&reason, |other| other == framework);
                     }
@@ -633,7 +714,6 @@ impl Task {
                 }
             }
         }
-        self.failed_openings = 0;
         Ok(())
     }
 

@@ -21,6 +21,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use super::death::{Death, describe};
 use super::preload;
+use super::program::own_program;
 use super::scheduler::Scheduler;
 use crate::ipc::arena::FrontArena;
 use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
@@ -93,7 +94,7 @@ impl WorkerProcess {
         ours.set_nonblocking(true)?;
         let (output, output_end) = std::io::pipe()?;
 
-        let mut command = tokio::process::Command::new(std::env::current_exe()?);
+        let mut command = tokio::process::Command::new(own_program());
         command
             .arg(super::options::WORKER_COMMAND)
             .env_remove(preload::VARIABLE)

@@ -54,8 +54,8 @@ pub enum Reply {
         /// What each library registered.
         libraries: Vec<LibraryReport>,
     },
-    /// The runtime could not be mapped or a library not be loaded; the worker is of no further
-    /// use.
+    /// The runtime could not be mapped or a library not be loaded. The worker serves models of
+    /// other frameworks, and is not asked to open this one again.
     OpenFailed {
         /// Why.
         error: LoadError,

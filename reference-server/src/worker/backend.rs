@@ -19,7 +19,8 @@ pub trait Backend {
     /// Returns what each of them registered.
     ///
     /// # Errors
-    /// A [`LoadError`] that names the file at fault. The worker ends after it.
+    /// A [`LoadError`] that names the file at fault. The backend is dropped after it, and none of
+    /// the framework is opened again in this process.
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError>;
 
     /// Loads one version of a model with its op libraries and prepares its instances.

@@ -184,12 +184,6 @@ impl Hosting {
         let reports = trial::open(&launch, &hosted, self.load_limit)
             .await
             .map_err(failed)?;
-        let given =
-            |report: &&LibraryReport| set.for_all_models().any(|one| one.path == report.path);
-        self.registered.lock().insert(
-            key(runtime, set.for_all_models()),
-            Arc::new(reports.iter().filter(given).cloned().collect()),
-        );
         // What a preloaded library registered cannot always be told afterwards.
         if set.preloaded.is_empty() {
             let is_given =
