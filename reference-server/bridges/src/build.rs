@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use runtimes::{Cache, Compiler, Origin, Runtime};
+use runtimes::{Cache, CompileError, Compiler, Origin, Runtime};
 
 use crate::{Bridge, BridgeError};
 
@@ -29,8 +29,12 @@ const ARGUMENTS: [&str; 9] = [
 /// The bridge to `runtime`, a shared library in `cache`, compiled unless it is there already;
 /// `None` where the framework needs none. Processes may build at the same time.
 ///
+/// Where there is no compiler, a bridge in the cache will do that another compiler made of the same
+/// sources, such as the one of the machine that an image was built on.
+///
 /// # Errors
-/// There is no compiler, it refuses the sources, or the cache cannot be written.
+/// There is neither a bridge nor a compiler, the compiler refuses the sources, or the cache cannot
+/// be written.
 pub fn build(runtime: &Runtime, cache: &Cache) -> Result<Option<PathBuf>, BridgeError> {
     Bridge::of(runtime.name.framework)
         .map(|bridge| bridge.build(runtime, cache))
@@ -40,13 +44,18 @@ pub fn build(runtime: &Runtime, cache: &Cache) -> Result<Option<PathBuf>, Bridge
 /// Whether [`build`] would have to compile, which takes a while.
 ///
 /// # Errors
-/// There is no compiler.
+/// It would, and there is no compiler.
 pub fn is_missing(runtime: &Runtime, cache: &Cache) -> Result<bool, BridgeError> {
     let Some(bridge) = Bridge::of(runtime.name.framework) else {
         return Ok(false);
     };
-    let compiler = Compiler::find().map_err(compile_error(runtime))?;
-    Ok(!bridge.product(runtime, cache, &compiler).is_file())
+    match Compiler::find() {
+        Ok(compiler) => Ok(!bridge.product(runtime, cache, &compiler).is_file()),
+        Err(error) => match bridge.of_another_compiler(runtime, cache) {
+            Some(_) => Ok(false),
+            None => Err(compile_error(runtime)(error)),
+        },
+    }
 }
 
 impl Bridge {
@@ -55,7 +64,24 @@ impl Bridge {
     /// # Errors
     /// As [`build`].
     pub fn build(&self, runtime: &Runtime, cache: &Cache) -> Result<PathBuf, BridgeError> {
-        let compiler = Compiler::find().map_err(compile_error(runtime))?;
+        self.build_with(Compiler::find(), runtime, cache)
+    }
+
+    /// [`build`](Self::build) with the `compiler` of this machine, or why there is none.
+    fn build_with(
+        &self,
+        compiler: Result<Compiler, CompileError>,
+        runtime: &Runtime,
+        cache: &Cache,
+    ) -> Result<PathBuf, BridgeError> {
+        let compiler = match compiler {
+            Ok(compiler) => compiler,
+            Err(error) => {
+                return self
+                    .of_another_compiler(runtime, cache)
+                    .ok_or_else(|| compile_error(runtime)(error));
+            }
+        };
         let product = self.product(runtime, cache, &compiler);
         if product.is_file() {
             return Ok(product);
@@ -79,8 +105,25 @@ impl Bridge {
     }
 
     fn product(&self, runtime: &Runtime, cache: &Cache, compiler: &Compiler) -> PathBuf {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(compiler.identity().as_bytes());
+        let compiler = &hasher.finalize().to_hex()[..8];
         let folder = cache.root().join(FOLDER);
-        folder.join(self.file_name(runtime, compiler))
+        folder.join(format!("{}{compiler}.so", self.file_prefix(runtime)))
+    }
+
+    /// The newest bridge in `cache` that differs from the wanted one in its compiler alone.
+    fn of_another_compiler(&self, runtime: &Runtime, cache: &Cache) -> Option<PathBuf> {
+        let prefix = self.file_prefix(runtime);
+        let built = fs::read_dir(cache.root().join(FOLDER)).ok()?.flatten();
+        built
+            .filter(|entry| {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                name.starts_with(&prefix) && name.ends_with(".so")
+            })
+            .max_by_key(|entry| entry.metadata().and_then(|data| data.modified()).ok())
+            .map(|entry| entry.path())
     }
 
     /// Everything that the compiler is told but where to write. Sources are named relative to
@@ -103,10 +146,10 @@ impl Bridge {
         arguments
     }
 
-    /// `pytorch-2.11.0-<hash>.so`: the hash of the sources, the arguments with the runtime's place
-    /// in them, and the compiler. What the cache holds under a name never changes; a runtime that
-    /// was replaced in place is told by its main library.
-    fn file_name(&self, runtime: &Runtime, compiler: &Compiler) -> String {
+    /// `pytorch-2.11.0-<hash>-`, before the hash of the compiler: the hash of the sources and of
+    /// the arguments with the runtime's place in them. What the cache holds under a name never
+    /// changes; a runtime that was replaced in place is told by its main library.
+    fn file_prefix(&self, runtime: &Runtime) -> String {
         let mut hasher = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
             hasher.update(&(bytes.len() as u64).to_le_bytes());
@@ -122,9 +165,8 @@ impl Bridge {
         if runtime.origin == Origin::InPlace {
             part(stamp(&runtime.main_library).as_bytes());
         }
-        part(compiler.identity().as_bytes());
         let hash = hasher.finalize().to_hex();
-        format!("{}-{}.so", runtime.name, &hash[..16])
+        format!("{}-{}-", runtime.name, &hash[..16])
     }
 
     fn write_sources(&self, folder: &Path) -> io::Result<()> {
@@ -145,7 +187,7 @@ fn stamp(path: &Path) -> String {
     )
 }
 
-fn compile_error(runtime: &Runtime) -> impl FnOnce(runtimes::CompileError) -> BridgeError {
+fn compile_error(runtime: &Runtime) -> impl FnOnce(CompileError) -> BridgeError {
     move |source| BridgeError::Compile {
         runtime: runtime.name,
         package: runtime.package_dir.clone(),
@@ -163,5 +205,43 @@ fn io_error<'a>(
         action,
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtimes::Framework;
+
+    use super::*;
+    use crate::Source;
+
+    const BRIDGE: Bridge = Bridge {
+        sources: &[Source {
+            path: "answer.cpp",
+            text: "int answer() { return 42; }\n",
+        }],
+        arguments: &[],
+        links_runtime: false,
+    };
+
+    #[test]
+    fn without_a_compiler_a_bridge_of_another_one_will_do() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let library = folder.path().join("libnvinfer.so.8.6.0");
+        fs::write(&library, "").expect("a file");
+        let runtime = Runtime::in_place(Framework::TensorRt, &library).expect("a runtime");
+        let cache = Cache::at(&folder.path().join("cache")).expect("a cache");
+        let without =
+            |bridge: &Bridge| bridge.build_with(Compiler::at("/nonexistent/c++"), &runtime, &cache);
+
+        let message = without(&BRIDGE).unwrap_err().to_string();
+        assert!(message.contains("/nonexistent/c++"), "{message}");
+        let built = BRIDGE.build(&runtime, &cache).expect("built");
+        assert_eq!(without(&BRIDGE).expect("there"), built);
+        let other = Bridge {
+            arguments: &["-DOTHER"],
+            ..BRIDGE
+        };
+        assert!(without(&other).is_err(), "made of other arguments");
     }
 }
