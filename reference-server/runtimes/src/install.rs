@@ -223,19 +223,26 @@ fn write_record(content: &Path, record: &Record) -> Result<(), InstallError> {
 /// Gives the finished folder its name. What has the name already (a smaller size, or a runtime in
 /// which files are missing) goes into the scratch folder, and away with that.
 fn move_into_place(content: &Path, target: &Path, scratch: &Path) -> Result<(), InstallError> {
-    if fs::symlink_metadata(target).is_ok() {
+    if fs::symlink_metadata(target).is_err() {
+        rename(content, target)?;
+    } else if renameat_with(CWD, content, CWD, target, RenameFlags::EXCHANGE).is_err() {
         // In one step where the file system can: a server may look for the runtime meanwhile.
-        let exchanged = renameat_with(CWD, content, CWD, target, RenameFlags::EXCHANGE);
-        if exchanged.is_err() {
-            let aside = scratch.join("replaced");
-            fs::rename(target, &aside).map_err(io_error("replace", target))?;
-        }
-        if exchanged.is_ok() {
-            return sync_folder(target.parent().unwrap_or(target));
-        }
+        replace_in_steps(content, target, &scratch.join("replaced"))?;
     }
-    fs::rename(content, target).map_err(io_error("rename the finished runtime to", target))?;
     sync_folder(target.parent().unwrap_or(target))
+}
+
+/// Moves what is at `target` to `aside` and `content` in its place, or leaves all as it was.
+fn replace_in_steps(content: &Path, target: &Path, aside: &Path) -> Result<(), InstallError> {
+    fs::rename(target, aside).map_err(io_error("replace", target))?;
+    rename(content, target).inspect_err(|_| {
+        // The first failure is the one to tell.
+        let _ = fs::rename(aside, target);
+    })
+}
+
+fn rename(content: &Path, target: &Path) -> Result<(), InstallError> {
+    fs::rename(content, target).map_err(io_error("rename the finished runtime to", target))
 }
 
 fn sync_folder(folder: &Path) -> Result<(), InstallError> {
@@ -403,4 +410,26 @@ pub enum InstallError {
         /// The cache.
         root: PathBuf,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_replaced_stays_where_the_new_one_cannot_be_moved() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("runtime")).expect("a folder");
+        fs::write(path("runtime/old"), "").expect("a file");
+        let error =
+            replace_in_steps(&path("content"), &path("runtime"), &path("aside")).unwrap_err();
+        assert!(error.to_string().contains("rename the finished"), "{error}");
+        assert!(path("runtime/old").is_file());
+
+        fs::create_dir(path("content")).expect("a folder");
+        replace_in_steps(&path("content"), &path("runtime"), &path("aside")).expect("replaced");
+        assert!(!path("runtime/old").exists());
+        assert!(path("aside/old").is_file());
+    }
 }
