@@ -84,16 +84,21 @@ pub(super) fn holding(folders: impl IntoIterator<Item = PathBuf>, file: &str) ->
         .collect()
 }
 
-/// The version of the distribution whose name begins with `prefix`, from the folders that pip
-/// leaves beside the packages, such as `torch-2.11.0+cpu.dist-info`.
-pub(super) fn version_of_distribution(site_packages: &Path, prefix: &str) -> Option<Version> {
+/// The version of the distribution that has one of `names`, from the folders that pip leaves beside
+/// the packages, such as `torch-2.11.0+cpu.dist-info`. The names are written as pip writes them
+/// there: in lower case, with `_` for `-` and `.`.
+pub(super) fn version_of_distribution(site_packages: &Path, names: &[&str]) -> Option<Version> {
     fs::read_dir(site_packages)
         .ok()?
         .flatten()
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let (name, version) = name.strip_suffix(".dist-info")?.split_once('-')?;
-            name.starts_with(prefix).then(|| leading_version(version))?
+            // Older tools kept the name as its authors write it.
+            let name = name.to_ascii_lowercase().replace(['-', '.'], "_");
+            names
+                .contains(&name.as_str())
+                .then(|| leading_version(version))?
         })
         .max()
 }
@@ -143,8 +148,10 @@ mod tests {
             fs::create_dir(folder.path().join(name)).expect("a folder");
         }
         fs::write(folder.path().join("_C.cpython-311-x86_64-linux-gnu.so"), "").expect("a file");
-        let version = version_of_distribution(folder.path(), "torchv");
-        assert_eq!(version, Some(Version::new(0, 24, 1)));
+        let version = |names: &[&str]| version_of_distribution(folder.path(), names);
+        assert_eq!(version(&["torch"]), Some(Version::new(2, 9, 1)));
+        assert_eq!(version(&["torchvision"]), Some(Version::new(0, 24, 1)));
+        assert_eq!(version(&["torchv"]), None);
         assert_eq!(python_tag(folder.path()).as_deref(), Some("cp311"));
     }
 

@@ -84,7 +84,7 @@ fn version(package_dir: &Path) -> Option<Version> {
         let text = fs::read_to_string(package_dir.join("build-version")).ok()?;
         place::leading_version(&text)
     };
-    let distribution = || place::version_of_distribution(package_dir.parent()?, "torch");
+    let distribution = || place::version_of_distribution(package_dir.parent()?, &["torch"]);
     python.or_else(archive).or_else(distribution)
 }
 

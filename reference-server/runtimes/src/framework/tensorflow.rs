@@ -10,6 +10,20 @@ use crate::{Framework, LocateError, Origin, Runtime, RuntimeName, Size, Version}
 /// The library that a worker opens: kernels, sessions and the C API.
 const LIBRARY: &str = "libtensorflow_cc.so.2";
 
+/// The distributions that hold the library. Others whose names begin alike (`tensorflow_datasets`)
+/// have versions of their own.
+const DISTRIBUTIONS: [&str; 9] = [
+    "tensorflow",
+    "tensorflow_cpu",
+    "tensorflow_gpu",
+    "tensorflow_intel",
+    "tensorflow_cpu_aws",
+    "tensorflow_rocm",
+    "intel_tensorflow",
+    "tf_nightly",
+    "tf_nightly_cpu",
+];
+
 const SEARCH: Search<'_> = Search {
     framework: Framework::TensorFlow,
     folders: &["", "tensorflow", "lib"],
@@ -70,7 +84,7 @@ fn version(library: &Path, package_dir: &Path) -> Option<Version> {
     let complete = |version: &Version| version.numbers().len() == 3;
     place::leading_version(numbers)
         .filter(complete)
-        .or_else(|| place::version_of_distribution(package_dir.parent()?, "tensorflow"))
+        .or_else(|| place::version_of_distribution(package_dir.parent()?, &DISTRIBUTIONS))
 }
 
 #[cfg(test)]
@@ -89,6 +103,7 @@ mod tests {
         assert!(message.contains("dist-info"), "{message}");
 
         fs::create_dir(root.join("tensorflow_cpu-2.21.0.dist-info")).expect("a folder");
+        fs::create_dir(root.join("tensorflow_datasets-4.9.9.dist-info")).expect("a folder");
         for given in ["", "tensorflow", "tensorflow/libtensorflow_cc.so.2"] {
             let runtime = locate(&root.join(given)).expect("found");
             assert_eq!(runtime.name.to_string(), "tensorflow-2.21.0");

@@ -12,6 +12,31 @@ pub const TENSORRT_INCLUDE_VARIABLE: &str = "TENSORRT_INCLUDE_DIR";
 /// The header that every TensorRT SDK has.
 const HEADER: &str = "NvInfer.h";
 
+/// The distributions that hold `libnvinfer`. Others whose names begin alike (`tensorrt_llm`) have
+/// versions of their own.
+const DISTRIBUTIONS: [&str; 8] = [
+    "tensorrt",
+    "tensorrt_libs",
+    "tensorrt_cu11",
+    "tensorrt_cu11_libs",
+    "tensorrt_cu12",
+    "tensorrt_cu12_libs",
+    "tensorrt_cu13",
+    "tensorrt_cu13_libs",
+];
+
+/// Those that hold `libnvinfer_lean`.
+const LEAN_DISTRIBUTIONS: [&str; 8] = [
+    "tensorrt_lean",
+    "tensorrt_lean_libs",
+    "tensorrt_lean_cu11",
+    "tensorrt_lean_cu11_libs",
+    "tensorrt_lean_cu12",
+    "tensorrt_lean_cu12_libs",
+    "tensorrt_lean_cu13",
+    "tensorrt_lean_cu13_libs",
+];
+
 const SEARCH: Search<'_> = Search {
     framework: Framework::TensorRt,
     folders: &[
@@ -76,11 +101,17 @@ fn numbers(file_name: &str) -> Option<&str> {
 }
 
 fn version(library: &Path, package_dir: &Path) -> Option<Version> {
-    let numbers = numbers(library.file_name()?.to_str()?)?;
+    let name = library.file_name()?.to_str()?;
+    let numbers = numbers(name)?;
+    let distributions: &[&str] = if name.starts_with("libnvinfer_lean") {
+        &LEAN_DISTRIBUTIONS
+    } else {
+        &DISTRIBUTIONS
+    };
     let complete = |version: &Version| version.numbers().len() >= 3;
     place::leading_version(numbers.trim_start_matches('.'))
         .filter(complete)
-        .or_else(|| place::version_of_distribution(package_dir.parent()?, "tensorrt"))
+        .or_else(|| place::version_of_distribution(package_dir.parent()?, distributions))
 }
 
 #[cfg(test)]
