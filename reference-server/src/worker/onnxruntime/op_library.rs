@@ -128,7 +128,8 @@ impl Registrar {
     }
 }
 
-/// The library's entry point, if it has one.
+/// The library's entry point, if it has one. ONNX Runtime accepts one of a library that this one
+/// needs.
 fn register_custom_ops(library: &Handle) -> Option<RegisterCustomOps> {
     // SAFETY: the name belongs to this signature by ONNX Runtime's convention.
     unsafe { library.symbol(c"RegisterCustomOps") }

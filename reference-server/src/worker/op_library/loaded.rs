@@ -72,7 +72,8 @@ impl Handle {
         self.mapping.clone()
     }
 
-    /// What the library exports under `name`, if anything.
+    /// What the library, or else something that it needs, exports under `name`, if anything: what
+    /// a framework gets that looks its entry point up itself.
     ///
     /// # Safety
     /// `T` is a pointer type that fits what a library exports under this name.
@@ -80,6 +81,13 @@ impl Handle {
         // SAFETY: the caller vouches for the type.
         let symbol = unsafe { self.library.get::<T>(name) };
         symbol.ok().map(|symbol| *symbol)
+    }
+
+    /// What the library itself exports under `name`, if anything.
+    pub fn own_symbol(&self, name: &CStr) -> Option<*mut c_void> {
+        // SAFETY: only looked up.
+        let symbol: *mut c_void = unsafe { self.symbol(name) }?;
+        (object_at(symbol.addr()) == object_at(self.mapping.dynamic_section)).then_some(symbol)
     }
 
     /// Closes the library; its static destructors run if it goes.
@@ -105,6 +113,16 @@ impl Mapping {
         path_at(self.dynamic_section)
             .is_some_and(|path| without_mark(&path) == without_mark(&self.path))
     }
+}
+
+/// Where the object begins that the dynamic loader has mapped around `address`.
+fn object_at(address: usize) -> Option<usize> {
+    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    let address = std::ptr::without_provenance(address);
+    // SAFETY: any address may be asked for, and the record is written by the call alone.
+    let found = unsafe { libc::dladdr(address, info.as_mut_ptr()) } != 0;
+    // SAFETY: written by the call.
+    found.then(|| unsafe { info.assume_init() }.dli_fbase.addr())
 }
 
 /// The file that is mapped at `address`.
@@ -202,6 +220,33 @@ mod tests {
             remedy(&message).contains("no complete shared object"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn an_entry_point_of_a_dependency_is_not_the_librarys_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let compile = |name: &str, source: &str, arguments: &[&str]| {
+            let path = folder.path().join(format!("lib{name}.so"));
+            let file = folder.path().join(format!("{name}.cpp"));
+            std::fs::write(&file, source).unwrap();
+            let mut all: Vec<std::ffi::OsString> = vec!["-shared".into(), "-fPIC".into()];
+            all.extend([file.into(), "-o".into(), path.clone().into()]);
+            all.extend(arguments.iter().map(Into::into));
+            let compiler = runtimes::Compiler::find().unwrap();
+            compiler.run_in(Some(folder.path()), &all).unwrap();
+            path
+        };
+        compile("inner", "extern \"C\" void inner() {}", &[]);
+        let outer = compile(
+            "outer",
+            "extern \"C\" void inner(); extern \"C\" void outer() { inner(); }",
+            &["-L.", "-linner", "-Wl,-rpath,$ORIGIN"],
+        );
+        let handle = Handle::open(&outer).unwrap();
+        assert!(handle.own_symbol(c"outer").is_some());
+        assert_eq!(handle.own_symbol(c"inner"), None);
+        // SAFETY: only looked up.
+        assert!(unsafe { handle.symbol::<*mut c_void>(c"inner") }.is_some());
     }
 
     #[test]

@@ -113,10 +113,9 @@ impl PluginLibraries {
             let (handle, ops) = self.load_through_registry(path, entry, before)?;
             return Ok(library(Registration::Loaded(handle), ops, Vec::new()));
         }
-        // SAFETY: the name belongs to one function, declared by NVIDIA's headers.
-        let initializer = unsafe { self.libraries.handle(id).symbol(INITIALIZER) };
-        if let Some(initializer) = initializer {
-            // SAFETY: as above.
+        // A library that needs NVIDIA's does not provide its plugins.
+        if let Some(initializer) = self.libraries.handle(id).own_symbol(INITIALIZER) {
+            // SAFETY: the name belongs to one function, declared by NVIDIA's headers.
             unsafe { self.runtime.initialize(initializer) }
                 .map_err(|failure| self.runtime.log.explain(&failure))?;
         }
@@ -132,7 +131,7 @@ impl PluginLibraries {
         Ok(library(Registration::Static, ops, collisions))
     }
 
-    /// The function that `loadLibrary` of this version calls.
+    /// The function of the library's own that `loadLibrary` of this version calls.
     fn entry(&self, id: LibraryId) -> Option<*mut c_void> {
         let names: &[&CStr] = if self.runtime.version.major >= 10 {
             &[c"getCreators", c"getPluginCreators"]
@@ -140,10 +139,7 @@ impl PluginLibraries {
             &[c"getPluginCreators"]
         };
         let library = self.libraries.handle(id);
-        // SAFETY: the names belong to one signature, which the bridge knows.
-        names
-            .iter()
-            .find_map(|name| unsafe { library.symbol(name) })
+        names.iter().find_map(|name| library.own_symbol(name))
     }
 
     fn load_through_registry(
