@@ -63,6 +63,7 @@ fn execute(criterion: &mut Criterion) {
             library_dirs: runtime.library_dirs.clone(),
             bridge: None,
             preloaded: Vec::new(),
+            python: None,
         },
         recorder,
     )

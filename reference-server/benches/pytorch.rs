@@ -65,6 +65,7 @@ fn execute(criterion: &mut Criterion) {
             library_dirs: runtime.library_dirs.clone(),
             bridge: bridges::build(&runtime, &cache).expect("a bridge"),
             preloaded: Vec::new(),
+            python: runtime.python.clone(),
         },
         recorder,
     )

@@ -289,6 +289,7 @@ mod tests {
             bridge: None,
             preloaded: Vec::new(),
             libraries: Vec::new(),
+            python: None,
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Hosted {
     pub preloaded: Vec<PathBuf>,
     /// The op libraries for all models, the preloaded ones first.
     pub libraries: Vec<PathBuf>,
+    /// The tag of the Python that the runtime's extension modules are built for.
+    pub python: Option<String>,
 }
 
 impl Hosted {
@@ -40,6 +42,7 @@ impl Hosted {
                 library_dirs: self.library_dirs.clone(),
                 bridge: self.bridge.clone(),
                 preloaded: self.preloaded.clone(),
+                python: self.python.clone(),
             },
             libraries: self.libraries.clone(),
         }

@@ -56,6 +56,9 @@ pub struct RuntimeSpecification {
     /// Op libraries that the dynamic loader put into this process before it started
     /// (`LD_PRELOAD`), in its order.
     pub preloaded: Vec<PathBuf>,
+    /// The tag of the Python that the runtime's extension modules are built for, such as `cp311`,
+    /// where it has any.
+    pub python: Option<String>,
 }
 
 /// Everything a backend needs to know to load one version of a model.

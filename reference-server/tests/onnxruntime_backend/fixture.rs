@@ -60,6 +60,7 @@ impl Fixture {
             library_dirs: Vec::new(),
             bridge: None,
             preloaded: Vec::new(),
+            python: None,
         };
         Self {
             backend: OnnxRuntimeBackend::open(&specification, recorder.clone()).unwrap(),

@@ -92,6 +92,7 @@ impl Fixture {
             library_dirs: runtime.library_dirs.clone(),
             bridge,
             preloaded: Vec::new(),
+            python: runtime.python.clone(),
         };
         Self {
             backend: PyTorchBackend::open(&specification, recorder).unwrap(),

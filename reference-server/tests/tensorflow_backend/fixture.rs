@@ -155,6 +155,7 @@ impl Fixture {
             library_dirs: runtime.library_dirs.clone(),
             bridge: None,
             preloaded,
+            python: None,
         };
         let backend = TensorFlowBackend::open(&specification, recorder.clone()).unwrap();
         assert_eq!(backend.version(), runtime.name.version.to_string());

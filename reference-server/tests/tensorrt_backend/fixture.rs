@@ -128,6 +128,7 @@ impl Fixture {
             library_dirs: runtime.library_dirs.clone(),
             bridge,
             preloaded: Vec::new(),
+            python: None,
         };
         Self {
             backend: TensorRtBackend::open(&specification, recorder).unwrap(),

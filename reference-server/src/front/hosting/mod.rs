@@ -221,6 +221,7 @@ impl Hosting {
             bridge: prepared.bridge.clone(),
             preloaded: paths(&preloaded),
             libraries: paths(&libraries),
+            python: runtime.python.clone(),
         })
     }
 

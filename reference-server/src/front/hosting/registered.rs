@@ -90,6 +90,7 @@ impl Hosting {
                 .iter()
                 .map(|library| library.path.clone())
                 .collect(),
+            python: runtime.python.clone(),
         };
         let launch = Launch {
             name: format!("trial of {}", runtime.name),

@@ -74,7 +74,7 @@ impl Registrar {
         let mut warnings: Vec<String> = Vec::new();
         let opened = {
             let _watch = WarningWatch::begin(&self.runtime, &mut warnings);
-            python::open(&mut self.libraries, path)
+            python::open(&mut self.libraries, path, self.runtime.python.as_deref())
         };
         let id = opened?;
         if self.report(id).is_some() {

@@ -3,7 +3,8 @@
 //! Many link `libtorch_python.so`, which uses Python's interface without naming its library as a
 //! dependency: within a Python program it is there anyway. No op calls it, but its symbols have to
 //! resolve, data as well as functions, and they differ from one Python version to the next. So such
-//! a library gets the first `libpython` of this machine with which it can be opened.
+//! a library gets the first `libpython` of this machine with which it can be opened; that of the
+//! Python which PyTorch was built for is tried first.
 
 use std::ffi::{CString, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -15,16 +16,21 @@ use crate::worker::backend::LoadError;
 use crate::worker::exception_barrier;
 use crate::worker::op_library::{LibraryId, OpLibraries, refused};
 
-/// Opens the op library at `path`, with Python's library where it needs that.
+/// Opens the op library at `path`, with Python's library where it needs that: preferably the one of
+/// `tag`, the Python that PyTorch's own extension modules are built for.
 ///
 /// # Errors
 /// The library cannot be opened.
-pub(super) fn open(libraries: &mut OpLibraries, path: &Path) -> Result<LibraryId, LoadError> {
+pub(super) fn open(
+    libraries: &mut OpLibraries,
+    path: &Path,
+    tag: Option<&str>,
+) -> Result<LibraryId, LoadError> {
     let error = match libraries.acquire(path) {
         Err(error) if needs_python(&error.message) => error,
         outcome => return outcome,
     };
-    let candidates = runtimes::python_libraries(None);
+    let candidates = runtimes::python_libraries(tag);
     for candidate in &candidates {
         let Some(handle) = map(candidate) else {
             continue;

@@ -33,6 +33,8 @@ pub(super) struct Runtime {
     pub(super) bridge: Arc<Bridge>,
     /// Name and version, such as `pytorch-2.11.0`.
     pub(super) name: String,
+    /// The tag of the Python that its extension modules are built for.
+    pub(super) python: Option<String>,
 }
 
 impl Runtime {
@@ -55,6 +57,7 @@ impl Runtime {
         Ok(Arc::new(Self {
             bridge,
             name: specification.runtime.clone(),
+            python: specification.python.clone(),
         }))
     }
 }
