@@ -56,7 +56,7 @@ impl OpLibraries {
     /// The file cannot be opened, or the loader would give us an older file in its place.
     pub fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
         let identity = FileIdentity::of(path).map_err(|error| {
-            refused(
+            refused_everywhere(
                 path,
                 &format!(
                     "it cannot be read: {error}; check the path in \
@@ -80,7 +80,7 @@ impl OpLibraries {
             .chain(self.remaining.iter().map(|remaining| &remaining.identity))
             .any(|other| other.is_same_file(&identity) && *other != identity)
         {
-            return Err(refused(
+            return Err(refused_everywhere(
                 path,
                 "the file was overwritten in place while its former content is still in this \
                  worker's memory, so the new content cannot be loaded beside it; unload the \
@@ -146,7 +146,7 @@ impl OpLibraries {
         };
         match FileIdentity::of(path) {
             Ok(now) if now == *identity => Ok(handle),
-            _ => Err(refused(
+            _ => Err(refused_everywhere(
                 path,
                 "the file was replaced while it was being loaded; load again",
             )),
@@ -245,13 +245,20 @@ impl OpLibraries {
     }
 }
 
-/// The error of an op library that cannot be used, for `reason`.
+/// The error of an op library that cannot be used, for `reason`, which may be another one or none
+/// with another runtime.
 pub fn refused(path: &Path, reason: &str) -> LoadError {
     LoadError {
         library: Some(path.to_owned()),
-        ..LoadError::new(format!(
-            "the op library '{}' cannot be loaded: {reason}",
-            path.display()
-        ))
+        ..refused_everywhere(path, reason)
     }
+}
+
+/// The error of an op library that cannot be used, for a `reason` that holds with every runtime:
+/// no other one is tried.
+pub fn refused_everywhere(path: &Path, reason: &str) -> LoadError {
+    LoadError::new(format!(
+        "the op library '{}' cannot be loaded: {reason}",
+        path.display()
+    ))
 }

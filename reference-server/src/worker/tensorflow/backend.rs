@@ -20,7 +20,7 @@ use crate::worker::backend::{
     Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
     RuntimeSpecification, StillMapped,
 };
-use crate::worker::op_library::{FileIdentity, refused};
+use crate::worker::op_library::{FileIdentity, refused_everywhere};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// TensorFlow with the models that this worker serves.
@@ -112,7 +112,7 @@ impl TensorFlowBackend {
         for collision in self.libraries.collisions_of(id) {
             let text = self.collision_text(&collision.op, collision.first, id);
             if held.contains(&collision.first) || self.for_all.contains(&collision.first) {
-                return Err(refused(self.libraries.path(id), &text));
+                return Err(refused_everywhere(self.libraries.path(id), &text));
             }
             tracing::warn!("{text}");
         }

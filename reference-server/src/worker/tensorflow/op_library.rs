@@ -12,7 +12,7 @@ use super::runtime::{self, Runtime};
 use super::status::Status;
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
 use crate::worker::exception_barrier;
-use crate::worker::op_library::{FileIdentity, refused, remedy};
+use crate::worker::op_library::{FileIdentity, refused, refused_everywhere, remedy};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// The op libraries of this process and the ops that exist in it.
@@ -66,7 +66,7 @@ impl OpLibraries {
     /// The file cannot be opened, or took the place of one that is loaded.
     pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
         let identity = FileIdentity::of(path).map_err(|error| {
-            refused(
+            refused_everywhere(
                 path,
                 &format!(
                     "it cannot be read: {error}; check the path in \
@@ -83,7 +83,7 @@ impl OpLibraries {
             .iter()
             .any(|library| library.path == path || library.identity.is_same_file(&identity))
         {
-            return Err(refused(
+            return Err(refused_everywhere(
                 path,
                 "the file has changed since its former content was loaded into this worker, and \
                  TensorFlow cannot unload that; unload all models of the worker, which ends it, \
@@ -124,8 +124,9 @@ impl OpLibraries {
         let id = self.acquire(path)?;
         if self.loaded[id.0].ops.is_empty() {
             all.retain(|name| self.definer(name).is_none());
-            self.loaded[id.0].ops = preloaded::ops_of(path, all)
-                .map_err(|error| refused(path, &format!("it cannot be read: {error}")))?;
+            self.loaded[id.0].ops = preloaded::ops_of(path, all).map_err(|error| {
+                refused_everywhere(path, &format!("it cannot be read: {error}"))
+            })?;
         }
         Ok(id)
     }
@@ -254,7 +255,7 @@ impl OpLibraries {
 /// Loads the library and returns the ops that it defined.
 fn load(runtime: &Arc<Runtime>, path: &Path) -> Result<Vec<OpDef>, LoadError> {
     let name = CString::new(path.as_os_str().as_bytes())
-        .map_err(|_| refused(path, "its path holds a zero byte"))?;
+        .map_err(|_| refused_everywhere(path, "its path holds a zero byte"))?;
     let status = Status::new(runtime);
     // SAFETY: a C string and a live status. What the library's initializers do is its own: that is
     // what the worker process is for.
