@@ -161,16 +161,19 @@ impl OpLibrary {
     pub fn findings_after(&self, runtime: &Runtime, before: Before<'_>) -> Vec<Finding> {
         let mut findings = self.findings.clone();
         if let Some(parts) = &self.parts {
-            if runtime.name.framework == Framework::OnnxRuntime {
-                findings.extend(parts.onnxruntime_entry.iter().cloned());
-            }
             let preloaded = images(before.preloaded);
             let loaded = images(before.loaded);
             let before = InProcess {
                 preloaded: &preloaded,
                 loaded: &loaded,
             };
-            match Scope::resolve(&self.path, &parts.image, runtime, before) {
+            let scope = Scope::resolve(&self.path, &parts.image, runtime, before);
+            if runtime.name.framework == Framework::OnnxRuntime
+                && !scope.as_ref().is_ok_and(check::entry_point::is_inherited)
+            {
+                findings.extend(parts.onnxruntime_entry.iter().cloned());
+            }
+            match scope {
                 Err(link) => {
                     findings.push(check::dependencies::missing(&self.path, &link, runtime));
                 }

@@ -258,6 +258,17 @@ fn a_library_that_was_loaded_before_is_a_dependency_that_is_there() {
 }
 
 #[test]
+fn an_entry_point_of_a_dependency_is_found_as_onnxruntime_finds_it() {
+    let tools = Toolchain::new();
+    tools.c("libcore.so", GOOD, &[]);
+    let options = ["-Wl,--no-as-needed,-rpath,$ORIGIN", "-L.", "-lcore"];
+    let thin = look(&tools.c("libthin.so", "int unused;", &options));
+    assert_eq!(thin.findings_for(&tools.runtime), []);
+    let alone = look(&tools.c("libalone.so", "int unused;", &[]));
+    error(&alone, &tools, FindingId::NoEntryPoint);
+}
+
+#[test]
 fn what_is_preloaded_is_visible_with_all_that_it_needs() {
     let tools = Toolchain::new();
     let inner = tools.c(
