@@ -28,6 +28,7 @@ pub use data_type::DataType;
 pub use library::{Broken, Content, Fault, Library, PluginEntry, Sample};
 pub use model::{
     Format, Model, ModelError, ParameterSource, PlanBuilder, PlanError, TensorSpec, torch_script,
+    torch_script_with_buffers,
 };
 pub use op::{Approximation, Op};
 pub use repository::{Configuration, DynamicBatching, ModelRepository};

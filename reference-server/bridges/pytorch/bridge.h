@@ -18,14 +18,6 @@ extern "C" {
 /* Why a call failed. */
 typedef struct BridgeFailure BridgeFailure;
 
-/* What kind of exception was caught. */
-enum {
-    BRIDGE_FRAMEWORK = 1, /* PyTorch's own error */
-    BRIDGE_MEMORY = 2,    /* memory is exhausted */
-    BRIDGE_STANDARD = 3,  /* another std::exception */
-    BRIDGE_UNKNOWN = 4,   /* something else was thrown */
-};
-
 /* A TorchScript module. */
 typedef struct BridgeModule BridgeModule;
 
@@ -61,7 +53,7 @@ typedef struct BridgeArgument {
 typedef struct BridgeExecutionOptions {
     int32_t inference_mode;  /* 0: autograd keeps its book-keeping, no gradients are recorded */
     int32_t optimize;        /* 0: the graph is executed as it was written */
-    int32_t intra_op_threads; /* 0: as many as PyTorch takes by itself */
+    int32_t intra_op_threads; /* 0: as many as PyTorch took when the bridge was opened */
 } BridgeExecutionOptions;
 
 /* One input, in memory of the caller. Strings stand behind their lengths (32 bits, little
@@ -106,7 +98,6 @@ typedef void (*BridgeVisitNeeded)(void *context, BridgeText name, int32_t is_kno
 /* Is called for each warning of PyTorch. */
 typedef void (*BridgeVisitWarning)(void *context, BridgeText text);
 
-BRIDGE_EXPORT int32_t bridge_failure_kind(const BridgeFailure *failure);
 BRIDGE_EXPORT BridgeText bridge_failure_message(const BridgeFailure *failure);
 BRIDGE_EXPORT void bridge_failure_release(BridgeFailure *failure);
 
@@ -143,7 +134,8 @@ BRIDGE_EXPORT BridgeFailure *bridge_execution_create(const BridgeModule *module,
 BRIDGE_EXPORT void bridge_execution_release(BridgeExecution *execution);
 
 /* Executes `forward` once; arguments without an input get their defaults. The inputs' memory is
- * used in place and has to last until the outputs are dropped. */
+ * only read, as far as operators tell the truth about what they write to, and has to last until
+ * bridge_execution_clear, which follows every execution, failed ones included. */
 BRIDGE_EXPORT BridgeFailure *bridge_execution_run(BridgeExecution *execution,
                                                   const BridgeInput *inputs, size_t count,
                                                   size_t *outputs);
@@ -152,6 +144,7 @@ BRIDGE_EXPORT BridgeFailure *bridge_execution_output(BridgeExecution *execution,
 /* Writes an output, row-major on the CPU, to `bytes` bytes at `destination`. */
 BRIDGE_EXPORT BridgeFailure *bridge_execution_write(BridgeExecution *execution, size_t number,
                                                     void *destination, size_t bytes);
-/* Drops the outputs of the last execution. */
+/* Drops the outputs of the last execution. What the model kept of the inputs moves to memory of its
+ * own; without memory for that the process ends. */
 BRIDGE_EXPORT void bridge_execution_clear(BridgeExecution *execution);
 }

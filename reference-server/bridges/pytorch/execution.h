@@ -11,7 +11,9 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
+#include "borrowing.h"
 #include "module.h"
+#include "process.h"
 
 namespace {
 
@@ -65,14 +67,17 @@ struct BridgeExecution {
     at::Device device;
     BridgeExecutionOptions options;
     std::vector<c10::IValue> outputs;
+    /* What lies in memory of the caller. */
+    std::vector<c10::Storage> borrowed;
     bool has_run = false;
     int64_t string_count = 0;
 
-    c10::IValue value_of(const BridgeInput &input) const;
+    c10::IValue value_of(const BridgeInput &input);
     void take_outputs(c10::IValue result);
+    void clear() noexcept;
 };
 
-c10::IValue BridgeExecution::value_of(const BridgeInput &input) const {
+c10::IValue BridgeExecution::value_of(const BridgeInput &input) {
     if (input.element_type == BRIDGE_STRINGS) {
         return strings_from(input);
     }
@@ -80,7 +85,25 @@ c10::IValue BridgeExecution::value_of(const BridgeInput &input) const {
         // PyTorch knows no tensor of constant memory.
         const_cast<void *>(input.data), at::IntArrayRef(input.dims, input.rank),
         at::TensorOptions().dtype(static_cast<at::ScalarType>(input.element_type)));
-    return device.is_cpu() ? tensor : tensor.to(device);
+    if (!device.is_cpu()) {
+        return tensor.to(device);
+    }
+    if (!arguments[input.argument].may_borrow) {
+        return tensor.clone();
+    }
+    borrowed.push_back(tensor.storage());
+    return tensor;
+}
+
+void BridgeExecution::clear() noexcept {
+    outputs.clear();
+    for (const c10::Storage &storage : borrowed) {
+        // An operator keeps it, or the module in a container.
+        if (storage.use_count() > 1) {
+            own(storage);
+        }
+    }
+    borrowed.clear();
 }
 
 void BridgeExecution::take_outputs(c10::IValue result) {
@@ -118,11 +141,10 @@ void bridge_execution_release(BridgeExecution *execution) {
 BridgeFailure *bridge_execution_run(BridgeExecution *execution, const BridgeInput *inputs,
                                     size_t count, size_t *outputs) {
     return guarded([&] {
-        if (!execution->has_run && execution->options.intra_op_threads > 0) {
-            // Holds for parallel regions that this thread begins.
-            at::set_num_threads(execution->options.intra_op_threads);
+        if (!execution->has_run) {
+            set_threads(execution->options.intra_op_threads);
+            execution->has_run = true;
         }
-        execution->has_run = true;
         const c10::InferenceMode inference(execution->options.inference_mode != 0);
         std::optional<at::NoGradGuard> no_gradients;
         if (execution->options.inference_mode == 0) {
@@ -133,7 +155,7 @@ BridgeFailure *bridge_execution_run(BridgeExecution *execution, const BridgeInpu
             as_written.emplace(false);
         }
 
-        execution->outputs.clear();
+        execution->clear();
         const std::vector<Argument> &arguments = execution->arguments;
         std::vector<c10::IValue> stack;
         // One more for the module itself.
@@ -218,5 +240,5 @@ BridgeFailure *bridge_execution_write(BridgeExecution *execution, size_t number,
 }
 
 void bridge_execution_clear(BridgeExecution *execution) {
-    execution->outputs.clear();
+    execution->clear();
 }

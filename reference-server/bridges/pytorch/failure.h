@@ -11,7 +11,6 @@
 #include "bridge.h"
 
 struct BridgeFailure {
-    int32_t kind;
     std::string message;
 };
 
@@ -37,7 +36,7 @@ inline std::string without_frames(std::string text) {
 }
 
 /* The failure where there is no memory for another one. */
-inline BridgeFailure exhausted{BRIDGE_MEMORY, "memory is exhausted"};
+inline BridgeFailure exhausted{"memory is exhausted"};
 
 /* The failure for the exception that is being handled. */
 inline BridgeFailure *current_failure() noexcept {
@@ -45,15 +44,13 @@ inline BridgeFailure *current_failure() noexcept {
         try {
             throw;
         } catch (const c10::Error &error) {
-            return new BridgeFailure{BRIDGE_FRAMEWORK,
-                                     without_frames(error.what_without_backtrace())};
+            return new BridgeFailure{without_frames(error.what_without_backtrace())};
         } catch (const std::bad_alloc &) {
             return &exhausted;
         } catch (const std::exception &error) {
-            return new BridgeFailure{BRIDGE_STANDARD, without_frames(error.what())};
+            return new BridgeFailure{without_frames(error.what())};
         } catch (...) {
-            return new BridgeFailure{BRIDGE_UNKNOWN,
-                                     "something was thrown that is no std::exception"};
+            return new BridgeFailure{"something was thrown that is no std::exception"};
         }
     } catch (...) {
         return &exhausted;
@@ -69,10 +66,6 @@ BridgeFailure *guarded(Action &&action) noexcept {
     } catch (...) {
         return current_failure();
     }
-}
-
-int32_t bridge_failure_kind(const BridgeFailure *failure) {
-    return failure->kind;
 }
 
 BridgeText bridge_failure_message(const BridgeFailure *failure) {

@@ -9,6 +9,7 @@
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include "borrowing.h"
 #include "failure.h"
 
 /* An argument of `forward`, without `self`. */
@@ -17,6 +18,7 @@ struct Argument {
     std::string type;
     int32_t takes;
     std::optional<c10::IValue> default_value;
+    bool may_borrow; /* whether a tensor for it may lie in memory of the caller */
 };
 
 struct BridgeModule {
@@ -36,11 +38,13 @@ int32_t what_it_takes(const c10::TypePtr &type) {
 
 std::vector<Argument> arguments_of(const torch::jit::Method &forward) {
     const std::vector<c10::Argument> &arguments = forward.function().getSchema().arguments();
+    const std::vector<bool> borrowing = may_borrow(forward);
     std::vector<Argument> result;
     for (size_t number = 1; number < arguments.size(); ++number) {
         const c10::Argument &argument = arguments[number];
         result.push_back({argument.name(), argument.type()->annotation_str(),
-                          what_it_takes(argument.type()), argument.default_value()});
+                          what_it_takes(argument.type()), argument.default_value(),
+                          number < borrowing.size() && borrowing[number]});
     }
     return result;
 }

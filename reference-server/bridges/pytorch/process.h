@@ -30,6 +30,17 @@
     std::abort();
 }
 
+/* What PyTorch takes by itself: nobody has set it when the bridge is opened. */
+inline const int default_threads = at::get_num_threads();
+
+/* Sets the threads of the parallel regions that this thread begins; 0 is the default. */
+inline void set_threads(int32_t count) {
+    // At the first region of a thread PyTorch sets the number that any thread has set last, which
+    // would undo what follows: this makes it do so now.
+    at::get_num_threads();
+    at::set_num_threads(count > 0 ? count : default_threads);
+}
+
 BridgeText bridge_version() {
     static const std::string version = TORCH_VERSION;
     return text_of(version);

@@ -46,6 +46,7 @@ impl Bridge {
 
 const PYTORCH: Option<Bridge> = Some(Bridge {
     sources: &[
+        source!("pytorch", "borrowing.h"),
         source!("pytorch", "bridge.cpp"),
         source!("pytorch", "bridge.h"),
         source!("pytorch", "execution.h"),

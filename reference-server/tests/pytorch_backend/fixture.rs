@@ -141,7 +141,19 @@ impl Fixture {
         inputs: &[TensorSignature],
         outputs: &[TensorSignature],
     ) -> LoadedModel {
-        let specification = self.specification(&test_ops::torch_script(methods), inputs, outputs);
+        self.load_with_buffers(methods, &[], inputs, outputs)
+    }
+
+    /// Loads a model of TorchScript source with buffers.
+    pub fn load_with_buffers(
+        &mut self,
+        methods: &str,
+        buffers: &[(&str, test_ops::Tensor)],
+        inputs: &[TensorSignature],
+        outputs: &[TensorSignature],
+    ) -> LoadedModel {
+        let model = test_ops::torch_script_with_buffers(methods, buffers);
+        let specification = self.specification(&model, inputs, outputs);
         self.backend.load_model(&specification).unwrap()
     }
 

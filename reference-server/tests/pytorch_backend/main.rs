@@ -8,10 +8,12 @@ mod fixture;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
-use execution::{Tensor, execute};
+use execution::{Tensor, execute, execute_in_place};
 use fixture::{Fixture, in_a_process, tensor, with_every_runtime};
 use reference_server::protocol::DataType;
-use reference_server::worker::backend::{Backend, Instance, RegisteredOp, TensorSignature};
+use reference_server::worker::backend::{
+    Backend, InputTensor, Instance, RegisteredOp, TensorSignature,
+};
 use runtimes::{Compiler, Framework};
 use test_ops::{Model, Op, ParameterSource, Sample};
 
@@ -44,6 +46,18 @@ fn registered(domain: &str, names: &[&str]) -> Vec<RegisteredOp> {
             version: String::new(),
         })
         .collect()
+}
+
+/// What a model answers whose one input is in `memory` and not anywhere else.
+fn answer_in_place(instance: &mut dyn Instance, memory: &[f32]) -> Tensor {
+    let input = InputTensor {
+        input: 0,
+        data_type: DataType::Fp32,
+        dims: &[memory.len() as i64],
+        data: bytemuck::cast_slice(memory),
+    };
+    let mut executed = execute_in_place(instance, &[input], &[0]).unwrap();
+    executed.outputs.remove(0).1
 }
 
 /// What a sample model answers, compared with the reference maths.
@@ -158,6 +172,37 @@ with_every_runtime! {
         let specification = fixture.specification(&test_ops::torch_script(IDENTITY), &[], &[]);
         let message = fixture.refusal(&specification).message;
         assert!(message.contains("config.pbtxt") && message.contains("name: \"x\""), "{message}");
+    }
+
+    fn what_a_model_keeps_of_an_input_outlasts_the_requests_memory(fixture) {
+        for kept in ["x", "torch.slice(x, 0, 0, 2)", "torch.select(torch.reshape(x, [1, 2]), 0, 0)"] {
+            let methods = format!(
+                "def forward(self, x: Tensor) -> Tensor:\n  last = self.last\n  self.last = {kept}\n  return last"
+            );
+            let last = test_ops::Tensor::new(test_ops::DataType::Fp32, &[2], vec![0.0; 2]);
+            let mut loaded = fixture.load_with_buffers(
+                &methods,
+                &[("last", last)],
+                &[fp32("x", &[-1])],
+                &[fp32("y", &[-1])],
+            );
+            let instance = &mut *loaded.instances[0];
+            let mut memory = [1.0, 2.0];
+            answer_in_place(instance, &memory);
+            memory.copy_from_slice(&[8.0, 9.0]);
+            assert_eq!(answer_in_place(instance, &memory), Tensor::fp32(&[2], &[1.0, 2.0]), "{kept}");
+        }
+    }
+
+    fn a_model_that_writes_to_its_input_does_not_write_to_the_request(fixture) {
+        let methods = "def forward(self, x: Tensor) -> Tensor:\n  y = torch.slice(x, 0, 0, 1)\n  z = torch.add_(y, y)\n  return x";
+        let mut loaded = fixture.load(methods, &[fp32("x", &[-1])], &[fp32("y", &[-1])]);
+        let memory = [1.0, 2.0];
+        for _ in 0..3 {
+            let answer = answer_in_place(&mut *loaded.instances[0], &memory);
+            assert_eq!(answer, Tensor::fp32(&[2], &[2.0, 2.0]));
+            assert_eq!(std::hint::black_box(memory), [1.0, 2.0]);
+        }
     }
 
     fn a_failing_execution_tells_pytorchs_reason_and_leaves_the_model_usable(fixture) {
@@ -321,6 +366,42 @@ fn a_replaced_kernel_is_reported() {
         TORCH_LIBRARY_IMPL(custom_ops, CPU, library) { library.impl(\"modulo\", TORCH_FN(modulo)); }
     ";
     if let Some(output) = in_a_process("a_replaced_kernel_is_reported", check) {
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{text}");
+    }
+}
+
+#[test]
+fn what_an_op_keeps_of_an_input_outlasts_the_requests_memory() {
+    fn check(fixture: &mut Fixture) {
+        let library = fixture.folder.path().join("libkeeping.so");
+        compile(fixture, KEEPING, &library);
+        fixture.backend.load_libraries(&[library]).unwrap();
+        let methods =
+            "def forward(self, x: Tensor) -> Tensor:\n  y = ops.keeping.last(x)\n  return y";
+        let mut loaded = fixture.load(methods, &[fp32("x", &[-1])], &[fp32("y", &[-1])]);
+        let instance = &mut *loaded.instances[0];
+        let mut memory = [1.0, 2.0];
+        assert_eq!(
+            answer_in_place(instance, &memory),
+            Tensor::fp32(&[2], &memory)
+        );
+        memory.copy_from_slice(&[8.0, 9.0]);
+        assert_eq!(
+            answer_in_place(instance, &memory),
+            Tensor::fp32(&[2], &[1.0, 2.0])
+        );
+    }
+    const KEEPING: &str = "
+        #include <torch/library.h>
+        at::Tensor last(const at::Tensor &x) {
+            static at::Tensor &kept = *new at::Tensor(x);
+            return std::exchange(kept, x);
+        }
+        TORCH_LIBRARY(keeping, library) { library.def(\"last(Tensor x) -> Tensor\", TORCH_FN(last)); }
+    ";
+    let name = "what_an_op_keeps_of_an_input_outlasts_the_requests_memory";
+    if let Some(output) = in_a_process(name, check) {
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{text}");
     }

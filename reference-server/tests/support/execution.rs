@@ -63,13 +63,22 @@ pub fn execute(
             data: &bytemuck::cast_slice(data)[..input.data.len()],
         })
         .collect();
+    execute_in_place(instance, &tensors, outputs)
+}
+
+/// Executes once with inputs in memory of the caller.
+pub fn execute_in_place(
+    instance: &mut dyn Instance,
+    inputs: &[InputTensor<'_>],
+    outputs: &[u32],
+) -> Result<Executed, ExecutionError> {
     let memory = Memory::default();
     let mut sink = Sink {
         memory: &memory,
         taken: Vec::new(),
         allocations: 0,
     };
-    instance.execute(&tensors, outputs, &mut sink)?;
+    instance.execute(inputs, outputs, &mut sink)?;
     Ok(Executed {
         allocations: sink.allocations,
         outputs: sink

@@ -21,7 +21,7 @@ use std::path::Path;
 pub use file::{ModelError, ModelFile};
 pub use format::Format;
 pub use plan_builder::{PlanBuilder, PlanError};
-pub use torchscript::torch_script;
+pub use torchscript::{torch_script, torch_script_with_buffers};
 
 use crate::{Approximation, DEFAULT_DOMAIN, DataType, Op, Tensor};
 

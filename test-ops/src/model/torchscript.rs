@@ -40,7 +40,15 @@ pub(super) fn encode(model: &Model) -> Result<Vec<u8>, ModelError> {
 /// # Panics
 /// When there is no memory for it.
 pub fn torch_script(methods: &str) -> Vec<u8> {
-    archive(methods, &[]).expect("an archive in memory is written")
+    torch_script_with_buffers(methods, &[])
+}
+
+/// As [`torch_script`], of a module with these buffers, which its methods may set.
+///
+/// # Panics
+/// When there is no memory for it.
+pub fn torch_script_with_buffers(methods: &str, buffers: &[(&str, Tensor)]) -> Vec<u8> {
+    archive(methods, buffers).expect("an archive in memory is written")
 }
 
 /// The archive of a module with these methods and buffers.

@@ -51,8 +51,9 @@ impl PyTorchInstance {
             })
             .collect::<Result<SmallVec<[Input; 8]>, ExecutionError>>()?;
         // SAFETY: dimensions and data are live for `'a`, and the caller of `execute` has checked
-        // that type and dimensions fit the data. The outputs are cleared before this function's
-        // caller returns.
+        // that type and dimensions fit the data. The bridge only reads them: it copies an input
+        // that the model writes to. The execution is cleared before this function's caller
+        // returns, and refers to none of them from then on.
         let count = unsafe { self.execution.run(&arguments) }?;
         for &output in outputs {
             let declared = self.signature.outputs.get(output as usize);
@@ -78,7 +79,7 @@ impl Instance for PyTorchInstance {
         sink: &mut dyn OutputSink<'a>,
     ) -> Result<(), ExecutionError> {
         let outcome = self.run(inputs, outputs, sink);
-        // An output may be a view of an input, whose memory is the caller's.
+        // Outputs, and what the model keeps, may be views of inputs, whose memory is the caller's.
         self.execution.clear();
         outcome
     }

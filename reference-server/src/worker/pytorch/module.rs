@@ -126,8 +126,8 @@ impl Execution {
     /// Executes `forward` and returns the number of outputs, which stay until [`clear`](Self::clear).
     ///
     /// # Safety
-    /// Dimensions and data of the inputs are as long as they say and live until the outputs are
-    /// cleared.
+    /// Dimensions and data of the inputs are as long as they say, and live and unchanged until
+    /// [`clear`](Self::clear), which is called after every run, failed ones included.
     pub(super) unsafe fn run(&mut self, inputs: &[Input]) -> Result<usize, Failure> {
         let bridge = &self.module.bridge;
         let mut count = 0;
@@ -188,7 +188,8 @@ impl Execution {
         }
     }
 
-    /// Drops the outputs of the last run.
+    /// Drops the outputs of the last run, and moves what the model kept of the inputs to memory of
+    /// its own.
     pub(super) fn clear(&mut self) {
         // SAFETY: the execution is ours.
         unsafe { (self.module.bridge.functions().execution_clear)(self.pointer.as_ptr()) };
