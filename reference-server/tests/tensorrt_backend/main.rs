@@ -6,6 +6,7 @@
 mod execution;
 mod fixture;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use execution::{Tensor, execute};
@@ -14,7 +15,7 @@ use fixture::{
     with_every_runtime_and_preload,
 };
 use reference_server::worker::backend::{Backend, Instance, RegisteredOp};
-use runtimes::{Cache, Framework, Runtime};
+use runtimes::{Cache, Compiler, Framework, Runtime};
 use test_ops::{
     Broken, DataType, Fault, Model, Op, ParameterSource, PlanBuilder, PluginEntry, Sample,
 };
@@ -75,6 +76,18 @@ fn assert_names(message: &str, parts: &[&dyn AsRef<Path>]) {
         let part = part.as_ref().to_str().unwrap();
         assert!(message.contains(part), "'{part}' is not in: {message}");
     }
+}
+
+/// Compiles C++ into the shared library `name`.
+fn compile(fixture: &Fixture, name: &str, source: &str, arguments: &[&str]) -> PathBuf {
+    let path = fixture.folder.path().join(name);
+    let file = path.with_extension("cpp");
+    std::fs::write(&file, source).unwrap();
+    let mut all: Vec<OsString> = vec!["-shared".into(), "-fPIC".into()];
+    all.extend([file.into(), "-o".into(), path.clone().into()]);
+    all.extend(arguments.iter().map(OsString::from));
+    Compiler::find().unwrap().run(&all).unwrap();
+    path
 }
 
 with_every_runtime! {
@@ -158,6 +171,27 @@ with_every_runtime! {
         let path = fixture.library(Sample::default().with_fault(Fault::RegistrationFails));
         let message = fixture.refusal(&plan, &[&path]).message;
         assert_names(&message, &[&path, &"hands out no plugin creators"]);
+    }
+
+    fn an_entry_point_of_a_needed_library_is_not_the_librarys_own(fixture) {
+        let inner = fixture.library(Sample::default());
+        let inner = inner.to_str().unwrap();
+        let needs_inner = ["-Wl,--no-as-needed", inner];
+        let outer = compile(fixture, "libouter.so", "int outer;", &needs_inner);
+        let plan = fixture.plan();
+        let message = fixture.refusal(&plan, &[&outer]).message;
+        assert_names(&message, &[&outer, &"registers no plugin"]);
+    }
+
+    fn a_library_may_use_tensorrt_without_naming_it_as_needed(fixture) {
+        let source = "extern \"C\" void* getPluginRegistry(); void* registry = getPluginRegistry();";
+        let path = compile(fixture, "libunlinked.so", source, &[]);
+        let inspected = op_library::inspect(&path).unwrap();
+        assert!(!inspected.verdict(&fixture.runtime).refuses());
+        // It was opened, or the message were another one.
+        let plan = fixture.plan();
+        let message = fixture.refusal(&plan, &[&path]).message;
+        assert_names(&message, &[&path, &"registers no plugin"]);
     }
 
     fn the_dynamic_loader_is_quoted(fixture) {
