@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use op_library::{OpLibrary, Severity};
+use op_library::{Before, OpLibrary, Severity};
 use runtimes::{Framework, RuntimeSet};
 
 use super::backend_setting::BackendSetting;
@@ -53,7 +53,7 @@ struct Preloaded {
 }
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GivenLibraries {
     preloaded: Vec<Preloaded>,
     configured: BTreeMap<Framework, Vec<PathBuf>>,
@@ -102,7 +102,72 @@ impl GivenLibraries {
                 }
             }
         }
+        given.settle(runtimes, inspections);
         given
+    }
+
+    /// Of the frameworks that a library is recognised for, leaves out those whose runtimes here all
+    /// refuse it, where another one takes it: a library that joins two frameworks is given to the
+    /// one that it can work with.
+    fn settle(&mut self, runtimes: &RuntimeSet, inspections: &Inspections) {
+        for position in 0..self.preloaded.len() {
+            let library = &self.preloaded[position];
+            if library.frameworks.len() < 2 {
+                continue;
+            }
+            let accepting: Vec<Framework> = library
+                .frameworks
+                .iter()
+                .copied()
+                .filter(|&framework| {
+                    self.is_accepted(&library.path, framework, runtimes, inspections)
+                })
+                .collect();
+            if !accepting.is_empty() {
+                self.preloaded[position].frameworks = accepting;
+            }
+        }
+    }
+
+    /// Whether a runtime of `framework` may take the preloaded library at `path`.
+    fn is_accepted(
+        &self,
+        path: &Path,
+        framework: Framework,
+        runtimes: &RuntimeSet,
+        inspections: &Inspections,
+    ) -> bool {
+        let Ok(library) = inspections.of(path) else {
+            return false;
+        };
+        let process = self.preload_of(&[framework], true);
+        let process = process.iter().filter_map(|path| inspections.of(path).ok());
+        let process: Vec<Arc<OpLibrary>> = process.collect();
+        let process: Vec<&OpLibrary> = process.iter().map(|library| &**library).collect();
+        let before = Before {
+            preloaded: &process,
+            loaded: &[],
+        };
+        runtimes
+            .of(framework)
+            .any(|runtime| !library.verdict_after(runtime, before).refuses())
+    }
+
+    /// Says in the log who gets which preloaded library.
+    pub fn announce(&self) {
+        for library in &self.preloaded {
+            let titles: Vec<&str> = library
+                .frameworks
+                .iter()
+                .map(|framework| framework.title())
+                .collect();
+            let whose = if titles.is_empty() {
+                "every worker".to_owned()
+            } else {
+                format!("workers of {}", titles.join(" and "))
+            };
+            tracing::info!("'{}' is preloaded into {whose}", library.path.display());
+        }
     }
 
     fn add_preloaded(&mut self, source: Source, path: &Path, inspections: &Inspections) {
@@ -133,17 +198,6 @@ impl GivenLibraries {
         if self.preloaded.iter().any(|other| other.path == path) {
             return;
         }
-        let whose = match frameworks.as_slice() {
-            [] => "every worker".to_owned(),
-            frameworks => {
-                let titles: Vec<&str> = frameworks
-                    .iter()
-                    .map(|framework| framework.title())
-                    .collect();
-                format!("workers of {}", titles.join(" and "))
-            }
-        };
-        tracing::info!("{source}: '{named}' is preloaded into {whose}");
         self.preloaded.push(Preloaded {
             path: path.to_owned(),
             frameworks,

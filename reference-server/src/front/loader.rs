@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
-use runtimes::{Runtime, RuntimeName};
+use op_library::OpLibrary;
+use runtimes::RuntimeName;
 
+use super::blocking::blocking;
 use super::fingerprint::Fingerprint;
 use super::hosting::Hosting;
 use super::known_ops::KnownOps;
@@ -17,7 +19,7 @@ use super::scheduler::{Policy, Scheduler};
 use super::served_model::ServedVersion;
 use super::statistics::Statistics;
 use super::worker::{GivenUp, Loaded, Placement};
-use super::workers::{ContentHash, Tenant, Workers};
+use super::workers::{Tenant, Workers};
 use crate::configuration::{
     ConfigurationError, DeclaredTensor, ModelConfiguration, ReportedTensor, SearchPlaces,
     VersionFolder,
@@ -27,7 +29,7 @@ use crate::worker::backend::{LoadError, ModelSpecification, TensorSignature};
 
 /// Loads model versions into workers.
 pub struct Loader {
-    hosting: Hosting,
+    hosting: Arc<Hosting>,
     /// Where op libraries may lie.
     roots: Vec<PathBuf>,
     working_directory: PathBuf,
@@ -59,7 +61,7 @@ impl Loader {
     /// The working directory is gone.
     pub fn new(options: &Options, hosting: Hosting, roots: Vec<PathBuf>) -> anyhow::Result<Self> {
         Ok(Self {
-            hosting,
+            hosting: Arc::new(hosting),
             roots,
             working_directory: std::env::current_dir().context(
                 "failed to find the working directory; start the server in one that exists",
@@ -73,7 +75,7 @@ impl Loader {
     }
 
     /// The runtimes, and the libraries that all models of a framework get.
-    pub fn hosting(&self) -> &Hosting {
+    pub fn hosting(&self) -> &Arc<Hosting> {
         &self.hosting
     }
 
@@ -115,25 +117,22 @@ impl Loader {
     /// # Errors
     /// What went wrong, on which file, why, and what to do.
     pub async fn load(
-        &self,
-        plan: &Plan,
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
         version: &VersionFolder,
         given_up: GivenUp,
     ) -> Result<Arc<ServedVersion>, LoadFailure> {
-        let framework = plan.configuration.framework;
-        if let Some(reason) = self.hosting.refusal_of(framework) {
-            return Err(LoadFailure(reason.to_owned()));
-        }
-        let set = self.op_set(plan, version)?;
-        let choice = RuntimeChoice {
-            hosting: &self.hosting,
-            select: self.select,
-            model: &plan.name,
-            framework,
-            named: plan.configuration.runtime,
-            set: &set,
+        let verified = self.hosting.verified(plan.configuration.framework).await;
+        verified.map_err(LoadFailure)?;
+        let (set, mut next) = {
+            let (loader, plan, version) = (self.clone(), plan.clone(), version.clone());
+            let chosen = blocking(move || {
+                let set = loader.op_set(&plan, &version)?;
+                let first = loader.choice(&plan, &set).first();
+                Ok((Arc::new(set), first.map_err(LoadFailure)?))
+            });
+            chosen.await?
         };
-        let mut next = choice.first().map_err(LoadFailure)?;
         let mut tried: Vec<RuntimeName> = Vec::new();
         let mut first_failure: Option<String> = None;
         loop {
@@ -152,18 +151,11 @@ impl Loader {
                 Err(error) => error,
             };
             tried.push(next.runtime.name);
-            let other = choice.after(&tried, &error);
-            let hint = choice.hint(&tried, &error).filter(|_| other.is_none());
-            let failure = first_failure.get_or_insert_with(|| {
-                let mut text = self.with_advice(error);
-                if let Some(hint) = hint {
-                    text += &format!("; {hint}");
-                }
-                if let Some(because) = &next.because {
-                    text += &format!("; {} was chosen because {because}", next.runtime.name);
-                }
-                text
-            });
+            let (loader, plan, set) = (self.clone(), plan.clone(), set.clone());
+            let (so_far, because) = (tried.clone(), next.because.clone());
+            let (other, text) =
+                blocking(move || loader.after_failure(&plan, &set, &so_far, because, error)).await;
+            let failure = first_failure.get_or_insert(text);
             match other {
                 Some(other) => next = other,
                 None => {
@@ -181,18 +173,56 @@ impl Loader {
         }
     }
 
+    fn choice<'a>(&'a self, plan: &'a Plan, set: &'a OpSet) -> RuntimeChoice<'a> {
+        RuntimeChoice {
+            hosting: &self.hosting,
+            select: self.select,
+            model: &plan.name,
+            framework: plan.configuration.framework,
+            named: plan.configuration.runtime,
+            set,
+        }
+    }
+
+    /// The runtime to try after the last of `tried`, which was chosen for the reason `because`,
+    /// failed with `error`; and the text of that failure, with what could be done about it.
+    fn after_failure(
+        &self,
+        plan: &Plan,
+        set: &OpSet,
+        tried: &[RuntimeName],
+        because: Option<String>,
+        error: LoadError,
+    ) -> (Option<Choice>, String) {
+        let choice = self.choice(plan, set);
+        let other = choice.after(tried, &error);
+        let hint = choice.hint(tried, &error).filter(|_| other.is_none());
+        let mut text = self.with_advice(error);
+        if let Some(hint) = hint {
+            text += &format!("; {hint}");
+        }
+        if let (Some(because), Some(last)) = (because, tried.last()) {
+            text += &format!("; {last} was chosen because {because}");
+        }
+        (other, text)
+    }
+
     /// Loads one version into a worker of the runtime that was chosen.
     async fn load_into(
         &self,
-        choice: &Choice<'_>,
+        choice: &Choice,
         plan: &Plan,
         version: &VersionFolder,
-        set: &OpSet,
+        set: &Arc<OpSet>,
         given_up: GivenUp,
     ) -> Result<Arc<ServedVersion>, LoadError> {
         let configuration = &plan.configuration;
-        let runtime: &Runtime = choice.runtime;
-        for finding in set.warnings(runtime) {
+        let runtime = &choice.runtime;
+        let warnings = {
+            let (set, runtime) = (set.clone(), runtime.clone());
+            blocking(move || set.warnings(&runtime)).await
+        };
+        for finding in warnings {
             tracing::warn!("model '{}': {finding}", plan.name);
         }
         let hosted = Arc::new(self.hosting.hosted(runtime, set).await?);
@@ -202,13 +232,13 @@ impl Loader {
         let tenant = Tenant {
             runtime: runtime.name,
             is_default: self.hosting.is_default(runtime),
-            op_set: &identity(set),
+            op_set: &set.identity(),
             model: &plan.name,
             version: version.version,
         };
         let worker = self
             .workers
-            .worker_for(&tenant, |name| self.hosting.launch(name, runtime));
+            .worker_for(&tenant, self.hosting.launch(runtime));
         let key = self.keys.fetch_add(1, Ordering::Relaxed);
         let specification = ModelSpecification {
             key,
@@ -224,10 +254,6 @@ impl Loader {
             parameters: configuration.parameters.clone(),
         };
         let op_libraries = [hosted.libraries.clone(), set.own_paths()].concat();
-        let mut libraries_seen = Fingerprint::default();
-        op_libraries
-            .iter()
-            .for_each(|path| libraries_seen.add(path));
         let statistics = Arc::new(Statistics::default());
         let scheduler = Scheduler::new(statistics.clone());
         let placement = Placement {
@@ -237,6 +263,15 @@ impl Loader {
             given_up,
         };
         let loaded = worker.load(placement).await?;
+        // Before the content is compared: what changes from here on counts as changed.
+        let mut libraries_seen = Fingerprint::default();
+        op_libraries
+            .iter()
+            .for_each(|path| libraries_seen.add(path));
+        if let Err(error) = self.require_unchanged(set).await {
+            worker.unload(key).await;
+            return Err(error);
+        }
         for report in loaded.shared_libraries.iter().chain(&loaded.libraries) {
             self.known_ops.learn(report);
         }
@@ -268,6 +303,26 @@ impl Loader {
         }))
     }
 
+    /// Refuses what a worker was given under the content hash of another file.
+    async fn require_unchanged(&self, set: &Arc<OpSet>) -> Result<(), LoadError> {
+        let (hosting, set) = (self.hosting.clone(), set.clone());
+        blocking(move || {
+            let is_same = |library: &&Arc<OpLibrary>| {
+                let now = hosting.inspections().of(&library.path);
+                now.is_ok_and(|now| now.content_hash == library.content_hash)
+            };
+            let changed = set.all().find(|library| !is_same(library));
+            changed.map_or(Ok(()), |library| {
+                Err(LoadError::new(format!(
+                    "op library '{}' was replaced while the model was being loaded; load the model \
+                     again",
+                    library.path.display()
+                )))
+            })
+        })
+        .await
+    }
+
     /// Finds and inspects the op libraries that a version sees.
     fn op_set(&self, plan: &Plan, version: &VersionFolder) -> Result<OpSet, LoadFailure> {
         let places = SearchPlaces {
@@ -287,8 +342,7 @@ impl Loader {
                 .inspections()
                 .of(&path)
                 .map_err(|error| LoadFailure(error.to_string()))?;
-            let is_there =
-                |other: &Arc<op_library::OpLibrary>| other.content_hash == library.content_hash;
+            let is_there = |other: &Arc<OpLibrary>| other.content_hash == library.content_hash;
             if set.for_all_models().any(is_there) {
                 tracing::debug!(
                     "model '{}': '{}' is given to all models already",
@@ -318,22 +372,6 @@ impl Loader {
     pub fn release(&self) {
         self.workers.release();
     }
-}
-
-/// What tells op sets apart: content and order, and how each library comes into the process.
-fn identity(set: &OpSet) -> Vec<ContentHash> {
-    let hashes = |way: &'static str, libraries: &[Arc<op_library::OpLibrary>]| {
-        let hashes = libraries.iter().map(|library| library.content_hash.clone());
-        hashes
-            .map(|hash| format!("{way} {hash}"))
-            .collect::<Vec<_>>()
-    };
-    [
-        hashes("preloaded", &set.preloaded),
-        hashes("configured", &set.configured),
-        hashes("own", &set.own),
-    ]
-    .concat()
 }
 
 /// The model's configuration made complete, what clients see of it, and how its inputs and

@@ -4,6 +4,7 @@
 //! server down.
 
 pub mod backend_setting;
+pub mod blocking;
 pub mod collision;
 pub mod death;
 pub mod fingerprint;

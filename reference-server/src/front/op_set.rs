@@ -3,13 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use op_library::{Before, Finding, FindingId, OpLibrary, Severity, Verdict};
+use op_library::{Before, Finding, OpLibrary, Verdict};
 use runtimes::Runtime;
+
+use super::workers::ContentHash;
 
 /// Libraries of one model: those of all models of its framework, then its own.
 #[derive(Clone, Default)]
 pub struct OpSet {
-    /// In the process before the runtime, in the order of `LD_PRELOAD`.
+    /// All that the worker's process starts with, in the order of `LD_PRELOAD`: the preloaded op
+    /// libraries, and libraries of no framework.
+    pub process: Vec<Arc<OpLibrary>>,
+    /// The op libraries of the framework among them.
     pub preloaded: Vec<Arc<OpLibrary>>,
     /// From `--backend-config`.
     pub configured: Vec<Arc<OpLibrary>>,
@@ -42,50 +47,82 @@ impl OpSet {
             .collect()
     }
 
-    /// The first library that cannot work with `runtime`, and why.
-    pub fn refusal(&self, runtime: &Runtime) -> Option<(&OpLibrary, Verdict)> {
-        let all: Vec<&OpLibrary> = self.all().map(|library| &**library).collect();
-        all.iter().enumerate().find_map(|(position, library)| {
-            let before = &all[..position];
-            let verdict = library.verdict_after(runtime, loaded(before));
-            let is_preloaded = position < self.preloaded.len();
-            let stands = !is_preloaded || self.stands_for_preload(library, runtime, before);
-            (verdict.refuses() && stands).then_some((*library, verdict))
-        })
+    /// What tells op sets apart: content and order, and how each library comes into the process.
+    pub fn identity(&self) -> Vec<ContentHash> {
+        let hashes = |way: &'static str, libraries: &[Arc<OpLibrary>]| {
+            let hashes = libraries.iter().map(|library| &library.content_hash);
+            hashes
+                .map(|hash| format!("{way} {hash}"))
+                .collect::<Vec<_>>()
+        };
+        [
+            hashes("process", &self.process),
+            hashes("preloaded", &self.preloaded),
+            hashes("configured", &self.configured),
+            hashes("own", &self.own),
+        ]
+        .concat()
     }
 
-    /// Whether a verdict that refuses holds where the dynamic loader maps the library before the
-    /// program. Its symbols may then be found in the libraries beside it, and it may be there for
-    /// another reason than to register ops.
-    fn stands_for_preload(
-        &self,
-        library: &OpLibrary,
-        runtime: &Runtime,
-        before: &[&OpLibrary],
-    ) -> bool {
-        let is_among_others = self.preloaded.len() > 1;
-        library
-            .findings_after(runtime, loaded(before))
-            .iter()
-            .filter(|finding| finding.severity == Severity::Error)
-            .any(|finding| !(is_among_others && finding.id == FindingId::UndefinedSymbol))
+    /// The first library that cannot work with `runtime`, and why.
+    pub fn refusal(&self, runtime: &Runtime) -> Option<(&OpLibrary, Verdict)> {
+        let process = references(&self.process);
+        let opened = self.opened();
+        let preloaded = self.preloaded.iter().map(|library| {
+            let verdict = library.verdict_after(runtime, before(&process, &[]));
+            // It may be there for another reason than to register ops.
+            let stands = !matches!(verdict, Verdict::RegistersNothing { .. });
+            (&**library, verdict, stands)
+        });
+        let others = opened.iter().enumerate().map(|(position, library)| {
+            let before = before(&process, &opened[..position]);
+            (*library, library.verdict_after(runtime, before), true)
+        });
+        preloaded
+            .chain(others)
+            .find(|(_, verdict, stands)| *stands && verdict.refuses())
+            .map(|(library, verdict, _)| (library, verdict))
+    }
+
+    /// The preloaded libraries whose files do not say that they register nothing.
+    pub fn registering(&self, runtime: &Runtime) -> Vec<Arc<OpLibrary>> {
+        let process = references(&self.process);
+        let may_register = |library: &&Arc<OpLibrary>| {
+            let verdict = library.verdict_after(runtime, before(&process, &[]));
+            !matches!(verdict, Verdict::RegistersNothing { .. })
+        };
+        let registering = self.preloaded.iter().filter(may_register);
+        registering.cloned().collect()
     }
 
     /// What is to be known about the model's own libraries, though it does not keep them from
     /// loading.
     pub fn warnings(&self, runtime: &Runtime) -> Vec<Finding> {
-        let all: Vec<&OpLibrary> = self.all().map(|library| &**library).collect();
-        let own = all.len() - self.own.len();
-        (own..all.len())
-            .flat_map(|position| all[position].findings_after(runtime, loaded(&all[..position])))
+        let process = references(&self.process);
+        let opened = self.opened();
+        (self.configured.len()..opened.len())
+            .flat_map(|position| {
+                let before = before(&process, &opened[..position]);
+                opened[position].findings_after(runtime, before)
+            })
             .collect()
+    }
+
+    /// Those that the worker opens when its runtime is there, in order.
+    fn opened(&self) -> Vec<&OpLibrary> {
+        let libraries = self.configured.iter().chain(&self.own);
+        libraries.map(|library| &**library).collect()
     }
 }
 
-/// A worker that has opened `libraries`.
-fn loaded<'a>(libraries: &'a [&'a OpLibrary]) -> Before<'a> {
+fn references(libraries: &[Arc<OpLibrary>]) -> Vec<&OpLibrary> {
+    libraries.iter().map(|library| &**library).collect()
+}
+
+/// A worker that was started with `process` and has opened `loaded`.
+fn before<'a>(process: &'a [&'a OpLibrary], loaded: &'a [&'a OpLibrary]) -> Before<'a> {
     Before {
-        loaded: libraries,
-        ..Before::default()
+        preloaded: process,
+        loaded,
     }
 }

@@ -63,7 +63,7 @@ struct EntryState {
 /// All models of a server.
 pub struct Repository {
     folders: Vec<PathBuf>,
-    loader: Loader,
+    loader: Arc<Loader>,
     entries: Mutex<BTreeMap<String, Arc<Entry>>>,
     /// Looked at by every request; replaced as a whole.
     serving: ArcSwap<HashMap<String, Serving>>,
@@ -78,7 +78,7 @@ impl Repository {
     pub fn new(folders: Vec<PathBuf>, loader: Loader, drain_limit: Duration) -> Arc<Self> {
         Arc::new(Self {
             folders,
-            loader,
+            loader: Arc::new(loader),
             entries: Mutex::new(BTreeMap::new()),
             serving: ArcSwap::default(),
             drain_limit,
@@ -292,7 +292,7 @@ impl Repository {
         // Before anything is read: what changes from here on counts as changed.
         let before = Fingerprint::of_folder(&folder);
         let plan = match self.loader.plan(name, &folder, override_json) {
-            Ok(plan) => plan,
+            Ok(plan) => Arc::new(plan),
             Err(reason) => {
                 self.note_failure(&entry, name, &[1], &reason);
                 return Err(failed(reason));

@@ -27,9 +27,9 @@ pub struct RuntimeChoice<'a> {
 
 /// A runtime, and why it is not the one that the model would get by default.
 #[derive(Clone, Debug)]
-pub struct Choice<'a> {
+pub struct Choice {
     /// The runtime.
-    pub runtime: &'a Runtime,
+    pub runtime: Runtime,
     /// Completes "… because "; `None` for the default and for one that the model names.
     pub because: Option<String>,
 }
@@ -39,7 +39,7 @@ impl<'a> RuntimeChoice<'a> {
     ///
     /// # Errors
     /// No runtime is installed, or none that may be chosen fits.
-    pub fn first(&self) -> Result<Choice<'a>, String> {
+    pub fn first(&self) -> Result<Choice, String> {
         let (preferred, because) = match &self.named {
             Some(name) => (self.named_runtime(name)?, None),
             None => self.hosting.default_of(self.framework).ok_or_else(|| {
@@ -52,15 +52,15 @@ impl<'a> RuntimeChoice<'a> {
         };
         let Some((library, verdict)) = self.set.refusal(preferred) else {
             return Ok(Choice {
-                runtime: preferred,
-                because: because.map(str::to_owned),
+                runtime: preferred.clone(),
+                because,
             });
         };
         let mut others = self.hosting.runtimes().of(self.framework);
         let fitting = others.find(|other| self.set.refusal(other).is_none());
         match fitting {
             Some(other) if self.may_change() => Ok(Choice {
-                runtime: other,
+                runtime: other.clone(),
                 because: Some(format!(
                     "its op library '{}' does not fit {}: {verdict}",
                     library.path.display(),
@@ -87,13 +87,13 @@ impl<'a> RuntimeChoice<'a> {
     }
 
     /// The runtime to try after the last of `tried` failed with `error`, where one may do better.
-    pub fn after(&self, tried: &[RuntimeName], error: &LoadError) -> Option<Choice<'a>> {
+    pub fn after(&self, tried: &[RuntimeName], error: &LoadError) -> Option<Choice> {
         let last = tried.last()?;
         let may_change = self.may_change();
         if let Some(refused) = error.refused_api {
             let other = self.offering(refused.requested, tried)?;
             return may_change.then(|| Choice {
-                runtime: other,
+                runtime: other.clone(),
                 because: Some(format!(
                     "an op library of it asks for API level {}, and {last} offers levels up to {}",
                     refused.requested, refused.offered
@@ -107,7 +107,9 @@ impl<'a> RuntimeChoice<'a> {
         }
         let mut untried = self.untried(tried);
         Some(Choice {
-            runtime: untried.find(|other| self.set.refusal(other).is_none())?,
+            runtime: untried
+                .find(|other| self.set.refusal(other).is_none())?
+                .clone(),
             because: Some(format!(
                 "its op library '{}' did not load with {last}: {}",
                 library.display(),

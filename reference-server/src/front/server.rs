@@ -11,11 +11,9 @@ use runtimes::{Cache, Catalog, RuntimeArgument, RuntimeSet};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::given_libraries::GivenLibraries;
 use super::hosting::Hosting;
 use super::http::server::{listen, serve};
 use super::http::service::Service;
-use super::inspections::Inspections;
 use super::loader::Loader;
 use super::options::{ModelControlMode, Options};
 use super::preload::Finding;
@@ -152,15 +150,7 @@ fn open_repository(options: &Options, preloaded: &[Finding]) -> anyhow::Result<A
             tracing::warn!("--backend-config={setting} has no effect: only 'plugins' has one here");
         }
     }
-    let inspections = Inspections::default();
-    let given = GivenLibraries::gather(
-        preloaded,
-        &options.preload,
-        &options.backend_config,
-        &runtimes,
-        &inspections,
-    );
-    let hosting = Hosting::new(options, runtimes, cache, given, inspections);
+    let hosting = Hosting::new(options, runtimes, cache, preloaded);
     let loader = Loader::new(options, hosting, roots)?;
     let drain_limit = Duration::from_secs(options.exit_timeout_secs);
     Ok(Repository::new(folders, loader, drain_limit))

@@ -1,6 +1,7 @@
 //! Which worker a model belongs to: the isolation policy is a grouping rule, nothing else.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -21,10 +22,12 @@ struct Group {
     runtime: Option<RuntimeName>,
     op_set: Option<Vec<ContentHash>>,
     model: Option<(String, i64)>,
+    /// `LD_PRELOAD`: a process gets it once.
+    preload: Vec<PathBuf>,
 }
 
 impl Group {
-    fn of(isolation: Isolation, tenant: &Tenant<'_>) -> Self {
+    fn of(isolation: Isolation, tenant: &Tenant<'_>, launch: &Launch) -> Self {
         let is_shared = isolation == Isolation::Shared && tenant.is_default;
         Self {
             runtime: (!is_shared).then_some(tenant.runtime),
@@ -33,6 +36,7 @@ impl Group {
                 .then(|| tenant.op_set.to_vec()),
             model: matches!(isolation, Isolation::Model)
                 .then(|| (tenant.model.to_owned(), tenant.version)),
+            preload: launch.preload.clone(),
         }
     }
 }
@@ -74,21 +78,21 @@ impl Workers {
         }
     }
 
-    /// The worker for a model; a new one is started as `launch` says for its name. It lives as long
-    /// as somebody holds it.
-    pub fn worker_for(
-        &self,
-        tenant: &Tenant<'_>,
-        launch: impl FnOnce(String) -> Launch,
-    ) -> Arc<Worker> {
-        let group = Group::of(self.isolation, tenant);
+    /// The worker for a model; a new one is started as `launch` says, which leaves its name open.
+    /// It lives as long as somebody holds it.
+    pub fn worker_for(&self, tenant: &Tenant<'_>, launch: Launch) -> Arc<Worker> {
+        let group = Group::of(self.isolation, tenant, &launch);
         let mut groups = self.groups.lock();
         groups.retain(|_, worker| worker.strong_count() > 0);
         if let Some(worker) = groups.get(&group).and_then(Weak::upgrade) {
             return worker;
         }
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let worker = Worker::new(launch(format!("worker-{number}")), self.limits);
+        let launch = Launch {
+            name: format!("worker-{number}"),
+            ..launch
+        };
+        let worker = Worker::new(launch, self.limits);
         groups.insert(group, Arc::downgrade(&worker));
         if !self.isolation.separates_op_sets() {
             self.kept.lock().push(worker.clone());
@@ -116,6 +120,11 @@ mod tests {
                 op_set: &op_set,
                 model,
                 version: 1,
+            },
+            &Launch {
+                name: String::new(),
+                library_path: Vec::new(),
+                preload: Vec::new(),
             },
         )
     }

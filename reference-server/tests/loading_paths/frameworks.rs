@@ -232,7 +232,7 @@ fn plugins_of_tensorrt_take_every_path() {
             let server = field.start(flags, environment);
             for library in [&first, &other] {
                 let told = format!("'{library}' serves all models of {}", field.runtime.name);
-                assert!(server.log().contains(&told), "{entry:?}: {}", server.log());
+                wait_until(&told, || server.log().contains(&told));
             }
         }
         let setting = field.plugins(&[&first, &second]);

@@ -122,6 +122,85 @@ fn models_of_the_framework_are_unavailable_where_the_server_may_go_on() {
 }
 
 #[test]
+fn a_repaired_library_serves_at_the_next_load() {
+    let bare = Bare::new();
+    let absent = bare.outside.path().join("libops.so");
+    for broken in [Some(Broken::InitializerCrashes), None] {
+        match broken {
+            Some(broken) => drop(bare.put("libops.so", &broken.into())),
+            None => std::fs::remove_file(&absent).unwrap(),
+        }
+        let flags = [
+            "--preload",
+            absent.to_str().unwrap(),
+            "--exit-on-error=false",
+            "--model-control-mode",
+            "explicit",
+        ];
+        let server = Server::try_start(bare.root(), &flags).unwrap();
+        for _ in 0..2 {
+            let refused = server.load("small");
+            assert_eq!(refused.status, 400, "{broken:?}: {}", refused.text());
+        }
+        bare.put("libops.so", &Sample::default().into());
+        assert_eq!(server.load("small").status, 200, "{broken:?}");
+        assert_serves(&server, &small());
+        assert_eq!(server.get("/v2/health/ready").status, 200, "{broken:?}");
+    }
+}
+
+#[test]
+fn a_library_for_all_models_that_collides_since_it_was_replaced_is_refused() {
+    let bare = Bare::new();
+    let other = bare.put(
+        "libother.so",
+        &Sample::default().with_domain("other").into(),
+    );
+    let list = format!("{}:{other}", bare.library());
+    let server = Server::start_explicit(bare.root(), &["--preload", &list]);
+    assert_serves(&server, &small());
+    bare.put("libother.so", &Sample::default().pinned().into());
+    let refused = server.load("small");
+    assert_eq!(refused.status, 400);
+    for text in ["collide", "libother.so"] {
+        assert!(refused.text().contains(text), "{}", refused.text());
+    }
+    // What served goes on.
+    assert_serves(&server, &small());
+}
+
+#[test]
+fn symbols_of_a_preloaded_library_of_another_kind_are_there_for_op_libraries() {
+    let bare = Bare::new();
+    let compile = |name: &str, text: &str| {
+        let source = bare.outside.path().join(format!("{name}.c"));
+        let library = bare.outside.path().join(name);
+        std::fs::write(&source, text).unwrap();
+        let mut arguments: Vec<std::ffi::OsString> =
+            ["-x", "c", "-shared", "-fPIC", "-o"].map(Into::into).into();
+        arguments.extend([library.clone().into(), source.into()]);
+        runtimes::Compiler::find().unwrap().run(&arguments).unwrap();
+        library.to_str().unwrap().to_owned()
+    };
+    let provides = compile("libprovides.so", "void *provided(void) { return 0; }\n");
+    let uses = compile(
+        "libuses.so",
+        "void *provided(void);\nvoid *RegisterCustomOps(void *options, void *api) {\n  \
+         (void)options; (void)api; return provided();\n}\n",
+    );
+    let plugins = format!("--backend-config=onnxruntime,plugins={uses}");
+    let ended = run_to_end(bare.root(), &[&plugins]);
+    assert!(
+        ended.log.contains("undefined symbol provided"),
+        "{}",
+        ended.log
+    );
+    // It is opened, and says itself what it does not do.
+    let ended = run_to_end(bare.root(), &["--preload", &provides, &plugins]);
+    assert!(ended.log.contains("registered no ops"), "{}", ended.log);
+}
+
+#[test]
 fn a_replaced_library_is_used_at_the_next_load() {
     let bare = Bare::new();
     let library = bare.library();

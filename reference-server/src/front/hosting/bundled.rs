@@ -1,16 +1,78 @@
 //! Op libraries that come with a runtime, such as TorchVision's: there where they can be, and never
 //! in the way.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use op_library::OpLibrary;
+use parking_lot::Mutex;
 use runtimes::Runtime;
 
-use super::Hosting;
+use super::{Hosting, Prepared};
+use crate::front::blocking::blocking;
 use crate::front::collision::Collision;
 use crate::front::op_set::OpSet;
-use crate::worker::backend::LibraryReport;
+use crate::front::workers::ContentHash;
+use crate::worker::backend::{LibraryReport, LoadError};
+
+/// How many answers about the content of libraries are remembered.
+const REMEMBERED: usize = 256;
+
+/// An op library that loads here, with what it registers.
+type Bundled = (Arc<OpLibrary>, LibraryReport);
+
+/// What was found about the libraries that come with a runtime, by path: `None` for one that does
+/// not load, whatever the machine is busy with. Locked while they are tried.
+#[derive(Default)]
+pub(super) struct BundledLibraries(tokio::sync::Mutex<HashMap<PathBuf, Option<Bundled>>>);
+
+/// Whether libraries name one of some domains, by content: finding out takes reading a whole file.
+#[derive(Default)]
+pub(super) struct Mentions(Mutex<HashMap<(ContentHash, BTreeSet<String>), bool>>);
+
+impl Mentions {
+    async fn any(&self, library: &Arc<OpLibrary>, domains: &BTreeSet<String>) -> bool {
+        let key = (library.content_hash.clone(), domains.clone());
+        if let Some(&known) = self.0.lock().get(&key) {
+            return known;
+        }
+        let (library, domains) = (library.clone(), domains.clone());
+        let found = blocking(move || domains.iter().any(|domain| library.mentions(domain))).await;
+        let mut known = self.0.lock();
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(key, found);
+        found
+    }
+}
+
+/// Why a library that comes with a runtime is left out.
+struct LeftOut {
+    reason: String,
+    /// Whether another trial would find the same.
+    is_settled: bool,
+}
+
+impl LeftOut {
+    fn for_good(reason: impl ToString) -> Self {
+        Self {
+            reason: reason.to_string(),
+            is_settled: true,
+        }
+    }
+}
+
+impl From<LoadError> for LeftOut {
+    /// Where no library is at fault, the machine may have been.
+    fn from(error: LoadError) -> Self {
+        Self {
+            is_settled: error.library.is_some() || error.refused_api.is_some(),
+            reason: error.message,
+        }
+    }
+}
 
 impl Hosting {
     /// Whether a library that comes with the runtime is left out because one that was asked for
@@ -27,8 +89,9 @@ impl Hosting {
             // One worker for models with different libraries.
             &[]
         };
+        let domains: BTreeSet<String> = bundled.ops.iter().map(|op| op.domain.clone()).collect();
         for library in set.for_all_models().chain(own) {
-            if !bundled.ops.iter().any(|op| library.mentions(&op.domain)) {
+            if !self.mentions.any(library, &domains).await {
                 continue;
             }
             let reports = self
@@ -52,25 +115,37 @@ impl Hosting {
         false
     }
 
-    /// The op libraries that come with a runtime and that load here. What does not is told once and
-    /// left out: nobody asked for it.
+    /// The op libraries that come with a runtime and that load here. What does not is told and left
+    /// out: nobody asked for it.
     pub(super) async fn usable_bundled(
         &self,
         runtime: &Runtime,
-        bridge: Option<&PathBuf>,
-    ) -> Vec<(Arc<OpLibrary>, LibraryReport)> {
-        let mut usable = Vec::new();
+        prepared: &Prepared,
+    ) -> Vec<Bundled> {
+        let mut known = prepared.bundled.0.lock().await;
         for path in &runtime.bundled {
-            match self.try_bundled(runtime, bridge, path).await {
-                Ok(found) => usable.push(found),
-                Err(reason) => tracing::warn!(
-                    "'{}', which comes with {}, is not available to models: {reason}",
-                    path.display(),
-                    runtime.name
-                ),
+            if known.contains_key(path) {
+                continue;
+            }
+            let tried = self.try_bundled(runtime, prepared.bridge.as_ref(), path);
+            match tried.await {
+                Ok(found) => {
+                    known.insert(path.clone(), Some(found));
+                }
+                Err(LeftOut { reason, is_settled }) => {
+                    tracing::warn!(
+                        "'{}', which comes with {}, is not available to models: {reason}",
+                        path.display(),
+                        runtime.name
+                    );
+                    if is_settled {
+                        known.insert(path.clone(), None);
+                    }
+                }
             }
         }
-        usable
+        let usable = runtime.bundled.iter().filter_map(|path| known.get(path));
+        usable.flatten().cloned().collect()
     }
 
     async fn try_bundled(
@@ -78,21 +153,23 @@ impl Hosting {
         runtime: &Runtime,
         bridge: Option<&PathBuf>,
         path: &Path,
-    ) -> Result<(Arc<OpLibrary>, LibraryReport), String> {
-        let library = self
-            .inspections
-            .of(path)
-            .map_err(|error| error.to_string())?;
-        let verdict = library.verdict(runtime);
+    ) -> Result<Bundled, LeftOut> {
+        let (path, of) = (path.to_owned(), runtime.clone());
+        let judged = blocking(move || {
+            let library = op_library::inspect(&path)?;
+            let verdict = library.verdict(&of);
+            Ok((Arc::new(library), verdict))
+        });
+        let judged: Result<_, op_library::InspectError> = judged.await;
+        let (library, verdict) = judged.map_err(LeftOut::for_good)?;
         if verdict.refuses() {
-            return Err(verdict.to_string());
+            return Err(LeftOut::for_good(verdict));
         }
-        let reports = self
-            .open_alone(runtime, bridge.cloned(), std::slice::from_ref(&library))
-            .await
-            .map_err(|error| error.message)?;
+        let libraries = std::slice::from_ref(&library);
+        let reports = self.open_alone(runtime, bridge.cloned(), libraries).await?;
         let report = reports.into_iter().next();
-        let report = report.ok_or("the worker reported nothing about it")?;
+        let nothing = || LeftOut::for_good("the worker reported nothing about it");
+        let report = report.ok_or_else(nothing)?;
         Ok((library, report))
     }
 }

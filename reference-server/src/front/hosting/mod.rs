@@ -4,9 +4,9 @@ mod bundled;
 mod registered;
 mod verification;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use op_library::OpLibrary;
@@ -14,71 +14,103 @@ use parking_lot::Mutex;
 use runtimes::{Cache, Framework, Runtime, RuntimeName, RuntimeSet};
 use tokio::sync::OnceCell;
 
-use self::registered::TrialKey;
+use self::bundled::{BundledLibraries, Mentions};
+use self::registered::Trials;
+use self::verification::Verifications;
+use super::backend_setting::BackendSetting;
+use super::blocking::blocking;
 use super::given_libraries::{GivenLibraries, inspect_all};
 use super::hosted::Hosted;
 use super::inspections::Inspections;
 use super::op_set::OpSet;
 use super::options::{Isolation, Options, RuntimeSelect};
+use super::preload::Finding;
 use super::worker_process::Launch;
-use crate::worker::backend::{LibraryReport, LoadError};
+use crate::worker::backend::LoadError;
 
 /// The runtimes of the server, with the op libraries that serve all models of a framework.
 pub struct Hosting {
     runtimes: RuntimeSet,
     cache: Cache,
-    given: GivenLibraries,
+    wishes: Wishes,
+    given: Mutex<Arc<GivenLibraries>>,
     isolation: Isolation,
     select: RuntimeSelect,
     load_limit: Duration,
     inspections: Inspections,
     prepared: HashMap<RuntimeName, OnceCell<Prepared>>,
-    /// What libraries registered in trials, by runtime and content.
-    registered: Mutex<HashMap<TrialKey, Arc<Vec<LibraryReport>>>>,
-    verified: OnceLock<BTreeMap<Framework, Result<Chosen, String>>>,
-    /// Why libraries that are preloaded into every worker cannot be; they are left out then.
-    everywhere: OnceLock<String>,
+    trials: Trials,
+    mentions: Mentions,
+    verifications: Verifications,
+}
+
+/// Which libraries the environment and the command line ask for.
+struct Wishes {
+    /// What became of `LD_PRELOAD`.
+    environment: Vec<Finding>,
+    preload: Vec<String>,
+    settings: Vec<BackendSetting>,
 }
 
 /// What a runtime needs beside its own files.
 struct Prepared {
     bridge: Option<PathBuf>,
-    /// Op libraries that come with it and that load here, with what they register.
-    bundled: Vec<(Arc<OpLibrary>, LibraryReport)>,
-}
-
-/// The runtime that serves a framework's models.
-#[derive(Clone, Debug)]
-struct Chosen {
-    runtime: RuntimeName,
-    /// Why it is not the first one; `None` where it is.
-    because: Option<String>,
+    /// Op libraries that come with it.
+    bundled: BundledLibraries,
 }
 
 impl Hosting {
-    /// Over `runtimes`, with the libraries that were given to all models.
+    /// Over `runtimes`, with the libraries that `options` and the environment give to all models.
+    /// `preloaded` is what became of `LD_PRELOAD`.
     pub fn new(
         options: &Options,
         runtimes: RuntimeSet,
         cache: Cache,
-        given: GivenLibraries,
-        inspections: Inspections,
+        preloaded: &[Finding],
     ) -> Self {
         let prepared = runtimes.all().iter();
         let prepared = prepared.map(|runtime| (runtime.name, OnceCell::new()));
-        Self {
+        let hosting = Self {
             prepared: prepared.collect(),
             runtimes,
             cache,
-            given,
+            wishes: Wishes {
+                environment: preloaded.to_vec(),
+                preload: options.preload.clone(),
+                settings: options.backend_config.clone(),
+            },
+            given: Mutex::default(),
             isolation: options.isolation,
             select: options.runtime_select,
             load_limit: options.load_timeout,
-            inspections,
-            registered: Mutex::default(),
-            verified: OnceLock::new(),
-            everywhere: OnceLock::new(),
+            inspections: Inspections::default(),
+            trials: Trials::default(),
+            mentions: Mentions::default(),
+            verifications: Verifications::default(),
+        };
+        hosting.gather();
+        hosting
+    }
+
+    /// Looks for the libraries that are asked for.
+    fn gather(&self) {
+        let given = GivenLibraries::gather(
+            &self.wishes.environment,
+            &self.wishes.preload,
+            &self.wishes.settings,
+            &self.runtimes,
+            &self.inspections,
+        );
+        let mut known = self.given.lock();
+        if **known != given {
+            given.announce();
+            *known = Arc::new(given);
         }
+    }
+
+    /// The libraries that are given to all models, as they were last found.
+    fn given(&self) -> Arc<GivenLibraries> {
+        self.given.lock().clone()
     }
 
     /// The runtimes.
@@ -98,34 +130,23 @@ impl Hosting {
 
     /// `LD_PRELOAD` of a worker that hosts these frameworks.
     fn preload_of(&self, frameworks: &[Framework]) -> Vec<PathBuf> {
-        self.given
-            .preload_of(frameworks, self.everywhere.get().is_none())
-    }
-
-    /// Why no model of a framework can be served, where libraries that all of them get failed.
-    pub fn refusal_of(&self, framework: Framework) -> Option<&str> {
-        let outcome = self.verified.get()?.get(&framework)?;
-        outcome.as_ref().err().map(String::as_str)
+        self.given().preload_of(
+            frameworks,
+            self.verifications.failure_everywhere().is_none(),
+        )
     }
 
     /// Whether every library that was given could be used.
     pub fn is_sound(&self) -> bool {
-        let verified = self.verified.get();
-        self.given.unusable().is_empty()
-            && self.everywhere.get().is_none()
-            && verified.is_none_or(|verified| verified.values().all(Result::is_ok))
+        self.given().unusable().is_empty() && self.verifications.are_sound()
     }
 
     /// The runtime for models of a framework that name none, and why it is not the first one where
     /// that is so.
-    pub fn default_of(&self, framework: Framework) -> Option<(&Runtime, Option<&str>)> {
-        let chosen = self
-            .verified
-            .get()
-            .and_then(|verified| verified.get(&framework));
-        if let Some(Ok(chosen)) = chosen {
+    pub fn default_of(&self, framework: Framework) -> Option<(&Runtime, Option<String>)> {
+        if let Some(Ok(chosen)) = self.verifications.outcome_of(framework) {
             let runtime = self.runtimes.get(&chosen.runtime)?;
-            return Some((runtime, chosen.because.as_deref()));
+            return Some((runtime, chosen.because));
         }
         Some((self.runtimes.default_of(framework)?, None))
     }
@@ -135,9 +156,16 @@ impl Hosting {
     /// # Errors
     /// One of them is gone.
     pub fn op_set_of(&self, framework: Framework) -> Result<OpSet, String> {
-        let given = &self.given;
+        let given = self.given();
+        let preloaded = inspect_all(given.preloaded_ops(framework), &self.inspections)?;
+        let process = self.preload_of(&[framework]);
+        // The dynamic loader ignores a library of no framework that is gone.
+        let process = process
+            .iter()
+            .filter_map(|path| self.inspections.of(path).ok());
         let mut set = OpSet {
-            preloaded: inspect_all(given.preloaded_ops(framework), &self.inspections)?,
+            process: process.collect(),
+            preloaded,
             ..OpSet::default()
         };
         let configured = given.configured(framework).iter().map(PathBuf::as_path);
@@ -149,8 +177,9 @@ impl Hosting {
         Ok(set)
     }
 
-    /// What a worker is started with that hosts `runtime`.
-    pub fn launch(&self, name: String, runtime: &Runtime) -> Launch {
+    /// What a worker is started with that hosts `runtime`. It is for the caller to name it.
+    pub fn launch(&self, runtime: &Runtime) -> Launch {
+        let name = String::new();
         let framework = runtime.name.framework;
         if self.isolation != Isolation::Shared || !self.is_default(runtime) {
             return Launch {
@@ -161,7 +190,10 @@ impl Hosting {
         }
         let hosted: Vec<&Runtime> = Framework::ALL
             .into_iter()
-            .filter(|framework| self.refusal_of(*framework).is_none())
+            .filter(|framework| {
+                let outcome = self.verifications.outcome_of(*framework);
+                outcome.is_none_or(|outcome| outcome.is_ok())
+            })
             .filter_map(|framework| Some(self.default_of(framework)?.0))
             .collect();
         let frameworks: Vec<Framework> = hosted
@@ -193,33 +225,29 @@ impl Hosting {
     /// The bridge to the runtime cannot be compiled.
     pub async fn hosted(&self, runtime: &Runtime, set: &OpSet) -> Result<Hosted, LoadError> {
         let prepared = self.prepared(runtime).await?;
-        let mut libraries: Vec<&Arc<OpLibrary>> = Vec::new();
-        // A library may be preloaded for another reason than its ops.
-        libraries.extend(set.preloaded.iter().filter(|library| {
-            !matches!(
-                library.verdict(runtime),
-                op_library::Verdict::RegistersNothing { .. }
-            )
-        }));
-        for (library, report) in &prepared.bundled {
-            if !set.holds(library) && !self.gives_way(runtime, report, set).await {
+        let mut libraries = {
+            let (set, runtime) = (set.clone(), runtime.clone());
+            // A library may be preloaded for another reason than its ops.
+            blocking(move || set.registering(&runtime)).await
+        };
+        for (library, report) in self.usable_bundled(runtime, prepared).await {
+            if !set.holds(&library) && !self.gives_way(runtime, &report, set).await {
                 libraries.push(library);
             }
         }
-        libraries.extend(&set.configured);
-        let paths = |libraries: &[&Arc<OpLibrary>]| {
+        libraries.extend(set.configured.iter().cloned());
+        let paths = |libraries: &[Arc<OpLibrary>]| {
             libraries
                 .iter()
                 .map(|library| library.path.clone())
                 .collect()
         };
-        let preloaded: Vec<&Arc<OpLibrary>> = set.preloaded.iter().collect();
         Ok(Hosted {
             runtime: runtime.name,
             main_library: runtime.main_library.clone(),
             library_dirs: runtime.library_dirs.clone(),
             bridge: prepared.bridge.clone(),
-            preloaded: paths(&preloaded),
+            preloaded: paths(&set.preloaded),
             libraries: paths(&libraries),
             python: runtime.python.clone(),
         })
@@ -231,10 +259,9 @@ impl Hosting {
         })?;
         prepared
             .get_or_try_init(|| async {
-                let bridge = self.bridge(runtime).await?;
                 Ok(Prepared {
-                    bundled: self.usable_bundled(runtime, bridge.as_ref()).await,
-                    bridge,
+                    bridge: self.bridge(runtime).await?,
+                    bundled: BundledLibraries::default(),
                 })
             })
             .await

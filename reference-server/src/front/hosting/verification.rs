@@ -1,21 +1,56 @@
-//! Trying out, before the first model, the libraries that all models of a framework get.
+//! Trying out, before a model is loaded, the libraries that all models of a framework get.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use op_library::OpLibrary;
-use runtimes::{Framework, Runtime};
+use parking_lot::Mutex;
+use runtimes::{Framework, Runtime, RuntimeName};
+use tokio::sync::OnceCell;
 
-use super::registered::key;
-use super::{Chosen, Hosting};
+use super::Hosting;
+use crate::front::blocking::blocking;
 use crate::front::collision::Collision;
-use crate::front::given_libraries::Unusable;
+use crate::front::given_libraries::{Unusable, inspect_all};
 use crate::front::op_set::OpSet;
 use crate::front::options::RuntimeSelect;
 use crate::front::runtime_choice::told;
 use crate::front::trial;
 use crate::front::worker_process::Launch;
+use crate::front::workers::ContentHash;
 use crate::worker::backend::{LibraryReport, LoadError};
+
+/// The runtime that serves a framework's models.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    pub runtime: RuntimeName,
+    /// Why it is not the first one; `None` where it is.
+    pub because: Option<String>,
+}
+
+/// The runtime that serves models of a framework, or why none can.
+type Outcome = Result<Chosen, String>;
+
+/// What is known of the libraries that were given to all models.
+#[derive(Default)]
+pub(super) struct Verifications {
+    /// All of them were tried once.
+    initial: OnceCell<()>,
+    frameworks: Mutex<BTreeMap<Framework, Verification>>,
+    /// Held while the libraries of a framework are tried.
+    under_way: [tokio::sync::Mutex<()>; Framework::ALL.len()],
+    /// Why libraries cannot be preloaded into every worker; they are left out then.
+    everywhere: Mutex<Option<String>>,
+    /// The content of those that were tried, and held while they are.
+    tried_everywhere: tokio::sync::Mutex<Vec<ContentHash>>,
+}
+
+/// What became of the libraries that all models of a framework get.
+#[derive(Clone)]
+struct Verification {
+    subject: Subject,
+    outcome: Outcome,
+}
 
 /// Why libraries could not be tried out with success.
 struct Failure {
@@ -24,71 +59,193 @@ struct Failure {
     elsewhere: bool,
 }
 
+/// What an outcome depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Subject {
+    /// The content of the libraries, and why some are not there.
+    libraries: Vec<String>,
+    /// Why each runtime cannot take them as far as the files tell, which includes files that they
+    /// need. Left open where they could be used.
+    refusals: Vec<Option<String>>,
+}
+
+impl Verifications {
+    /// What became of a framework's libraries; `None` where it has none, or they were not tried.
+    pub fn outcome_of(&self, framework: Framework) -> Option<Outcome> {
+        let verifications = self.frameworks.lock();
+        Some(verifications.get(&framework)?.outcome.clone())
+    }
+
+    /// Why libraries cannot be preloaded into every worker, where that is so.
+    pub fn failure_everywhere(&self) -> Option<String> {
+        self.everywhere.lock().clone()
+    }
+
+    /// Whether all that was tried could be used.
+    pub fn are_sound(&self) -> bool {
+        let verifications = self.frameworks.lock();
+        self.everywhere.lock().is_none()
+            && verifications.values().all(|known| known.outcome.is_ok())
+    }
+}
+
 impl Hosting {
     /// Tries out the libraries that were given to all models: each framework's in a process that is
-    /// thrown away. Returns what failed, in sentences. Called once, before the first model.
-    pub async fn verify(&self) -> Vec<String> {
-        if let Err(error) = self.try_everywhere().await {
-            self.everywhere.set(error.message).ok();
-        }
-        let frameworks = self.concerned_frameworks();
-        let trials = frameworks
-            .iter()
-            .map(|&framework| self.verify_framework(framework));
-        let outcomes = futures_util::future::join_all(trials).await;
-        let verified: BTreeMap<Framework, Result<Chosen, String>> =
-            frameworks.into_iter().zip(outcomes).collect();
-        let nobodys = self.given.unusable().iter();
+    /// thrown away. Returns what failed, in sentences.
+    pub async fn verify(self: &Arc<Self>) -> Vec<String> {
+        self.verify_once().await;
+        let given = self.given();
+        let nobodys = given.unusable().iter();
         let nobodys = nobodys.filter(|unusable| unusable.frameworks.is_empty());
         let mut failures: Vec<String> = nobodys.map(|unusable| unusable.reason.clone()).collect();
-        failures.extend(self.everywhere.get().cloned());
-        failures.extend(
-            verified
-                .values()
-                .filter_map(|outcome| outcome.clone().err()),
-        );
-        self.verified.set(verified).ok();
+        failures.extend(self.verifications.failure_everywhere());
+        let outcomes = Framework::ALL
+            .into_iter()
+            .filter_map(|framework| self.verifications.outcome_of(framework)?.err());
+        failures.extend(outcomes);
         failures
     }
 
-    /// Starts a worker with what every worker gets.
-    async fn try_everywhere(&self) -> Result<(), LoadError> {
-        let preload = self.given.preload_of(&[], true);
-        if preload.is_empty() {
-            return Ok(());
+    async fn verify_once(self: &Arc<Self>) {
+        let all = self.verifications.initial.get_or_init(|| async {
+            self.try_everywhere().await;
+            let trials = Framework::ALL.map(|framework| self.verify_again(framework));
+            futures_util::future::join_all(trials).await;
+        });
+        all.await;
+    }
+
+    /// Whether models of `framework` can be served with the libraries that all of them get, as
+    /// their files are now. These are tried again where they changed.
+    ///
+    /// # Errors
+    /// What failed, and why.
+    pub async fn verified(self: &Arc<Self>, framework: Framework) -> Result<(), String> {
+        self.verify_once().await;
+        self.verify_again(framework).await;
+        match self.verifications.outcome_of(framework) {
+            Some(Err(reason)) => Err(reason),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tries the libraries of a framework, unless that was done with their present content.
+    async fn verify_again(self: &Arc<Self>, framework: Framework) {
+        let _alone = self.verifications.under_way[framework as usize]
+            .lock()
+            .await;
+        let known = self
+            .verifications
+            .frameworks
+            .lock()
+            .get(&framework)
+            .cloned();
+        if known.as_ref().is_some_and(|known| known.outcome.is_err()) || !self.is_sound() {
+            // What was missing may be there now.
+            let hosting = self.clone();
+            blocking(move || hosting.gather()).await;
+            self.try_everywhere().await;
+        }
+        let hosting = self.clone();
+        let set = blocking(move || hosting.op_set_of(framework)).await;
+        let given = self.given();
+        let concerns = |unusable: &&Unusable| unusable.frameworks.contains(&framework);
+        let unusable: Vec<String> = given
+            .unusable()
+            .iter()
+            .filter(concerns)
+            .map(|unusable| unusable.reason.clone())
+            .collect();
+        if unusable.is_empty() && !given.frameworks().contains(&framework) {
+            self.verifications.frameworks.lock().remove(&framework);
+            return;
+        }
+        let set = match set {
+            Ok(_) if !unusable.is_empty() => Err(unusable.join("; ")),
+            set => set,
+        };
+        let libraries = match &set {
+            Ok(set) => set.identity(),
+            Err(reason) => vec![reason.clone()],
+        };
+        if let Some(known) = &known
+            && known.outcome.is_ok()
+            && known.subject.libraries == libraries
+        {
+            return;
+        }
+        let refusals = match &set {
+            Ok(set) => {
+                let (hosting, set) = (self.clone(), set.clone());
+                blocking(move || hosting.refusals(framework, &set)).await
+            }
+            Err(_) => Vec::new(),
+        };
+        let subject = Subject {
+            libraries,
+            refusals,
+        };
+        if known.is_some_and(|known| known.subject == subject) {
+            return;
+        }
+        let outcome = match set {
+            Ok(set) => self.choose(framework, &set, &subject.refusals).await,
+            Err(reason) => Err(reason),
+        };
+        let verification = Verification { subject, outcome };
+        let mut verifications = self.verifications.frameworks.lock();
+        verifications.insert(framework, verification);
+    }
+
+    /// Why the runtimes of a framework cannot take `set`, in their order.
+    fn refusals(&self, framework: Framework, set: &OpSet) -> Vec<Option<String>> {
+        let refusal = |runtime: &Runtime| {
+            let (library, verdict) = set.refusal(runtime)?;
+            Some(format!(
+                "'{}' cannot be used with {}: {}",
+                library.path.display(),
+                runtime.name,
+                told(&verdict)
+            ))
+        };
+        self.runtimes.of(framework).map(refusal).collect()
+    }
+
+    /// Starts a worker with what every worker gets, unless that was done with the present content.
+    async fn try_everywhere(self: &Arc<Self>) {
+        let mut tried = self.verifications.tried_everywhere.lock().await;
+        let preload = self.given().preload_of(&[], true);
+        let hosting = self.clone();
+        let libraries = preload.clone();
+        let content = blocking(move || {
+            let paths = libraries.iter().map(std::path::PathBuf::as_path);
+            let libraries = inspect_all(paths, &hosting.inspections).unwrap_or_default();
+            let hashes = libraries.iter().map(|library| library.content_hash.clone());
+            hashes.collect::<Vec<_>>()
+        })
+        .await;
+        if *tried == content {
+            return;
         }
         let launch = Launch {
             name: "trial".to_owned(),
             library_path: Vec::new(),
             preload,
         };
-        trial::start(&launch, self.load_limit).await
-    }
-
-    fn concerned_frameworks(&self) -> Vec<Framework> {
-        let mut frameworks = self.given.frameworks();
-        let unusable = self.given.unusable().iter();
-        frameworks.extend(unusable.flat_map(|unusable| unusable.frameworks.iter().copied()));
-        frameworks.sort_unstable();
-        frameworks.dedup();
-        frameworks
+        let started = trial::start(&launch, self.load_limit).await;
+        *self.verifications.everywhere.lock() = started.err().map(|error| error.message);
+        *tried = content;
     }
 
     /// Finds the runtime with which the libraries that all models of a framework get can be used.
-    async fn verify_framework(&self, framework: Framework) -> Result<Chosen, String> {
-        let concerns = |unusable: &&Unusable| unusable.frameworks.contains(&framework);
-        let unusable: Vec<&str> = self
-            .given
-            .unusable()
-            .iter()
-            .filter(concerns)
-            .map(|unusable| unusable.reason.as_str())
-            .collect();
-        if !unusable.is_empty() {
-            return Err(unusable.join("; "));
-        }
-        let set = self.op_set_of(framework)?;
-        let subject = self.describe(framework, &set);
+    /// `refusals` says for each one what the files tell against it.
+    async fn choose(
+        &self,
+        framework: Framework,
+        set: &OpSet,
+        refusals: &[Option<String>],
+    ) -> Outcome {
+        let subject = self.describe(framework, set);
         let candidates: Vec<&Runtime> = self.runtimes.of(framework).collect();
         let tried = match self.select {
             RuntimeSelect::Auto => candidates.len(),
@@ -96,17 +253,12 @@ impl Hosting {
         };
         let mut first: Option<String> = None;
         for (position, runtime) in candidates[..tried].iter().enumerate() {
-            let failure = match set.refusal(runtime) {
-                Some((library, verdict)) => Failure {
-                    reason: format!(
-                        "'{}' cannot be used with {}: {}",
-                        library.path.display(),
-                        runtime.name,
-                        told(&verdict)
-                    ),
+            let failure = match &refusals[position] {
+                Some(reason) => Failure {
+                    reason: reason.clone(),
                     elsewhere: true,
                 },
-                None => match self.try_out(runtime, &set).await {
+                None => match self.try_out(runtime, set).await {
                     Ok(()) => {
                         let because = (position > 0).then_some(first).flatten();
                         if let Some(because) = &because {
@@ -129,9 +281,9 @@ impl Hosting {
                 break;
             }
         }
-        let fitting = candidates[tried..]
-            .iter()
-            .find(|runtime| set.refusal(runtime).is_none());
+        let fitting = (tried..candidates.len())
+            .find(|&position| refusals[position].is_none())
+            .map(|position| candidates[position]);
         let hint = fitting.map_or_else(String::new, |runtime| {
             format!(
                 "; {} is installed and may fit: put it first with --runtime {framework}={}, or \
@@ -188,10 +340,17 @@ impl Hosting {
         if set.preloaded.is_empty() {
             let is_given =
                 |report: &&LibraryReport| set.configured.iter().any(|one| one.path == report.path);
-            self.registered.lock().insert(
-                key(runtime, set.for_all_models()),
-                Arc::new(reports.iter().filter(is_given).cloned().collect()),
-            );
+            let reports = reports.iter().filter(is_given).cloned().collect();
+            self.trials.note(runtime, set.for_all_models(), reports);
+        }
+        for library in &set.preloaded {
+            if !hosted.libraries.contains(&library.path) {
+                tracing::warn!(
+                    "'{}' is preloaded into workers of {} and registers no op there",
+                    library.path.display(),
+                    runtime.name
+                );
+            }
         }
         for report in &reports {
             tracing::info!(
@@ -206,11 +365,12 @@ impl Hosting {
 
     /// `the op library 'a.so' (preloaded), which all PyTorch models get`.
     fn describe(&self, framework: Framework, set: &OpSet) -> String {
+        let given = self.given();
         let each: Vec<String> = set
             .for_all_models()
             .map(|library| {
                 let path = &library.path;
-                format!("'{}' ({})", path.display(), self.given.source_of(path))
+                format!("'{}' ({})", path.display(), given.source_of(path))
             })
             .collect();
         format!(
