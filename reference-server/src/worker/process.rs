@@ -32,9 +32,9 @@ pub fn run() -> anyhow::Result<()> {
     let control = UnixStream::from(inherited(CONTROL_FD)?);
     let surroundings = inherited_surroundings()?;
     Worker {
-        surroundings,
-        backends: HashMap::new(),
         models: HashMap::new(),
+        backends: HashMap::new(),
+        surroundings,
     }
     .serve(&control)
 }
@@ -68,9 +68,10 @@ fn inherited(number: RawFd) -> anyhow::Result<OwnedFd> {
 }
 
 struct Worker {
-    surroundings: Surroundings,
-    backends: HashMap<Framework, Box<dyn Backend>>,
+    // Dropped in this order: executions use op libraries, which a backend closes.
     models: HashMap<u64, Model>,
+    backends: HashMap<Framework, Box<dyn Backend>>,
+    surroundings: Surroundings,
 }
 
 struct Model {
