@@ -18,7 +18,9 @@ constexpr const char* kKernels =
 // The functions of libcuda that a launch takes.
 struct Driver {
     int (*context)(void** context);
+    int (*enter)(void* context);
     int (*load)(void** module, const void* image);
+    int (*unload)(void* module);
     int (*function)(void** function, void* module, const char* name);
     int (*launch)(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
@@ -36,7 +38,9 @@ private:
         void* const library = dlopen("libcuda.so.1", RTLD_NOW);
         if (library == nullptr) return driver;
         take(library, "cuCtxGetCurrent", driver.context);
+        take(library, "cuCtxSetCurrent", driver.enter);
         take(library, "cuModuleLoadData", driver.load);
+        take(library, "cuModuleUnload", driver.unload);
         take(library, "cuModuleGetFunction", driver.function);
         take(library, "cuLaunchKernel", driver.launch);
         return driver;
@@ -48,10 +52,26 @@ private:
     }
 };
 
+// The compiled kernels of each context, which go with this library.
+struct Modules {
+    const Driver& driver;
+    std::map<void*, void*> of_context;
+
+    ~Modules() {
+        void* current = nullptr;
+        // It also fails where the driver went first, as it does when the process ends.
+        if (driver.context(&current) != 0) return;
+        for (const auto& [context, module] : of_context) {
+            if (module != nullptr && driver.enter(context) == 0) driver.unload(module);
+        }
+        driver.enter(current);
+    }
+};
+
 // A kernel in a context; compiled at its first use there.
 int kernel(const Driver& driver, const char* name, void** function) {
     static std::mutex mutex;
-    static std::map<void*, void*> modules;
+    static Modules modules{driver, {}};
     static std::map<std::pair<void*, std::string>, void*> kernels;
     void* context = nullptr;
     if (int code = driver.context(&context)) return code;
@@ -61,7 +81,7 @@ int kernel(const Driver& driver, const char* name, void** function) {
         *function = known->second;
         return 0;
     }
-    void*& module = modules[context];
+    void*& module = modules.of_context[context];
     if (module == nullptr) {
         if (int code = driver.load(&module, kKernels)) return code;
     }

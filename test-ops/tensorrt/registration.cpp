@@ -45,7 +45,9 @@ const Registrar registrar;
 
 }  // namespace
 
-#elif defined(PLUGIN_ENTRY_CREATORS) || defined(PLUGIN_ENTRY_MANGLED)
+#endif
+
+#if defined(PLUGIN_ENTRY_CREATORS) || defined(PLUGIN_ENTRY_MANGLED)
 
 #ifdef PLUGIN_ENTRY_MANGLED
 #define PLUGIN_ENTRY extern "C++" __attribute__((visibility("default")))

@@ -12,6 +12,9 @@ use crate::{Bridge, BridgeError};
 /// The folder of the cache that holds built bridges.
 const FOLDER: &str = "bridges";
 
+/// Tells which version the headers of a TensorRT SDK are of.
+const VERSION_HEADER: &str = "NvInferVersion.h";
+
 /// What every bridge is compiled with. Without unique symbols, and with its own symbols hidden, it
 /// cannot get in the way of op libraries.
 const ARGUMENTS: [&str; 9] = [
@@ -134,6 +137,7 @@ impl Bridge {
         let version = &runtime.name.version;
         arguments.push(format!("-DRUNTIME_MAJOR={}", version.major()).into());
         arguments.push(format!("-DRUNTIME_MINOR={}", version.minor()).into());
+        arguments.push(format!("-DRUNTIME_PATCH={}", version.patch()).into());
         arguments.extend(runtime.compile_arguments());
         arguments.extend(self.arguments.iter().map(OsString::from));
         let sources = self.sources.iter().map(|source| source.path);
@@ -161,6 +165,10 @@ impl Bridge {
         }
         for argument in self.arguments(runtime) {
             part(argument.as_encoded_bytes());
+        }
+        // Headers of another version may come to stand in the same folder.
+        for folder in &runtime.include_dirs {
+            part(&fs::read(folder.join(VERSION_HEADER)).unwrap_or_default());
         }
         if runtime.origin == Origin::InPlace {
             part(stamp(&runtime.main_library).as_bytes());

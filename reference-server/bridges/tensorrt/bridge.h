@@ -14,7 +14,7 @@ struct Engine;
 struct Context;
 
 // What TensorRT has to say; severity 0 internal error, 1 error, 2 warning, 3 information.
-typedef void (*LogSink)(void* context, int32_t severity, char const* text);
+typedef void (*LogSink)(int32_t severity, char const* text);
 
 // The functions of the mapped runtime.
 struct Entries {
@@ -51,8 +51,7 @@ struct Tensor {
 #define BRIDGE_API __attribute__((visibility("default")))
 
 // Takes the runtime into use. The sink is called on whichever thread TensorRT has news.
-BRIDGE_API char const* bridge_open(
-    Entries const* entries, LogSink sink, void* context, TensorRt** bridge);
+BRIDGE_API char const* bridge_open(Entries const* entries, LogSink sink, TensorRt** bridge);
 
 // The number that the library tells as its version, such as 8600 or 110400.
 BRIDGE_API int32_t bridge_version(TensorRt const* bridge);
@@ -78,8 +77,9 @@ BRIDGE_API char const* bridge_initialize(TensorRt* bridge, void* entry);
 BRIDGE_API char const* bridge_load_library(
     TensorRt* bridge, char const* path, void* entry, void** handle);
 
-// Takes back what `bridge_load_library` did.
-BRIDGE_API void bridge_deregister_library(TensorRt* bridge, void* handle);
+// Takes back what `bridge_load_library` did; the handle is spent also after a failure, which
+// leaves plugins of the library in the registry.
+BRIDGE_API char const* bridge_deregister_library(TensorRt* bridge, void* handle);
 
 // Reads a plan. Needs a GPU.
 BRIDGE_API char const* bridge_deserialize(
@@ -88,7 +88,8 @@ BRIDGE_API void bridge_destroy_engine(Engine* engine);
 BRIDGE_API int32_t bridge_tensor_count(Engine const* engine);
 BRIDGE_API char const* bridge_tensor(Engine const* engine, int32_t index, Tensor* tensor);
 
-// One execution context, with profile 0.
+// One execution context. It has profile 0 where TensorRT shares profiles, which is since 10, and
+// where it is the engine's first one.
 BRIDGE_API char const* bridge_create_context(Engine* engine, Context** context);
 BRIDGE_API void bridge_destroy_context(Context* context);
 BRIDGE_API char const* bridge_set_input_shape(

@@ -154,9 +154,17 @@ struct Context {};
 namespace {
 
 char const* unavailable() {
+#ifdef BRIDGE_FOUND_OTHER_SDK
+    return failed("running a plan of this TensorRT version takes its SDK's headers, and those in "
+                  "TENSORRT_INCLUDE_DIR are of version " +
+                  std::to_string(kOtherSdk[0]) + "." + std::to_string(kOtherSdk[1]) + "." +
+                  std::to_string(kOtherSdk[2]) +
+                  "; name the folder of its own NvInfer.h and start the server again");
+#else
     return "this bridge was compiled without the SDK's headers, which running a plan of this "
            "TensorRT version takes; set TENSORRT_INCLUDE_DIR to the folder of its NvInfer.h and "
            "start the server again";
+#endif
 }
 
 } // namespace

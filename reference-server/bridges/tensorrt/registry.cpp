@@ -58,10 +58,19 @@ char const* register_all(IPluginRegistry& registry, std::vector<Creator*> const&
 }
 #endif
 
-// Our declarations of 8.x are known to fit 8.5 and 8.6.0; the registry changed between patches.
+// Why calls through the headers that this was compiled with would miss the library's functions.
 char const* unknown_layout(int32_t version) {
-#if !defined(BRIDGE_USES_SDK) && RUNTIME_MAJOR == 8
-    if (version != 8600 && version / 100 != 85) {
+#ifdef BRIDGE_USES_SDK
+    // The layout is the same within a minor version since 10, within a patch before.
+    constexpr int32_t kSame = RUNTIME_MAJOR >= 10 ? 100 : 1;
+    if (version / kSame != kSdkVersion / kSame) {
+        return failed("it says that its version is " + std::to_string(version) +
+                      ", and the headers in TENSORRT_INCLUDE_DIR are those of " +
+                      std::to_string(kSdkVersion) + "; name the headers of the library's version");
+    }
+#elif RUNTIME_MAJOR == 8
+    // Our declarations are known to fit 8.5 and 8.6.0.
+    if (RUNTIME_MINOR >= 6 ? version != 8600 : version / 100 != 85) {
         return failed("it is version " + std::to_string(version) +
                       ", which takes its SDK's headers; set TENSORRT_INCLUDE_DIR to the folder of "
                       "its NvInfer.h and start the server again");
@@ -76,9 +85,9 @@ char const* unknown_layout(int32_t version) {
 
 extern "C" {
 
-char const* bridge_open(Entries const* entries, LogSink sink, void* context, TensorRt** bridge) {
+char const* bridge_open(Entries const* entries, LogSink sink, TensorRt** bridge) {
     return guarded([&]() -> char const* {
-        auto opened = std::make_unique<TensorRt>(sink, context);
+        auto opened = std::make_unique<TensorRt>(sink);
         auto const version = reinterpret_cast<int32_t (*)()>(entries->get_infer_lib_version);
         auto const registry = reinterpret_cast<IPluginRegistry* (*)()>(entries->get_plugin_registry);
         opened->version = version();
@@ -146,17 +155,19 @@ char const* bridge_load_library(TensorRt* bridge, char const* path, void* entry,
     });
 }
 
-void bridge_deregister_library(TensorRt* bridge, void* handle) {
-    guarded([&]() -> char const* {
+char const* bridge_deregister_library(TensorRt* bridge, void* handle) {
+    return guarded([&]() -> char const* {
         std::unique_ptr<Loaded> const loaded(static_cast<Loaded*>(handle));
 #if LOADS_LIBRARIES
         bridge->registry->deregisterLibrary(loaded->handle);
-#else
-        for (Creator* creator : loaded->creators) {
-            bridge->registry->deregisterCreator(*creator);
-        }
-#endif
         return nullptr;
+#else
+        bool complete = true;
+        for (Creator* creator : loaded->creators) {
+            complete = bridge->registry->deregisterCreator(*creator) && complete;
+        }
+        return complete ? nullptr : "IPluginRegistry::deregisterCreator fails";
+#endif
     });
 }
 }

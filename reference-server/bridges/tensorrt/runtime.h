@@ -10,16 +10,15 @@
 // Hands TensorRT's messages to the worker.
 class Logger final : public nvinfer1::ILogger {
 public:
-    Logger(LogSink sink, void* context) : sink_(sink), context_(context) {}
+    explicit Logger(LogSink sink) : sink_(sink) {}
     void log(Severity severity, nvinfer1::AsciiChar const* message) noexcept override {
         if (severity <= Severity::kINFO) {
-            sink_(context_, static_cast<int32_t>(severity), message);
+            sink_(static_cast<int32_t>(severity), message);
         }
     }
 
 private:
     LogSink sink_;
-    void* context_;
 };
 
 // A plugin as text that outlives its creator.
@@ -38,7 +37,7 @@ struct PluginNote {
 };
 
 struct TensorRt {
-    TensorRt(LogSink sink, void* context) : logger(sink, context) {}
+    explicit TensorRt(LogSink sink) : logger(sink) {}
 
     Logger logger;
     nvinfer1::IPluginRegistry* registry = nullptr;

@@ -44,18 +44,58 @@ fn it_is_compiled_with_the_sdk_that_the_environment_names() {
     let headers = Path::new(&headers);
     let folder = tempfile::tempdir().expect("a scratch folder");
     let cache = Cache::at(folder.path()).expect("a cache");
-    let version = std::fs::read_to_string(headers.join("NvInferVersion.h")).expect("an SDK");
-    let major = ["8", "10", "11"]
-        .into_iter()
-        .find(|major| {
-            ["NV_TENSORRT_MAJOR", "TRT_MAJOR_ENTERPRISE"]
-                .iter()
-                .any(|name| version.contains(&format!("#define {name} {major}")))
-        })
-        .expect("a version that is known");
+    let text = std::fs::read_to_string(headers.join("NvInferVersion.h")).expect("an SDK");
+    let number = |names: [&str; 2]| {
+        text.lines()
+            .filter_map(|line| line.strip_prefix("#define ")?.split_once(' '))
+            .find_map(|(name, value)| {
+                let digits = value.split(|c: char| !c.is_ascii_digit()).next()?;
+                (names.contains(&name) && !digits.is_empty()).then(|| digits.to_owned())
+            })
+            .expect("a version that is known")
+    };
+    let version = [
+        ["NV_TENSORRT_MAJOR", "TRT_MAJOR_ENTERPRISE"],
+        ["NV_TENSORRT_MINOR", "TRT_MINOR_ENTERPRISE"],
+        ["NV_TENSORRT_PATCH", "TRT_PATCH_ENTERPRISE"],
+    ]
+    .map(number)
+    .join(".");
     let runtime = Runtime {
         include_dirs: vec![headers.to_owned()],
-        ..runtime(&format!("{major}.0.0"), Path::new("/nowhere/libnvinfer.so"))
+        ..runtime(&version, Path::new("/nowhere/libnvinfer.so"))
     };
     bridges::build(&runtime, &cache).expect("compiles");
+}
+
+/// A folder with headers that tell their version, and hold nothing else.
+fn write_version(headers: &Path, [major, minor, patch]: [u32; 3]) {
+    let text = format!(
+        "#define NV_TENSORRT_MAJOR {major}\n#define NV_TENSORRT_MINOR {minor}\n\
+         #define NV_TENSORRT_PATCH {patch}\n"
+    );
+    std::fs::write(headers.join("NvInferVersion.h"), text).expect("a header");
+}
+
+#[test]
+fn headers_of_another_version_are_not_used() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let headers = tempfile::tempdir().expect("a scratch folder");
+    let cache = Cache::at(folder.path()).expect("a cache");
+    let build = |version: &str| {
+        let runtime = Runtime {
+            include_dirs: vec![headers.path().to_owned()],
+            ..runtime(version, Path::new("/nowhere/libnvinfer.so"))
+        };
+        bridges::build(&runtime, &cache).map(|bridge| bridge.expect("TensorRT has a bridge"))
+    };
+    write_version(headers.path(), [8, 6, 1]);
+    let former = build("8.6.0").expect("compiles with our own declarations");
+    build("8.6.1").expect_err("the headers are used, and hold nothing");
+
+    write_version(headers.path(), [10, 2, 0]);
+    build("10.16.1").expect("compiles with our own declarations");
+    build("10.2.5").expect_err("the headers are used, and hold nothing");
+    let other = build("8.6.0").expect("compiles");
+    assert_ne!(former, other, "the headers' version is a part of the name");
 }

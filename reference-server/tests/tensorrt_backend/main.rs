@@ -30,6 +30,10 @@ macro_rules! with_every_runtime {
     )*};
 }
 
+fn both_ways() -> Sample {
+    Sample::default().with_plugin_entry(PluginEntry::CreatorsAndStaticRegistrar)
+}
+
 fn registrar() -> Sample {
     Sample::default().with_plugin_entry(PluginEntry::StaticRegistrar)
 }
@@ -108,6 +112,17 @@ with_every_runtime! {
         let path = fixture.library(registrar());
         let reports = fixture.backend.load_libraries(std::slice::from_ref(&path)).unwrap();
         assert_eq!(reports[0].ops, sample_ops(&fixture.runtime));
+    }
+
+    fn a_library_that_registers_in_both_ways_is_taken_once(fixture) {
+        let path = fixture.library(both_ways());
+        let reports = fixture.backend.load_libraries(std::slice::from_ref(&path)).unwrap();
+        assert_eq!(reports[0].ops, sample_ops(&fixture.runtime));
+        let plan = fixture.plan();
+        assert_reached_the_gpu(&fixture.refusal(&plan, &[&path]).message);
+        let second = fixture.library(Sample::default().with_signature(2));
+        let message = fixture.refusal(&plan, &[&second]).message;
+        assert_names(&message, &[&path, &second, &"'BiasGelu'"]);
     }
 
     fn a_model_needs_a_gpu_and_its_library_goes_with_it(fixture) {
@@ -216,6 +231,48 @@ with_every_runtime! {
         let message = fixture.refusal(b"PK\x03\x04 a zip file", &[]).message;
         assert_names(&message, &[&"no TensorRT plan"]);
     }
+}
+
+#[test]
+fn a_preloaded_library_that_registers_in_both_ways_is_recognized() {
+    fn check(fixture: &mut Fixture) {
+        let path = fixture.library(both_ways());
+        let reports = fixture.backend.load_libraries(&[path]).unwrap();
+        assert_eq!(
+            sorted(reports[0].ops.clone()),
+            sorted(sample_ops(&fixture.runtime))
+        );
+    }
+    with_every_runtime_and_preload(
+        "a_preloaded_library_that_registers_in_both_ways_is_recognized",
+        |runtime| vec![library(runtime, both_ways())],
+        check,
+    );
+}
+
+/// Two libraries whose plugins have the same names in namespaces of their own.
+fn registrars_of_two_namespaces(runtime: &Runtime) -> Vec<PathBuf> {
+    vec![
+        library(runtime, registrar()),
+        library(runtime, registrar().with_domain("other.ops")),
+    ]
+}
+
+#[test]
+fn preloaded_registrars_of_two_namespaces_do_not_collide() {
+    fn check(fixture: &mut Fixture) {
+        let paths = registrars_of_two_namespaces(&fixture.runtime);
+        let reports = fixture.backend.load_libraries(&paths).unwrap();
+        for (report, domain) in reports.iter().zip(["custom.ops", "other.ops"]) {
+            assert_eq!(report.ops.len(), sample_ops(&fixture.runtime).len());
+            assert!(report.ops.iter().all(|op| op.domain == domain));
+        }
+    }
+    with_every_runtime_and_preload(
+        "preloaded_registrars_of_two_namespaces_do_not_collide",
+        registrars_of_two_namespaces,
+        check,
+    );
 }
 
 /// Two libraries with the same plugins: the dynamic loader starts the last one first.

@@ -40,6 +40,8 @@ pub enum PluginEntry {
     Creators,
     /// By a static initializer that registers with the process's plugin registry.
     StaticRegistrar,
+    /// In both ways.
+    CreatorsAndStaticRegistrar,
 }
 
 impl Sample {

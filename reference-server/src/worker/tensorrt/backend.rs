@@ -41,8 +41,8 @@ struct Prepared {
 /// What a model holds.
 struct Model {
     file: PathBuf,
-    /// Held here too, so that it ends on the control thread.
-    engine: Option<Arc<Engine>>,
+    /// Held here too, so that they end on the control thread.
+    engines: Vec<Arc<Engine>>,
     libraries: Vec<LibraryId>,
 }
 
@@ -142,11 +142,18 @@ impl TensorRtBackend {
         let plan = File::open(&specification.file).map_err(|error| error.to_string())?;
         // SAFETY: who changes the file while it is read gets what TensorRT makes of it.
         let plan = unsafe { memmap2::Mmap::map(&plan) }.map_err(|error| error.to_string())?;
-        let engine = Arc::new(Engine::new(&self.runtime, &plan)?);
-        model.engine = Some(engine.clone());
-        let signature = Arc::new(Signature::of(&engine)?);
+        let first = Arc::new(Engine::new(&self.runtime, &plan)?);
+        model.engines.push(first.clone());
+        let signature = Arc::new(Signature::of(&first)?);
+        // Before 10 only an engine's first context has a profile of shapes.
+        let shares_profiles = self.runtime.version.major >= 10 || !signature.has_open_inputs();
         let instances = (0..specification.instances.max(1))
-            .map(|_| {
+            .map(|number| {
+                let mut engine = first.clone();
+                if number > 0 && !shares_profiles {
+                    engine = Arc::new(Engine::new(&self.runtime, &plan)?);
+                    model.engines.push(engine.clone());
+                }
                 let context = engine.context()?;
                 let instance = TensorRtInstance::new(context, signature.clone(), gpu.clone())?;
                 Ok(Box::new(instance) as Box<dyn Instance>)
@@ -158,15 +165,13 @@ impl TensorRtBackend {
         })
     }
 
-    /// Ends the engine, then gives up the libraries.
+    /// Ends the engines, then gives up the libraries.
     fn release(&mut self, mut model: Model) -> Vec<StillMapped> {
-        let in_use = model
-            .engine
-            .as_ref()
-            .is_some_and(|engine| Arc::strong_count(engine) > 1);
-        if model.engine.is_some() {
+        let mut engines = model.engines.iter();
+        let in_use = engines.any(|engine| Arc::strong_count(engine) > 1);
+        if !model.engines.is_empty() {
             self.recorder().enter(Step::CloseSession, &model.file);
-            model.engine = None;
+            model.engines.clear();
             self.recorder().idle();
         }
         // In the reverse order of loading, as the dynamic loader itself does at exit.
@@ -198,7 +203,7 @@ impl Backend for TensorRtBackend {
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {
         let mut model = Model {
             file: specification.file.clone(),
-            engine: None,
+            engines: Vec::new(),
             libraries: Vec::new(),
         };
         match self.load(specification, &mut model) {
@@ -207,7 +212,13 @@ impl Backend for TensorRtBackend {
                 Ok(loaded)
             }
             Err(error) => {
-                self.release(model);
+                for remaining in self.release(model) {
+                    tracing::warn!(
+                        library = %remaining.path.display(),
+                        reason = remaining.reason,
+                        "an op library of a model that did not load is still mapped"
+                    );
+                }
                 Err(error)
             }
         }

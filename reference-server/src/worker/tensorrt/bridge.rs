@@ -5,6 +5,8 @@ use std::path::Path;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
+use super::log;
+
 /// `TensorRt`, known by its address only.
 pub(super) enum RawTensorRt {}
 /// `Engine`, known by its address only.
@@ -16,7 +18,7 @@ pub(super) enum RawContext {}
 pub(super) const MOST_DIMS: usize = 8;
 
 /// `LogSink`.
-pub(super) type LogSink = unsafe extern "C" fn(*mut c_void, i32, *const c_char);
+pub(super) type LogSink = unsafe extern "C" fn(i32, *const c_char);
 
 /// `Entries`.
 #[repr(C)]
@@ -92,7 +94,7 @@ macro_rules! functions {
 
 functions! {
     open_runtime = c"bridge_open": unsafe extern "C" fn(
-        *const Entries, LogSink, *mut c_void, *mut *mut RawTensorRt) -> Failure;
+        *const Entries, LogSink, *mut *mut RawTensorRt) -> Failure;
     version = c"bridge_version": unsafe extern "C" fn(*const RawTensorRt) -> i32;
     plugins = c"bridge_plugins":
         unsafe extern "C" fn(*mut RawTensorRt, PluginVisitor, *mut c_void);
@@ -106,7 +108,7 @@ functions! {
     load_library = c"bridge_load_library": unsafe extern "C" fn(
         *mut RawTensorRt, *const c_char, *mut c_void, *mut *mut c_void) -> Failure;
     deregister_library = c"bridge_deregister_library":
-        unsafe extern "C" fn(*mut RawTensorRt, *mut c_void);
+        unsafe extern "C" fn(*mut RawTensorRt, *mut c_void) -> Failure;
     deserialize = c"bridge_deserialize": unsafe extern "C" fn(
         *mut RawTensorRt, *const c_void, usize, *mut *mut RawEngine) -> Failure;
     destroy_engine = c"bridge_destroy_engine": unsafe extern "C" fn(*mut RawEngine);
@@ -125,16 +127,20 @@ functions! {
     enqueue = c"bridge_enqueue": unsafe extern "C" fn(*mut RawContext, *mut c_void) -> Failure;
 }
 
-/// What a call of the bridge says.
+/// Makes one call of the bridge, whose failure is explained by what TensorRT says meanwhile.
+///
+/// # Errors
+/// The bridge's words and TensorRT's.
 ///
 /// # Safety
-/// `failure` was returned by the bridge on this thread, and nothing was called since.
-pub(super) unsafe fn check(failure: Failure) -> Result<(), String> {
+/// `call` calls one function of the bridge and returns what that returns.
+pub(super) unsafe fn check(call: impl FnOnce() -> Failure) -> Result<(), String> {
+    log::clear();
+    let failure = call();
     if failure.is_null() {
         return Ok(());
     }
-    // SAFETY: the caller's promise: the bridge returns C strings.
-    Err(unsafe { CStr::from_ptr(failure) }
-        .to_string_lossy()
-        .into_owned())
+    // SAFETY: the bridge returns C strings that are valid on this thread until the next call.
+    let failure = unsafe { CStr::from_ptr(failure) };
+    Err(log::explain(&failure.to_string_lossy()))
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::log;
 use super::plan::PlanError;
 use super::runtime::Runtime;
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp};
@@ -23,14 +24,14 @@ pub(super) fn no_gpu(plan: &Path, reason: &str) -> LoadError {
     ))
 }
 
-/// The error of a plan that TensorRT refuses.
+/// The error of a plan that TensorRT has just refused on this thread.
 pub(super) fn refused(
     runtime: &Runtime,
     plan: &Path,
     failure: &str,
     libraries: &[LibraryReport],
 ) -> LoadError {
-    let missing = missing_plugins(&runtime.log.errors());
+    let missing = missing_plugins(&log::errors());
     let remedy = if missing.is_empty() {
         String::new()
     } else {

@@ -25,17 +25,17 @@ impl Engine {
     /// TensorRT's messages.
     pub(super) fn new(runtime: &Arc<Runtime>, plan: &[u8]) -> Result<Self, String> {
         let mut raw = ptr::null_mut();
-        runtime.log.clear();
         // SAFETY: the plan is live during the call, in which it is copied.
-        let read = unsafe {
-            bridge::check((runtime.bridge.deserialize)(
-                runtime.pointer(),
-                plan.as_ptr().cast(),
-                plan.len(),
-                &raw mut raw,
-            ))
-        };
-        read.map_err(|failure| runtime.log.explain(&failure))?;
+        unsafe {
+            bridge::check(|| {
+                (runtime.bridge.deserialize)(
+                    runtime.pointer(),
+                    plan.as_ptr().cast(),
+                    plan.len(),
+                    &raw mut raw,
+                )
+            })?;
+        }
         Ok(Self {
             raw,
             runtime: runtime.clone(),
@@ -61,11 +61,9 @@ impl Engine {
                 };
                 // SAFETY: the engine is live, the index within its number.
                 unsafe {
-                    bridge::check((self.runtime.bridge.tensor)(
-                        self.raw,
-                        index,
-                        &raw mut tensor,
-                    ))?;
+                    bridge::check(|| {
+                        (self.runtime.bridge.tensor)(self.raw, index, &raw mut tensor)
+                    })?;
                 }
                 Ok(tensor)
             })
@@ -78,11 +76,10 @@ impl Engine {
     /// TensorRT's messages.
     pub(super) fn context(self: &Arc<Self>) -> Result<Context, String> {
         let mut raw = ptr::null_mut();
-        self.runtime.log.clear();
         // SAFETY: the engine is live and outlives the context, which holds it.
-        let created =
-            unsafe { bridge::check((self.runtime.bridge.create_context)(self.raw, &raw mut raw)) };
-        created.map_err(|failure| self.runtime.log.explain(&failure))?;
+        unsafe {
+            bridge::check(|| (self.runtime.bridge.create_context)(self.raw, &raw mut raw))?;
+        }
         Ok(Context {
             raw,
             engine: self.clone(),
@@ -158,14 +155,8 @@ impl Context {
         &mut self,
         function: impl FnOnce(*mut RawContext, &Engine) -> bridge::Failure,
     ) -> Result<(), String> {
-        let log = self.engine.runtime.log;
-        let failure = function(self.raw, &self.engine);
-        // SAFETY: just returned by the bridge.
-        unsafe { bridge::check(failure) }.map_err(|failure| {
-            let explained = log.explain(&failure);
-            log.clear();
-            explained
-        })
+        // SAFETY: each caller calls one function of the bridge.
+        unsafe { bridge::check(|| function(self.raw, &self.engine)) }
     }
 }
 

@@ -1,6 +1,9 @@
 //! One execution context of a plan: the hot path.
 
+use std::ffi::CStr;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::bridge::MOST_DIMS;
 use super::engine::Context;
@@ -10,14 +13,54 @@ use crate::protocol::DataType;
 use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink};
 
 /// An execution context with its stream and its memory on the GPU.
+///
+/// The context keeps shapes and places between executions, so it is told what has changed only.
 pub(super) struct TensorRtInstance {
     // Dropped in this order: the context uses the memory.
     context: Context,
-    inputs: Vec<Memory>,
-    outputs: Vec<Memory>,
+    inputs: Vec<Place>,
+    outputs: Vec<Place>,
+    /// Whether the outputs have the shapes that follow from those of the inputs.
+    has_output_shapes: bool,
     stream: Stream,
     gpu: Gpu,
     signature: Arc<Signature>,
+}
+
+/// A tensor on the GPU, as the context knows it.
+struct Place {
+    memory: Memory,
+    /// Where the context takes it to be; 0 where that is nowhere yet.
+    address: usize,
+    /// Its shape, where it has one yet.
+    dims: Option<Dims>,
+    /// Bytes of this shape.
+    length: usize,
+}
+
+type Dims = SmallVec<[i64; MOST_DIMS]>;
+
+impl Place {
+    const fn empty() -> Self {
+        Self {
+            memory: Memory::empty(),
+            address: 0,
+            dims: None,
+            length: 0,
+        }
+    }
+
+    /// Makes room for `length` bytes and tells the context where, if that is news.
+    fn reserve(&mut self, length: usize, name: &CStr, context: &mut Context) -> Result<(), String> {
+        self.memory.reserve(length)?;
+        let address = self.memory.pointer();
+        if self.address != address.addr() {
+            // SAFETY: the memory is as long as the tensor, and stays until another address is set.
+            unsafe { context.set_address(name, address)? };
+            self.address = address.addr();
+        }
+        Ok(())
+    }
 }
 
 impl TensorRtInstance {
@@ -27,11 +70,12 @@ impl TensorRtInstance {
         signature: Arc<Signature>,
         gpu: Gpu,
     ) -> Result<Self, String> {
-        let memory = |count: usize| (0..count).map(|_| Memory::empty()).collect();
+        let places = |count: usize| (0..count).map(|_| Place::empty()).collect();
         Ok(Self {
             context,
-            inputs: memory(signature.inputs.len()),
-            outputs: memory(signature.outputs.len()),
+            inputs: places(signature.inputs.len()),
+            outputs: places(signature.outputs.len()),
+            has_output_shapes: false,
             stream: gpu.stream()?,
             gpu,
             signature,
@@ -45,37 +89,42 @@ impl TensorRtInstance {
             let Some(declared) = self.signature.inputs.get(number) else {
                 return Err(format!("the plan has no input number {number}"));
             };
-            let memory = &mut self.inputs[number];
-            memory.reserve(tensor.data.len())?;
-            self.stream.upload(tensor.data, memory)?;
-            self.context
-                .set_input_shape(&declared.name, tensor.dims)
-                .map_err(|failure| format!("{failure}; {}", declared.profile()))?;
-            // SAFETY: the memory holds the tensor, whose length fits its shape, and stays.
-            unsafe { self.context.set_address(&declared.name, memory.pointer())? };
+            let place = &mut self.inputs[number];
+            if place.dims.as_deref() != Some(tensor.dims) {
+                // Unknown until TensorRT has taken the new one.
+                place.dims = None;
+                self.has_output_shapes = false;
+                self.context
+                    .set_input_shape(&declared.name, tensor.dims)
+                    .map_err(|failure| format!("{failure}; {}", declared.profile()))?;
+                place.dims = Some(Dims::from_slice(tensor.dims));
+            }
+            place.reserve(tensor.data.len(), &declared.name, &mut self.context)?;
+            self.stream.upload(tensor.data, &place.memory)?;
         }
         Ok(())
     }
 
-    /// Makes room for every output, wanted or not, and returns the shapes.
-    fn prepare_outputs(&mut self) -> Result<Vec<Vec<i64>>, String> {
-        let mut shapes = Vec::with_capacity(self.outputs.len());
-        for (declared, memory) in self.signature.outputs.iter().zip(&mut self.outputs) {
+    /// Makes room for every output, wanted or not.
+    fn prepare_outputs(&mut self) -> Result<(), String> {
+        if self.has_output_shapes {
+            return Ok(());
+        }
+        for (declared, place) in self.signature.outputs.iter().zip(&mut self.outputs) {
             let mut dims = [0; MOST_DIMS];
             let dims = self.context.shape(&declared.name, &mut dims)?;
-            let length = byte_length(declared.data_type, dims).ok_or_else(|| {
+            place.length = byte_length(declared.data_type, dims).ok_or_else(|| {
                 format!(
                     "the shape of output '{}' depends on the data ({dims:?}), which this server \
                      does not serve with TensorRT; let the network give it a fixed length",
                     declared.name.to_string_lossy()
                 )
             })?;
-            memory.reserve(length)?;
-            // SAFETY: the memory is as long as the tensor, and stays.
-            unsafe { self.context.set_address(&declared.name, memory.pointer())? };
-            shapes.push(dims.to_vec());
+            place.dims = Some(Dims::from_slice(dims));
+            place.reserve(place.length, &declared.name, &mut self.context)?;
         }
-        Ok(shapes)
+        self.has_output_shapes = true;
+        Ok(())
     }
 
     fn run<'a>(
@@ -86,21 +135,21 @@ impl TensorRtInstance {
     ) -> Result<(), String> {
         self.gpu.bind()?;
         self.prepare_inputs(inputs)?;
-        let shapes = self.prepare_outputs()?;
+        self.prepare_outputs()?;
         // SAFETY: every input and output has its address.
         unsafe { self.context.enqueue(self.stream.pointer())? };
         for &output in outputs {
             let number = output as usize;
-            let (Some(declared), Some(dims)) =
-                (self.signature.outputs.get(number), shapes.get(number))
+            let (Some(declared), Some(place)) =
+                (self.signature.outputs.get(number), self.outputs.get(number))
             else {
                 return Err(format!("the plan has no output number {number}"));
             };
-            let length = byte_length(declared.data_type, dims).unwrap_or(0);
+            let dims = place.dims.as_deref().unwrap_or_default();
             let memory = sink
-                .allocate(output, declared.data_type, dims, length)
+                .allocate(output, declared.data_type, dims, place.length)
                 .map_err(|error| error.0)?;
-            self.stream.download(&self.outputs[number], memory)?;
+            self.stream.download(&place.memory, memory)?;
         }
         Ok(())
     }

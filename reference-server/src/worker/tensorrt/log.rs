@@ -1,63 +1,68 @@
 //! What TensorRT has to say: handed on to the worker's log, and kept for error texts.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ffi::{CStr, c_char};
 
-use parking_lot::Mutex;
-
-/// Most messages that are kept; the first ones tell the cause.
+/// Most messages that are kept.
 const MOST_KEPT: usize = 16;
 
 /// Severities of TensorRT that are errors.
 const ERRORS: std::ops::RangeInclusive<i32> = 0..=1;
 
-/// Receives TensorRT's messages.
-#[derive(Default)]
-pub(super) struct Log {
-    errors: Mutex<Vec<String>>,
+thread_local! {
+    /// The errors that were told on this thread: those of a call are told on its caller's, and
+    /// other models execute on other threads.
+    static KEPT: RefCell<VecDeque<String>> = const { RefCell::new(VecDeque::new()) };
 }
 
-impl Log {
-    /// Forgets the messages so far.
-    pub(super) fn clear(&self) {
-        self.errors.lock().clear();
-    }
-
-    /// The errors since the last [`clear`](Self::clear).
-    pub(super) fn errors(&self) -> Vec<String> {
-        self.errors.lock().clone()
-    }
-
-    /// `failure` and what TensorRT said about it.
-    pub(super) fn explain(&self, failure: &str) -> String {
-        let errors = self.errors();
-        if errors.is_empty() {
-            return failure.to_owned();
-        }
-        format!("{failure}; TensorRT says: {}", errors.join(" / "))
-    }
-
-    fn note(&self, severity: i32, message: &str) {
-        let message = message.trim();
-        match severity {
-            0 | 1 => tracing::error!("TensorRT: {message}"),
-            2 => tracing::warn!("TensorRT: {message}"),
-            _ => tracing::debug!("TensorRT: {message}"),
-        }
-        let mut errors = self.errors.lock();
-        if ERRORS.contains(&severity) && errors.len() < MOST_KEPT {
-            errors.push(message.to_owned());
-        }
-    }
+/// Forgets this thread's messages so far.
+pub(super) fn clear() {
+    KEPT.with_borrow_mut(VecDeque::clear);
 }
 
-/// The bridge's `LogSink`; `log` is the [`Log`].
+/// The errors on this thread since the last [`clear`].
+pub(super) fn errors() -> Vec<String> {
+    KEPT.with_borrow(|kept| kept.iter().cloned().collect())
+}
+
+/// `failure` and what TensorRT said about it on this thread.
+pub(super) fn explain(failure: &str) -> String {
+    let errors = errors();
+    if errors.is_empty() {
+        return failure.to_owned();
+    }
+    format!("{failure}; TensorRT says: {}", errors.join(" / "))
+}
+
+fn note(severity: i32, message: &str) {
+    let message = message.trim();
+    match severity {
+        0 | 1 => tracing::error!("TensorRT: {message}"),
+        2 => tracing::warn!("TensorRT: {message}"),
+        _ => tracing::debug!("TensorRT: {message}"),
+    }
+    if !ERRORS.contains(&severity) {
+        return;
+    }
+    // A thread that ends may have something to say after its list is gone.
+    let _ = KEPT.try_with(|kept| {
+        let mut kept = kept.borrow_mut();
+        if kept.len() == MOST_KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(message.to_owned());
+    });
+}
+
+/// The bridge's `LogSink`.
 ///
 /// # Safety
-/// `log` points to a live [`Log`], `text` to a C string.
-pub(super) unsafe extern "C" fn receive(log: *mut c_void, severity: i32, text: *const c_char) {
+/// `text` points to a C string.
+pub(super) unsafe extern "C" fn receive(severity: i32, text: *const c_char) {
     // SAFETY: the caller's promise.
-    let (log, text) = unsafe { (&*log.cast::<Log>(), CStr::from_ptr(text)) };
-    log.note(severity, &text.to_string_lossy());
+    let text = unsafe { CStr::from_ptr(text) };
+    note(severity, &text.to_string_lossy());
 }
 
 #[cfg(test)]
@@ -66,15 +71,30 @@ mod tests {
 
     #[test]
     fn errors_explain_a_failure_and_others_do_not() {
-        let log = Log::default();
-        log.note(2, "careful");
-        assert_eq!(log.explain("it fails"), "it fails");
-        log.note(1, " no such plugin\n");
+        clear();
+        note(2, "careful");
+        assert_eq!(explain("it fails"), "it fails");
+        note(1, " no such plugin\n");
         assert_eq!(
-            log.explain("it fails"),
+            explain("it fails"),
             "it fails; TensorRT says: no such plugin"
         );
-        log.clear();
-        assert!(log.errors().is_empty());
+        clear();
+        assert!(errors().is_empty());
+    }
+
+    #[test]
+    fn errors_are_those_of_the_thread_and_the_newest() {
+        clear();
+        std::thread::spawn(|| note(1, "of another model"))
+            .join()
+            .unwrap();
+        assert!(errors().is_empty());
+        for number in 0..=MOST_KEPT {
+            note(1, &number.to_string());
+        }
+        let errors = errors();
+        assert_eq!(errors.len(), MOST_KEPT);
+        assert_eq!(errors[0], "1");
     }
 }

@@ -4,11 +4,12 @@
 //! again with its last user. One that registers in a static initializer has done so when it is
 //! open; it is never closed, since the registry would keep pointers into it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::{CStr, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::log;
 use super::runtime::{Plugin, Runtime};
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
 use crate::worker::op_library::{FileIdentity, LibraryId, OpLibraries, refused};
@@ -38,8 +39,19 @@ struct PluginLibrary {
 enum Registration {
     /// Through `loadLibrary`; what it returned.
     Loaded(*mut c_void),
-    /// By itself.
-    Static,
+    /// By itself, or it did not leave again: why it is never closed.
+    Permanent(String),
+}
+
+/// Why a library that registered by itself is never closed.
+const STATIC: &str = "it registered its plugins in a static initializer, and TensorRT's registry \
+                      keeps pointers into it; it goes when the worker ends";
+
+impl PluginLibrary {
+    /// Whether the plugin of this name is the library's.
+    fn provides(&self, op: &RegisteredOp) -> bool {
+        self.ops.contains(op) && self.collisions.iter().all(|collision| collision.op != *op)
+    }
 }
 
 /// A plugin that the registry refused without telling the library, since it has one of that name.
@@ -69,7 +81,6 @@ impl PluginLibraries {
     pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
         let before = self.owners();
         self.runtime.forget_attempts();
-        self.runtime.log.clear();
         let id = self.libraries.acquire(path)?;
         if let Some(library) = self.loaded.iter_mut().find(|library| library.id == id) {
             library.users += 1;
@@ -109,26 +120,42 @@ impl PluginLibraries {
             ops,
             collisions,
         };
-        if let Some(entry) = self.entry(id) {
+        let has_code = code_of(path);
+        let mut attempts = self.runtime.attempts();
+        // One that has both ways of registering has its plugins in the registry already, which
+        // would refuse them a second time.
+        let is_own = |op: &RegisteredOp, file: &Option<PathBuf>| {
+            // A former file of this path that is still there may be the one that has the code.
+            file.as_deref().is_some_and(has_code)
+                && !self.loaded.iter().any(|library| library.provides(op))
+        };
+        let is_registered = before.iter().any(|(op, file)| is_own(op, file))
+            || attempts
+                .iter()
+                .any(|plugin| plugin.file.as_deref().is_some_and(has_code));
+        if let Some(entry) = self.entry(id).filter(|_| !is_registered) {
             let (handle, ops) = self.load_through_registry(path, entry, before)?;
             return Ok(library(Registration::Loaded(handle), ops, Vec::new()));
         }
         // A library that needs NVIDIA's does not provide its plugins.
         if let Some(initializer) = self.libraries.handle(id).own_symbol(INITIALIZER) {
             // SAFETY: the name belongs to one function, declared by NVIDIA's headers.
-            unsafe { self.runtime.initialize(initializer) }
-                .map_err(|failure| self.runtime.log.explain(&failure))?;
+            unsafe { self.runtime.initialize(initializer) }?;
+            attempts = self.runtime.attempts();
         }
-        let attempts = self.runtime.attempts();
         let (ops, collisions) = if attempts.is_empty() {
-            self.of_an_earlier_start(path, before)
+            of_an_earlier_start(path, is_own, before)
         } else {
             observed(&attempts, before)
         };
         if ops.is_empty() {
             return Err(self.registers_nothing());
         }
-        Ok(library(Registration::Static, ops, collisions))
+        Ok(library(
+            Registration::Permanent(STATIC.to_owned()),
+            ops,
+            collisions,
+        ))
     }
 
     /// The function of the library's own that `loadLibrary` of this version calls.
@@ -151,7 +178,7 @@ impl PluginLibraries {
         // SAFETY: the entry point was found under its name in the library.
         let offered = unsafe { self.runtime.offered(entry) }?;
         if offered.is_empty() {
-            return Err(self.runtime.log.explain(
+            return Err(log::explain(
                 "its entry point hands out no plugin creators; check what it expects of its \
                  surroundings",
             ));
@@ -169,32 +196,6 @@ impl PluginLibraries {
             )
         })?;
         Ok((handle, ops))
-    }
-
-    /// What a library registered whose initializers ran before the registry was watched, and what
-    /// others have in the registry under names that it holds.
-    fn of_an_earlier_start(
-        &self,
-        path: &Path,
-        registered: &Owners,
-    ) -> (Vec<RegisteredOp>, Vec<Collision>) {
-        let identity = FileIdentity::of(path).ok();
-        let is_this = |file: &Path| {
-            file == path || (identity.is_some() && FileIdentity::of(file).ok() == identity)
-        };
-        let (own, others): (Owners, Owners) = registered
-            .iter()
-            .map(|(op, file)| (op.clone(), file.clone()))
-            .partition(|(_, file)| file.as_deref().is_some_and(is_this));
-        let content = std::fs::read(path).unwrap_or_default();
-        let collisions: Vec<Collision> = others
-            .into_iter()
-            .filter(|(op, _)| holds_text(&content, &op.name))
-            .map(|(op, first)| Collision { op, first })
-            .collect();
-        let ops = own.into_keys();
-        let refused = collisions.iter().map(|collision| collision.op.clone());
-        (ops.chain(refused).collect(), collisions)
     }
 
     fn registers_nothing(&self) -> String {
@@ -248,24 +249,46 @@ impl PluginLibraries {
         let position = self.loaded.iter().position(|library| library.id == id)?;
         let library = &mut self.loaded[position];
         library.users -= 1;
-        match library.registration {
-            Registration::Static => self.libraries.keep(
-                id,
-                "it registered its plugins in a static initializer, and TensorRT's registry keeps \
-                 pointers into it; it goes when the worker ends",
-            ),
-            Registration::Loaded(handle) if library.users == 0 => {
+        let handle = match &library.registration {
+            Registration::Permanent(reason) => return self.libraries.keep(id, reason),
+            Registration::Loaded(_) if library.users > 0 => return self.libraries.release(id),
+            Registration::Loaded(handle) => *handle,
+        };
+        match self.deregister(id, handle) {
+            Ok(()) => {
                 self.loaded.remove(position);
-                (*self.recorder)
-                    .as_ref()
-                    .enter(Step::CloseLibrary, self.libraries.path(id));
-                // SAFETY: given back once; the models that used the plugins are gone.
-                unsafe { self.runtime.deregister_library(handle) };
-                (*self.recorder).as_ref().idle();
                 self.libraries.release(id)
             }
-            Registration::Loaded(_) => self.libraries.release(id),
+            Err(failure) => {
+                let reason = format!(
+                    "TensorRT does not give up its plugins ({failure}) and would call into a \
+                     closed library; it goes when the worker ends"
+                );
+                let kept = self.libraries.keep(id, &reason);
+                self.loaded[position].registration = Registration::Permanent(reason);
+                kept
+            }
         }
+    }
+
+    /// Takes the plugins of a library that nobody uses any more out of the registry.
+    fn deregister(&self, id: LibraryId, handle: *mut c_void) -> Result<(), String> {
+        let path = self.libraries.path(id);
+        (*self.recorder).as_ref().enter(Step::CloseLibrary, path);
+        // SAFETY: given back once; the models that used the plugins are gone.
+        let deregistered = unsafe { self.runtime.deregister_library(handle) };
+        (*self.recorder).as_ref().idle();
+        deregistered?;
+        // Most versions of TensorRT give no answer; the registry does.
+        let has_code = code_of(path);
+        let is_left = self.owners().iter().any(|(op, file)| {
+            self.library(id).is_some_and(|library| library.provides(op))
+                && file.as_deref().is_some_and(has_code)
+        });
+        if is_left {
+            return Err(log::explain("its registry still lists them"));
+        }
+        Ok(())
     }
 
     /// Keeps the library, since its code may be running.
@@ -300,6 +323,54 @@ fn observed(attempts: &[Plugin], before: &Owners) -> (Vec<RegisteredOp>, Vec<Col
     (ops, collisions)
 }
 
+/// What a library registered whose initializers ran before the registry was watched: the plugins
+/// that are its own. One without any had its names taken by others.
+fn of_an_earlier_start(
+    path: &Path,
+    is_own: impl Fn(&RegisteredOp, &Option<PathBuf>) -> bool,
+    registered: &Owners,
+) -> (Vec<RegisteredOp>, Vec<Collision>) {
+    let (own, others): (Owners, Owners) = registered
+        .iter()
+        .map(|(op, file)| (op.clone(), file.clone()))
+        .partition(|(op, file)| is_own(op, file));
+    let own: Vec<RegisteredOp> = own.into_keys().collect();
+    let content = std::fs::read(path).unwrap_or_default();
+    let collisions = named_in(&content, others, &own);
+    if own.is_empty() {
+        let refused = collisions.iter().map(|collision| collision.op.clone());
+        return (refused.collect(), collisions);
+    }
+    // Where others registered, the name may stand in the file for any reason.
+    for Collision { op, first } in collisions {
+        tracing::warn!(
+            library = %path.display(),
+            registered_by = first.map(|first| first.display().to_string()),
+            "an op library holds the name of plugin {op}, which another has registered: if both \
+             provide it, models get the other's"
+        );
+    }
+    (own, Vec::new())
+}
+
+/// The plugins of `others` whose names stand in a library's file, each as a C string of its own,
+/// and are not the names of its `own` plugins.
+fn named_in(content: &[u8], others: Owners, own: &[RegisteredOp]) -> Vec<Collision> {
+    let names: HashSet<&[u8]> = content.split(|&byte| byte == 0).collect();
+    others
+        .into_iter()
+        .filter(|(op, _)| names.contains(op.name.as_bytes()))
+        .filter(|(op, _)| own.iter().all(|own| own.name != op.name))
+        .map(|(op, first)| Collision { op, first })
+        .collect()
+}
+
+/// Tells whether a file that holds code is the library at `path`, under whatever name.
+fn code_of(path: &Path) -> impl Fn(&Path) -> bool + Copy + use<'_> {
+    let identity = FileIdentity::of(path).ok();
+    move |file| file == path || (identity.is_some() && FileIdentity::of(file).ok() == identity)
+}
+
 /// Why a plugin cannot be registered, and what to do.
 pub(super) fn taken(op: &RegisteredOp, first: Option<&Path>) -> String {
     let first = first.map_or_else(
@@ -312,12 +383,6 @@ pub(super) fn taken(op: &RegisteredOp, first: Option<&Path>) -> String {
          (isolation 'op-set' or 'model'), or register one of them under another namespace or \
          version"
     )
-}
-
-/// Whether a library holds `text` as a C string of its own.
-fn holds_text(content: &[u8], text: &str) -> bool {
-    let needle: Vec<u8> = [b"\0", text.as_bytes(), b"\0"].concat();
-    content.windows(needle.len()).any(|window| window == needle)
 }
 
 #[cfg(test)]
@@ -367,9 +432,37 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_found_as_a_whole() {
-        assert!(holds_text(b"x\0BiasGelu\0y", "BiasGelu"));
-        assert!(!holds_text(b"x\0MyBiasGelu\0y", "BiasGelu"));
-        assert!(!holds_text(b"", "BiasGelu"));
+    fn names_of_others_are_found_as_a_whole_unless_they_are_its_own() {
+        let first = Some(PathBuf::from("first.so"));
+        let others = Owners::from([
+            (op("BiasGelu"), first.clone()),
+            (op("Gelu"), first.clone()),
+            (op("RmsNorm"), first.clone()),
+        ]);
+        let own = RegisteredOp {
+            domain: "other.ops".to_owned(),
+            ..op("RmsNorm")
+        };
+        let content = b"x\0BiasGelu\0RmsNorm\0y";
+        let found = named_in(content, others.clone(), std::slice::from_ref(&own));
+        let op = op("BiasGelu");
+        assert_eq!(found, [Collision { op, first }]);
+        assert!(named_in(b"", others, &[]).is_empty());
+    }
+
+    #[test]
+    fn a_name_is_no_collision_for_a_library_that_has_registered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("second.so");
+        std::fs::write(&path, "\0BiasGelu\0RmsNorm\0").unwrap();
+        let is_own = |_: &RegisteredOp, file: &Option<PathBuf>| file.as_ref() == Some(&path);
+        let mut registered = Owners::from([(op("BiasGelu"), Some("first.so".into()))]);
+        let (ops, collisions) = of_an_earlier_start(&path, is_own, &registered);
+        assert_eq!((ops.len(), collisions.len()), (1, 1));
+
+        registered.insert(op("RmsNorm"), Some(path.clone()));
+        let (ops, collisions) = of_an_earlier_start(&path, is_own, &registered);
+        assert_eq!(ops, [op("RmsNorm")]);
+        assert!(collisions.is_empty());
     }
 }

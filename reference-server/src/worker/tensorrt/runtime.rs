@@ -9,7 +9,7 @@ use std::sync::Arc;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
 use super::bridge::{self, Bridge, Entries, RawPlugin, RawTensorRt};
-use super::log::{self, Log};
+use super::log;
 use super::plan::Reader;
 use super::version::Version;
 use crate::worker::backend::{LoadError, RegisteredOp, RuntimeSpecification};
@@ -19,8 +19,6 @@ use crate::worker::recorder::{Recorder, Step};
 pub(super) struct Runtime {
     pub(super) bridge: Bridge,
     raw: *mut RawTensorRt,
-    /// Never freed: TensorRT may say something at any time until the process ends.
-    pub(super) log: &'static Log,
     /// The version that the library tells.
     pub(super) version: Version,
     is_lean: bool,
@@ -70,16 +68,12 @@ impl Runtime {
         let entries = entries(&specification.main_library)?;
         let bridge = Bridge::open(path)
             .map_err(|error| format!("its bridge '{}' is unusable: {error}", path.display()))?;
-        let log: &'static Log = Box::leak(Box::default());
         let mut raw = ptr::null_mut();
-        // SAFETY: the entries are functions of a mapped TensorRT; the log lives for ever.
+        // SAFETY: the entries are functions of a mapped TensorRT.
         unsafe {
-            bridge::check((bridge.open_runtime)(
-                &raw const entries,
-                log::receive,
-                ptr::from_ref(log).cast_mut().cast(),
-                &raw mut raw,
-            ))?;
+            bridge::check(|| {
+                (bridge.open_runtime)(&raw const entries, log::receive, &raw mut raw)
+            })?;
         }
         // SAFETY: the bridge is open.
         let version = Version::from_number(unsafe { (bridge.version)(raw) });
@@ -87,7 +81,6 @@ impl Runtime {
         Ok(Self {
             bridge,
             raw,
-            log,
             version,
             is_lean: name.is_some_and(|name| name.to_string_lossy().contains("_lean")),
         })
@@ -136,12 +129,9 @@ impl Runtime {
         let mut plugins = Vec::new();
         // SAFETY: as for `plugins`; the entry is the caller's promise.
         unsafe {
-            bridge::check((self.bridge.offered)(
-                self.raw,
-                entry,
-                collect,
-                (&raw mut plugins).cast(),
-            ))?;
+            bridge::check(|| {
+                (self.bridge.offered)(self.raw, entry, collect, (&raw mut plugins).cast())
+            })?;
         }
         Ok(plugins)
     }
@@ -152,7 +142,7 @@ impl Runtime {
     /// `entry` is that function.
     pub(super) unsafe fn initialize(&self, entry: *mut c_void) -> Result<(), String> {
         // SAFETY: the caller's promise.
-        unsafe { bridge::check((self.bridge.initialize)(self.raw, entry)) }
+        unsafe { bridge::check(|| (self.bridge.initialize)(self.raw, entry)) }
     }
 
     /// Lets the registry load the library at `path`, whose entry point is `entry`.
@@ -166,28 +156,25 @@ impl Runtime {
     ) -> Result<*mut c_void, String> {
         let path = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
         let mut handle = ptr::null_mut();
-        self.log.clear();
         // SAFETY: the caller's promise; the path is a C string.
-        let loaded = unsafe {
-            bridge::check((self.bridge.load_library)(
-                self.raw,
-                path.as_ptr(),
-                entry,
-                &raw mut handle,
-            ))
-        };
-        loaded
-            .map(|()| handle)
-            .map_err(|failure| self.log.explain(&failure))
+        unsafe {
+            bridge::check(|| {
+                (self.bridge.load_library)(self.raw, path.as_ptr(), entry, &raw mut handle)
+            })?;
+        }
+        Ok(handle)
     }
 
     /// Takes back what [`load_library`](Self::load_library) did.
     ///
+    /// # Errors
+    /// Plugins of the library may still be in the registry.
+    ///
     /// # Safety
     /// `handle` came from there, is given back once, and no engine uses the plugins.
-    pub(super) unsafe fn deregister_library(&self, handle: *mut c_void) {
+    pub(super) unsafe fn deregister_library(&self, handle: *mut c_void) -> Result<(), String> {
         // SAFETY: the caller's promise.
-        unsafe { (self.bridge.deregister_library)(self.raw, handle) };
+        unsafe { bridge::check(|| (self.bridge.deregister_library)(self.raw, handle)) }
     }
 }
 

@@ -48,6 +48,12 @@ impl Signature {
         }
         Ok(signature)
     }
+
+    /// Whether a request decides the shape of an input.
+    pub(super) fn has_open_inputs(&self) -> bool {
+        let mut dims = self.inputs.iter().flat_map(|input| &input.dims);
+        dims.any(|&dim| dim < 0)
+    }
 }
 
 impl Tensor {
@@ -121,6 +127,23 @@ mod tests {
         assert_eq!(tensor.to_protocol().dims, [-1, 64]);
         assert_eq!(tensor.data_type, DataType::Fp16);
         assert!(tensor.profile().contains("[1, 64] to [8, 64]"));
+    }
+
+    #[test]
+    fn inputs_may_be_open_and_outputs_follow_them() {
+        let has_open_inputs = |inputs: &[RawTensor], outputs: &[RawTensor]| {
+            let tensors = |raw: &[RawTensor]| {
+                raw.iter()
+                    .map(|raw| Tensor::new(c"x", raw).unwrap())
+                    .collect()
+            };
+            let (inputs, outputs) = (tensors(inputs), tensors(outputs));
+            Signature { inputs, outputs }.has_open_inputs()
+        };
+        let mut fixed = raw();
+        fixed.dims[0] = 8;
+        assert!(has_open_inputs(&[fixed, raw()], &[]));
+        assert!(!has_open_inputs(&[fixed], &[raw()]));
     }
 
     #[test]

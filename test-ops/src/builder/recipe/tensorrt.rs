@@ -5,7 +5,7 @@ use runtimes::Runtime;
 use super::{Recipe, Sources};
 use crate::{Broken, PluginEntry, Sample};
 
-/// The entry point is compiled in: one of the definitions `PLUGIN_ENTRY_CREATORS`,
+/// The entry point is compiled in: definitions of `PLUGIN_ENTRY_CREATORS`,
 /// `PLUGIN_ENTRY_REGISTRAR`, `PLUGIN_ENTRY_NONE`, `PLUGIN_ENTRY_MANGLED`.
 pub(super) const RECIPE: Recipe = Recipe {
     compile_arguments,
@@ -19,22 +19,25 @@ fn compile_arguments(
     runtime: &Runtime,
     sources: &Sources,
 ) -> Vec<OsString> {
-    let entry = match (broken, sample.plugin_entry) {
-        (Some(Broken::NoEntryPoint), _) => "-DPLUGIN_ENTRY_NONE",
-        (Some(Broken::MangledEntryPoint), _) => "-DPLUGIN_ENTRY_MANGLED",
-        (_, PluginEntry::Creators) => "-DPLUGIN_ENTRY_CREATORS",
-        (_, PluginEntry::StaticRegistrar) => "-DPLUGIN_ENTRY_REGISTRAR",
+    let entries: &[&str] = match (broken, sample.plugin_entry) {
+        (Some(Broken::NoEntryPoint), _) => &["-DPLUGIN_ENTRY_NONE"],
+        (Some(Broken::MangledEntryPoint), _) => &["-DPLUGIN_ENTRY_MANGLED"],
+        (_, PluginEntry::Creators) => &["-DPLUGIN_ENTRY_CREATORS"],
+        (_, PluginEntry::StaticRegistrar) => &["-DPLUGIN_ENTRY_REGISTRAR"],
+        (_, PluginEntry::CreatorsAndStaticRegistrar) => {
+            &["-DPLUGIN_ENTRY_CREATORS", "-DPLUGIN_ENTRY_REGISTRAR"]
+        }
     };
     let version = runtime.name.version;
     let declarations = sources.tensorrt_declarations();
-    let mut arguments = vec![
-        entry.into(),
+    let mut arguments: Vec<OsString> = entries.iter().map(OsString::from).collect();
+    arguments.extend([
         format!("-DRUNTIME_MAJOR={}", version.major()).into(),
         format!("-DRUNTIME_MINOR={}", version.minor()).into(),
         // An SDK's headers need CUDA's, of which they use two types.
         "-idirafter".into(),
         declarations.join("cuda").into(),
-    ];
+    ]);
     if runtime.include_dirs.is_empty() {
         arguments.extend(["-isystem".into(), declarations.into()]);
     }

@@ -407,9 +407,6 @@ public:
     ICudaEngine* deserializeCudaEngine(void const* plan, size_t size) noexcept {
         return mImpl->deserializeCudaEngine(plan, size, nullptr);
     }
-    ILogger* getLogger() const noexcept { return mImpl->getLogger(); }
-    bool setMaxThreads(int32_t threads) noexcept { return mImpl->setMaxThreads(threads); }
-    int32_t getMaxThreads() const noexcept { return mImpl->getMaxThreads(); }
 
 protected:
     apiv::VRuntime* mImpl;
@@ -419,19 +416,12 @@ class ICudaEngine : public INoCopy {
 public:
     virtual ~ICudaEngine() noexcept = default;
     IExecutionContext* createExecutionContext() noexcept { return mImpl->createExecutionContext(); }
-    int32_t getNbOptimizationProfiles() const noexcept {
-        return mImpl->getNbOptimizationProfiles();
-    }
-    bool hasImplicitBatchDimension() const noexcept { return mImpl->hasImplicitBatchDimension(); }
     Dims getTensorShape(char const* name) const noexcept { return mImpl->getTensorShape(name); }
     DataType getTensorDataType(char const* name) const noexcept {
         return mImpl->getTensorDataType(name);
     }
     TensorLocation getTensorLocation(char const* name) const noexcept {
         return mImpl->getTensorLocation(name);
-    }
-    bool isShapeInferenceIO(char const* name) const noexcept {
-        return mImpl->isShapeInferenceIO(name);
     }
     TensorIOMode getTensorIOMode(char const* name) const noexcept {
         return mImpl->getTensorIOMode(name);
@@ -455,18 +445,12 @@ protected:
 class IExecutionContext : public INoCopy {
 public:
     virtual ~IExecutionContext() noexcept = default;
-    bool setOptimizationProfileAsync(int32_t profile, cudaStream_t stream) noexcept {
-        return mImpl->setOptimizationProfileAsync(profile, stream);
-    }
     bool setInputShape(char const* name, Dims const& dims) noexcept {
         return mImpl->setInputShape(name, dims);
     }
     Dims getTensorShape(char const* name) const noexcept { return mImpl->getTensorShape(name); }
     bool setTensorAddress(char const* name, void* data) noexcept {
         return mImpl->setTensorAddress(name, data);
-    }
-    int32_t inferShapes(int32_t capacity, char const** names) noexcept {
-        return mImpl->inferShapes(capacity, names);
     }
     bool enqueueV3(cudaStream_t stream) noexcept { return mImpl->enqueueV3(stream); }
 
