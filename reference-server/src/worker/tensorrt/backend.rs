@@ -17,7 +17,7 @@ use crate::worker::backend::{
     Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
     RuntimeSpecification, StillMapped,
 };
-use crate::worker::op_library::{LibraryId, refused};
+use crate::worker::op_library::{LibraryId, refused_everywhere};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// TensorRT with the models that this worker serves.
@@ -93,7 +93,7 @@ impl TensorRtBackend {
             // not the one that its models would get.
             if let Some(collision) = self.libraries.collisions(id).first() {
                 let reason = taken(&collision.op, collision.first.as_deref());
-                return Err(refused(path, &reason));
+                return Err(refused_everywhere(path, &reason));
             }
         }
         Ok(())

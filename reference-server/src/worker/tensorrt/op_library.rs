@@ -12,7 +12,9 @@ use std::sync::Arc;
 use super::log;
 use super::runtime::{Plugin, Runtime};
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
-use crate::worker::op_library::{FileIdentity, LibraryId, OpLibraries, refused};
+use crate::worker::op_library::{
+    FileIdentity, LibraryId, OpLibraries, refused, refused_everywhere,
+};
 use crate::worker::recorder::{SharedRecorder, Step};
 
 /// Through which NVIDIA's own plugin library registers.
@@ -94,14 +96,14 @@ impl PluginLibraries {
                 self.loaded.push(library);
                 Ok(id)
             }
-            Err(reason) => {
+            Err(error) => {
                 if self.runtime.attempts().is_empty() {
                     self.libraries.release(id);
                 } else {
                     self.libraries
                         .keep(id, "it has registered plugins by itself");
                 }
-                Err(refused(path, &reason))
+                Err(error)
             }
         }
     }
@@ -112,7 +114,7 @@ impl PluginLibraries {
         path: &Path,
         id: LibraryId,
         before: &Owners,
-    ) -> Result<PluginLibrary, String> {
+    ) -> Result<PluginLibrary, LoadError> {
         let library = |registration, ops: Vec<RegisteredOp>, collisions| PluginLibrary {
             id,
             users: 1,
@@ -140,7 +142,8 @@ impl PluginLibraries {
         // A library that needs NVIDIA's does not provide its plugins.
         if let Some(initializer) = self.libraries.handle(id).own_symbol(INITIALIZER) {
             // SAFETY: the name belongs to one function, declared by NVIDIA's headers.
-            unsafe { self.runtime.initialize(initializer) }?;
+            unsafe { self.runtime.initialize(initializer) }
+                .map_err(|failure| refused(path, &failure))?;
             attempts = self.runtime.attempts();
         }
         let (ops, collisions) = if attempts.is_empty() {
@@ -149,7 +152,7 @@ impl PluginLibraries {
             observed(&attempts, before)
         };
         if ops.is_empty() {
-            return Err(self.registers_nothing());
+            return Err(refused(path, &self.registers_nothing()));
         }
         Ok(library(
             Registration::Permanent(STATIC.to_owned()),
@@ -174,26 +177,28 @@ impl PluginLibraries {
         path: &Path,
         entry: *mut c_void,
         before: &Owners,
-    ) -> Result<(*mut c_void, Vec<RegisteredOp>), String> {
+    ) -> Result<(*mut c_void, Vec<RegisteredOp>), LoadError> {
         // SAFETY: the entry point was found under its name in the library.
-        let offered = unsafe { self.runtime.offered(entry) }?;
+        let offered =
+            unsafe { self.runtime.offered(entry) }.map_err(|failure| refused(path, &failure))?;
         if offered.is_empty() {
-            return Err(log::explain(
+            let reason = log::explain(
                 "its entry point hands out no plugin creators; check what it expects of its \
                  surroundings",
-            ));
+            );
+            return Err(refused(path, &reason));
         }
         let ops: Vec<RegisteredOp> = offered.into_iter().map(|plugin| plugin.op).collect();
         // TensorRT would refuse it too, without a word on who has the name.
         if let Some(op) = ops.iter().find(|op| before.contains_key(op)) {
-            return Err(taken(op, before[op].as_deref()));
+            return Err(refused_everywhere(path, &taken(op, before[op].as_deref())));
         }
         // SAFETY: as above.
         let handle = unsafe { self.runtime.load_library(path, entry) }.map_err(|failure| {
-            format!(
-                "TensorRT {} refuses it: {failure}; build it against this version",
-                self.runtime.version
-            )
+            let version = self.runtime.version;
+            let reason =
+                format!("TensorRT {version} refuses it: {failure}; build it against this version");
+            refused(path, &reason)
         })?;
         Ok((handle, ops))
     }
