@@ -181,6 +181,35 @@ fn collisions_never_meet_in_tensorflow() {
     collisions_never_meet(Framework::TensorFlow);
 }
 
+/// PyTorch ends the process; what is told says why and what to do.
+#[test]
+fn a_namespace_of_pytorch_that_two_models_bring_into_one_worker_is_told_with_both_libraries() {
+    let field = Field::of(Framework::PyTorch);
+    let libraries = [1, 2].map(|signature| {
+        let sample = Sample::default().with_signature(signature);
+        field.library(&format!("lib{signature}.so"), sample)
+    });
+    field.model("one", &[&libraries[0]]);
+    field.model("two", &[&libraries[1]]);
+    let flags = ["--isolation", "shared", "--model-control-mode", "explicit"];
+    let server = field.start(&flags, &[]);
+    assert_eq!(server.load("one").status, 200);
+    let refused = server.load("two");
+    assert_eq!(refused.status, 400);
+    let [first, second] = &libraries;
+    for text in [
+        &format!("'{second}' registers namespace 'custom_ops'"),
+        &format!("which '{first}' registered"),
+        "--isolation op-set",
+    ] {
+        assert!(
+            refused.text().contains(text),
+            "no {text:?} in {}",
+            refused.text()
+        );
+    }
+}
+
 fn what_fails_ends_the_start(framework: Framework) {
     let field = Field::of(framework);
     field.model("plain", &[]);
