@@ -144,17 +144,15 @@ impl Death {
             || "another one".to_owned(),
             |report| format!("'{}'", report.path.display()),
         );
-        LoadError {
-            library: is_library.then(|| subject.clone()),
-            ..LoadError::new(format!(
-                "{second} registers namespace '{namespace}', which {first} registered in the same \
-                 worker before, and PyTorch takes a namespace once in a process: the worker {}{}; \
-                 start the server with --isolation op-set, which keeps the op libraries of \
-                 different models apart, or give one of the two another namespace",
-                self.how,
-                self.last_output()
-            ))
-        }
+        // No other runtime takes a namespace twice, so that no library is accused.
+        LoadError::new(format!(
+            "{second} registers namespace '{namespace}', which {first} registered in the same \
+             worker before, and PyTorch takes a namespace once in a process: the worker {}{}; \
+             start the server with --isolation op-set, which keeps the op libraries of different \
+             models apart, or give one of the two another namespace",
+            self.how,
+            self.last_output()
+        ))
     }
 
     fn explain_refused_level(&self, hosted: &Hosted, refused: RefusedApi) -> LoadError {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use op_library::{Before, OpLibrary, Severity};
+use op_library::{Before, OpLibrary, Severity, Verdict};
 use runtimes::{Framework, RuntimeSet};
 
 use super::backend_setting::BackendSetting;
@@ -148,9 +148,10 @@ impl GivenLibraries {
             preloaded: &process,
             loaded: &[],
         };
-        runtimes
-            .of(framework)
-            .any(|runtime| !library.verdict_after(runtime, before).refuses())
+        runtimes.of(framework).any(|runtime| {
+            let verdict = library.verdict_after(runtime, before);
+            !matches!(verdict, Verdict::Fails { .. })
+        })
     }
 
     /// Says in the log who gets which preloaded library.

@@ -1,9 +1,11 @@
 //! `LD_PRELOAD` and `--preload`.
 
+use runtimes::Framework;
 use test_ops::{Broken, Sample};
 
+use crate::support::deadline::wait_until;
 use crate::support::inference::assert_serves;
-use crate::support::samples::small;
+use crate::support::samples::{default_runtime, small};
 use crate::support::server::{Server, run_to_end, run_to_end_in};
 use crate::{Bare, environment_names, maps};
 
@@ -54,7 +56,7 @@ fn an_entry_that_the_dynamic_loader_ignored_is_noticed() {
 
     let flags = ["--exit-on-error=false"];
     let server = Server::try_start_in(bare.root(), &flags, &environment).unwrap();
-    crate::support::deadline::wait_until("the model serves", || {
+    wait_until("the model serves", || {
         server.get("/v2/models/small/ready").status == 200
     });
     assert_serves(&server, &small());
@@ -169,25 +171,49 @@ fn a_library_for_all_models_that_collides_since_it_was_replaced_is_refused() {
     assert_serves(&server, &small());
 }
 
+/// Compiles a library in C outside of the repository.
+fn compile(bare: &Bare, name: &str, text: &str, linked: &[std::ffi::OsString]) -> String {
+    let source = bare.outside.path().join(format!("{name}.c"));
+    let library = bare.outside.path().join(name);
+    std::fs::write(&source, text).unwrap();
+    let mut arguments: Vec<std::ffi::OsString> = ["-shared", "-fPIC", "-o"].map(Into::into).into();
+    arguments.push(library.clone().into());
+    arguments.extend(["-x", "c"].map(Into::into));
+    arguments.push(source.into());
+    arguments.extend(["-x", "none", "-Wl,--no-as-needed"].map(Into::into));
+    arguments.extend_from_slice(linked);
+    runtimes::Compiler::find().unwrap().run(&arguments).unwrap();
+    library.to_str().unwrap().to_owned()
+}
+
+/// It has the entry point of ONNX Runtime and needs a library of PyTorch.
+#[test]
+fn a_library_that_joins_two_frameworks_goes_to_the_one_that_can_take_it() {
+    let bare = Bare::new();
+    let runtime = default_runtime(Framework::PyTorch);
+    let needed = runtime.main_library.with_file_name("libc10.so");
+    let text = "void *RegisterCustomOps(void *options, void *api) {\n  \
+                (void)options; (void)api; return 0;\n}\n";
+    let both = compile(&bare, "libboth.so", text, &[needed.into()]);
+    let list = format!("{both}:{}", bare.library());
+    let server = Server::start(bare.root(), &["--preload", &list]);
+    assert_serves(&server, &small());
+    assert!(!maps(server.worker_of("small"), "libboth.so"));
+    let told = format!(
+        "'{both}' is preloaded into workers of {} and registers no op there",
+        runtime.name
+    );
+    wait_until(&told, || server.log().contains(&told));
+}
+
 #[test]
 fn symbols_of_a_preloaded_library_of_another_kind_are_there_for_op_libraries() {
     let bare = Bare::new();
-    let compile = |name: &str, text: &str| {
-        let source = bare.outside.path().join(format!("{name}.c"));
-        let library = bare.outside.path().join(name);
-        std::fs::write(&source, text).unwrap();
-        let mut arguments: Vec<std::ffi::OsString> =
-            ["-x", "c", "-shared", "-fPIC", "-o"].map(Into::into).into();
-        arguments.extend([library.clone().into(), source.into()]);
-        runtimes::Compiler::find().unwrap().run(&arguments).unwrap();
-        library.to_str().unwrap().to_owned()
-    };
-    let provides = compile("libprovides.so", "void *provided(void) { return 0; }\n");
-    let uses = compile(
-        "libuses.so",
-        "void *provided(void);\nvoid *RegisterCustomOps(void *options, void *api) {\n  \
-         (void)options; (void)api; return provided();\n}\n",
-    );
+    let text = "void *provided(void) { return 0; }\n";
+    let provides = compile(&bare, "libprovides.so", text, &[]);
+    let text = "void *provided(void);\nvoid *RegisterCustomOps(void *options, void *api) {\n  \
+                (void)options; (void)api; return provided();\n}\n";
+    let uses = compile(&bare, "libuses.so", text, &[]);
     let plugins = format!("--backend-config=onnxruntime,plugins={uses}");
     let ended = run_to_end(bare.root(), &[&plugins]);
     assert!(
