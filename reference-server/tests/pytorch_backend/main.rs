@@ -301,6 +301,24 @@ with_every_runtime! {
         }
     }
 
+    fn a_rebuilt_library_is_refused_while_the_former_is_in_the_process(fixture) {
+        let path = fixture.folder.path().join("libops.so");
+        let rebuild = |fixture: &Fixture, signature| {
+            let new = fixture.folder.path().join("new.so");
+            std::fs::copy(fixture.library(Sample::default().with_signature(signature)), &new).unwrap();
+            std::fs::rename(new, &path).unwrap();
+        };
+        rebuild(fixture, 1);
+        let model = sample(Op::Modulo, ParameterSource::Constant);
+        let (key, loaded) = fixture.load_sample(&model, std::slice::from_ref(&path)).unwrap();
+        drop(loaded);
+        fixture.backend.unload_model(key);
+        rebuild(fixture, 2);
+        let error = fixture.load_sample(&model, std::slice::from_ref(&path)).err().unwrap();
+        assert!(error.message.contains("the file has changed"), "{error}");
+        assert_eq!(error.library, None);
+    }
+
     fn ops_that_nobody_registers_are_named(fixture) {
         let model = sample(Op::BiasGelu, ParameterSource::Input).with_domains(&["custom.ops", "absent.ops"]);
         let error = fixture.load_sample(&model, &[]).err().unwrap();

@@ -430,7 +430,21 @@ with_every_runtime! {
             assert!(error.message.contains(path.to_str().unwrap()), "{error}");
         }
         assert!(error.message.contains("register the op 'CustomModulo'"), "{error}");
-        assert_eq!(error.library.as_ref(), Some(&other));
+        assert_eq!(error.library, None);
+    }
+
+    fn kernels_for_tensorflows_own_ops_are_reported_and_twins_refused(fixture) {
+        let source = include_str!("second_relu.cpp");
+        let twin = fixture.folder.path().join("libtwin.so");
+        std::fs::copy(compile(fixture, &format!("#define TWIN\n{source}")), &twin).unwrap();
+        let library = compile(fixture, source);
+        let reports = fixture.backend.load_libraries(&[library]).unwrap();
+        assert_eq!(reports[0].ops, [op("Relu")]);
+        let error = fixture.backend.load_libraries(std::slice::from_ref(&twin)).unwrap_err();
+        for part in ["both TensorFlow", "'Relu'", twin.to_str().unwrap()] {
+            assert!(error.message.contains(part), "{error}");
+        }
+        assert_eq!(error.library, Some(twin));
     }
 
     fn two_models_with_one_op_get_what_tensorflow_makes_of_it_and_both_names(fixture) {

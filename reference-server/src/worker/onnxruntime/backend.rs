@@ -16,7 +16,7 @@ use crate::worker::backend::{
     Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
     RuntimeSpecification, StillMapped,
 };
-use crate::worker::op_library::{LibraryId, OpLibraries};
+use crate::worker::op_library::{LibraryId, OpLibraries, warn_of};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// ONNX Runtime with the models that this worker serves.
@@ -232,13 +232,7 @@ impl Backend for OnnxRuntimeBackend {
                 Ok(loaded)
             }
             Err(error) => {
-                for remaining in self.release(model) {
-                    tracing::warn!(
-                        library = %remaining.path.display(),
-                        reason = remaining.reason,
-                        "an op library of a model that did not load is still mapped"
-                    );
-                }
+                warn_of(&self.release(model));
                 Err(error)
             }
         }

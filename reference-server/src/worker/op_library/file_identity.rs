@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file and the state of its content.
 ///
@@ -29,6 +29,14 @@ impl FileIdentity {
         })
     }
 
+    /// Whether `path` leads to one of `files`.
+    pub fn is_among(path: &Path, files: &[PathBuf]) -> bool {
+        let identity = Self::of(path).ok();
+        files
+            .iter()
+            .any(|file| file == path || (identity.is_some() && Self::of(file).ok() == identity))
+    }
+
     /// Whether both are the same file, whatever its content.
     pub fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
@@ -49,6 +57,11 @@ mod tests {
         std::os::unix::fs::symlink(&path, &link).unwrap();
         let old = FileIdentity::of(&path).unwrap();
         assert_eq!(FileIdentity::of(&link).unwrap(), old);
+        assert!(FileIdentity::is_among(&link, std::slice::from_ref(&path)));
+        assert!(!FileIdentity::is_among(
+            &link,
+            &[folder.path().join("absent.so")]
+        ));
 
         fs::write(&path, "longer").unwrap();
         let overwritten = FileIdentity::of(&path).unwrap();

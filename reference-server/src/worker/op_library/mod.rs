@@ -55,15 +55,7 @@ impl OpLibraries {
     /// # Errors
     /// The file cannot be opened, or the loader would give us an older file in its place.
     pub fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
-        let identity = FileIdentity::of(path).map_err(|error| {
-            refused_everywhere(
-                path,
-                &format!(
-                    "it cannot be read: {error}; check the path in \
-                     model_operations.op_library_filename and the file's permissions"
-                ),
-            )
-        })?;
+        let identity = identity_of(path)?;
         if let Some(library) = self
             .loaded
             .iter_mut()
@@ -245,6 +237,22 @@ impl OpLibraries {
     }
 }
 
+/// The identity of the op library at `path`.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn identity_of(path: &Path) -> Result<FileIdentity, LoadError> {
+    FileIdentity::of(path).map_err(|error| {
+        refused_everywhere(
+            path,
+            &format!(
+                "it cannot be read: {error}; check the path in \
+                 model_operations.op_library_filename and the file's permissions"
+            ),
+        )
+    })
+}
+
 /// The error of an op library that cannot be used, for `reason`, which may be another one or none
 /// with another runtime.
 pub fn refused(path: &Path, reason: &str) -> LoadError {
@@ -261,4 +269,15 @@ pub fn refused_everywhere(path: &Path, reason: &str) -> LoadError {
         "the op library '{}' cannot be loaded: {reason}",
         path.display()
     ))
+}
+
+/// Tells of the op libraries that a model which did not load has left behind.
+pub fn warn_of(remaining: &[StillMapped]) {
+    for library in remaining {
+        tracing::warn!(
+            library = %library.path.display(),
+            reason = library.reason,
+            "an op library of a model that did not load is still mapped"
+        );
+    }
 }

@@ -16,7 +16,7 @@ use crate::worker::backend::{
     Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
     RuntimeSpecification, StillMapped,
 };
-use crate::worker::op_library::LibraryId;
+use crate::worker::op_library::{LibraryId, warn_of};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// PyTorch with the models that this worker serves.
@@ -205,13 +205,7 @@ impl Backend for PyTorchBackend {
                 Ok(loaded)
             }
             Err(error) => {
-                for remaining in self.release(model) {
-                    tracing::warn!(
-                        library = %remaining.path.display(),
-                        reason = remaining.reason,
-                        "an op library of a model that did not load is still mapped"
-                    );
-                }
+                warn_of(&self.release(model));
                 Err(error)
             }
         }

@@ -9,12 +9,20 @@ use super::bridge::{Failure, Text};
 use super::python;
 use super::runtime::Runtime;
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
-use crate::worker::op_library::{LibraryId, OpLibraries};
+use crate::worker::op_library::{
+    FileIdentity, LibraryId, OpLibraries, identity_of, refused_everywhere,
+};
 use crate::worker::recorder::SharedRecorder;
 
 /// Why a library that registered something is not closed.
 const KEPT: &str = "PyTorch keeps what a library has registered until the process ends, so the \
                     library was not closed; it goes when the worker ends";
+
+/// Why a rebuilt library is not opened beside its former self.
+const REPLACED: &str = "the file has changed since its former content was loaded into this worker, \
+                        and PyTorch keeps what that registered; unload all models of the worker, \
+                        which ends it, and load again (under isolation 'op-set' the new file gets \
+                        a worker of its own)";
 
 /// What PyTorch writes in front of the place in the source that declares an operator.
 const PLACE_PREFIX: &str = "registered at ";
@@ -27,11 +35,19 @@ pub(super) struct Registrar {
     runtime: Arc<Runtime>,
     libraries: OpLibraries,
     /// What the libraries that are open registered.
-    reports: Vec<(LibraryId, LibraryReport)>,
+    registrations: Vec<Registration>,
     /// What the dispatcher had before the next library; empty before the first.
     operators: Operators,
     /// Libraries that registered before there was anybody to watch.
     preloaded: Vec<PathBuf>,
+}
+
+/// What an open library registered.
+struct Registration {
+    id: LibraryId,
+    /// The file as it was opened.
+    identity: FileIdentity,
+    report: LibraryReport,
 }
 
 /// The dispatcher's operators, overloads apart.
@@ -56,7 +72,7 @@ impl Registrar {
         Self {
             runtime,
             libraries: OpLibraries::new(recorder),
-            reports: Vec::new(),
+            registrations: Vec::new(),
             operators: Operators::new(),
             preloaded,
         }
@@ -66,8 +82,19 @@ impl Registrar {
     /// on.
     ///
     /// # Errors
-    /// The library cannot be opened.
+    /// The library cannot be opened, or took the place of one that has registered.
     pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
+        let identity = identity_of(path)?;
+        // PyTorch aborts where a namespace is registered again.
+        if self.registrations.iter().any(|registration| {
+            let took_its_place =
+                registration.report.path == path || registration.identity.is_same_file(&identity);
+            took_its_place
+                && registration.identity != identity
+                && !registration.report.ops.is_empty()
+        }) {
+            return Err(refused_everywhere(path, REPLACED));
+        }
         if self.operators.is_empty() {
             self.operators = self.list()?;
         }
@@ -83,7 +110,7 @@ impl Registrar {
         let after = self.list()?;
         let mut ops = registered_between(&self.operators, &after);
         self.operators = after;
-        if self.preloaded.iter().any(|preloaded| preloaded == path) {
+        if FileIdentity::is_among(path, &self.preloaded) {
             ops.extend(declared_in(&self.operators, path));
         }
         for warning in warnings {
@@ -103,20 +130,26 @@ impl Registrar {
             ops: ops.into_iter().collect(),
             api_level: None,
         };
-        self.reports.push((id, report));
+        self.registrations.push(Registration {
+            id,
+            identity,
+            report,
+        });
         Ok(id)
     }
 
     /// What an open library registered.
     pub(super) fn report(&self, id: LibraryId) -> Option<&LibraryReport> {
-        self.reports
+        self.registrations
             .iter()
-            .find_map(|(of, report)| (*of == id).then_some(report))
+            .find_map(|registration| (registration.id == id).then_some(&registration.report))
     }
 
     /// Everything that the libraries in this process registered, library by library.
     pub(super) fn reports(&self) -> impl Iterator<Item = &LibraryReport> {
-        self.reports.iter().map(|(_, report)| report)
+        self.registrations
+            .iter()
+            .map(|registration| &registration.report)
     }
 
     /// Counts one user of the library less. Only one that registered nothing is closed.
@@ -127,7 +160,8 @@ impl Registrar {
         }
         let remaining = self.libraries.release(id);
         if !self.libraries.is_open(id) {
-            self.reports.retain(|(of, _)| *of != id);
+            self.registrations
+                .retain(|registration| registration.id != id);
         }
         remaining
     }

@@ -20,7 +20,7 @@ use crate::worker::backend::{
     Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
     RuntimeSpecification, StillMapped,
 };
-use crate::worker::op_library::{FileIdentity, refused_everywhere};
+use crate::worker::op_library::{FileIdentity, refused, refused_everywhere, warn_of};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// TensorFlow with the models that this worker serves.
@@ -80,7 +80,7 @@ impl TensorFlowBackend {
         held: &mut Vec<LibraryId>,
     ) -> Result<(), LoadError> {
         for path in paths {
-            let id = if self.is_preloaded(path) {
+            let id = if FileIdentity::is_among(path, &self.preloaded) {
                 self.libraries.adopt(path)?
             } else {
                 self.libraries.acquire(path)?
@@ -96,37 +96,44 @@ impl TensorFlowBackend {
         Ok(())
     }
 
-    fn is_preloaded(&self, path: &PathBuf) -> bool {
-        let identity = FileIdentity::of(path).ok();
-        let same = |other: &PathBuf| {
-            other == path || (identity.is_some() && FileIdentity::of(other).ok() == identity)
-        };
-        self.preloaded.iter().any(same)
-    }
-
-    /// Refuses a library whose ops clash with those of a library that the same model gets.
+    /// Refuses a library whose ops clash with TensorFlow's own or with those of a library that the
+    /// same model gets.
     ///
     /// Where the other one belongs to other models, TensorFlow's own behaviour is kept: what shares
     /// a worker under the isolation policy shares its registry.
     fn check_collisions(&self, id: LibraryId, held: &[LibraryId]) -> Result<(), LoadError> {
         for collision in self.libraries.collisions_of(id) {
             let text = self.collision_text(&collision.op, collision.first, id);
-            if held.contains(&collision.first) || self.for_all.contains(&collision.first) {
-                return Err(refused_everywhere(self.libraries.path(id), &text));
+            match collision.first {
+                // Another version may lack those kernels.
+                None => return Err(refused(self.libraries.path(id), &text)),
+                Some(first) if held.contains(&first) || self.for_all.contains(&first) => {
+                    return Err(refused_everywhere(self.libraries.path(id), &text));
+                }
+                Some(_) => {}
             }
             tracing::warn!("{text}");
         }
         Ok(())
     }
 
-    fn collision_text(&self, op: &str, first: LibraryId, second: LibraryId) -> String {
-        format!(
-            "both '{}' and '{}' register the op '{op}', and TensorFlow cannot choose between their \
-             kernels: models that use it fail when they are executed; give each model one of the \
-             two, in workers of their own (isolation 'op-set' or 'model')",
-            self.libraries.path(first).display(),
-            self.libraries.path(second).display()
-        )
+    fn collision_text(&self, op: &str, first: Option<LibraryId>, second: LibraryId) -> String {
+        const CONSEQUENCE: &str = "TensorFlow cannot choose between their kernels: models that \
+                                   use it fail when they are executed";
+        let second = self.libraries.path(second).display();
+        match first {
+            Some(first) => format!(
+                "both '{}' and '{second}' register the op '{op}', and {CONSEQUENCE}; give each \
+                 model one of the two, in workers of their own (isolation 'op-set' or 'model')",
+                self.libraries.path(first).display(),
+            ),
+            None => format!(
+                "both TensorFlow {} itself and '{second}' have kernels of the same kind for the \
+                 op '{op}', and {CONSEQUENCE}; give the library's kernels a label, a higher \
+                 priority or an op of their own",
+                self.runtime.version
+            ),
+        }
     }
 
     fn load(
@@ -261,7 +268,7 @@ impl Backend for TensorFlowBackend {
                 Ok(loaded)
             }
             Err(error) => {
-                self.release(model);
+                warn_of(&self.release(model));
                 Err(error)
             }
         }

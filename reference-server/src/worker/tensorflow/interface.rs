@@ -138,6 +138,8 @@ interface! {
     load_library = "TF_LoadLibrary": LoadLibrary;
     get_op_list = "TF_GetOpList": unsafe extern "C" fn(*mut LibraryHandle) -> Buffer;
     get_all_op_list = "TF_GetAllOpList": unsafe extern "C" fn() -> *mut Buffer;
+    get_all_registered_kernels = "TF_GetAllRegisteredKernels":
+        unsafe extern "C" fn(*mut Status) -> *mut Buffer;
     get_registered_kernels_for_op = "TF_GetRegisteredKernelsForOp":
         unsafe extern "C" fn(*const c_char, *mut Status) -> *mut Buffer;
     new_graph = "TF_NewGraph": unsafe extern "C" fn() -> *mut Graph;

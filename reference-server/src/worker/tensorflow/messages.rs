@@ -197,15 +197,6 @@ pub(super) struct ConfigProto {
     pub(super) allow_soft_placement: bool,
     #[prost(bool, tag = "9")]
     pub(super) threads_per_session: bool,
-    #[prost(message, optional, tag = "16")]
-    pub(super) experimental: Option<Experimental>,
-}
-
-/// `ConfigProto.Experimental`
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Experimental {
-    #[prost(string, tag = "3")]
-    pub(super) executor_type: String,
 }
 
 #[cfg(test)]

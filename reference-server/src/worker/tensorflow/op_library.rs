@@ -12,7 +12,7 @@ use super::runtime::{self, Runtime};
 use super::status::Status;
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
 use crate::worker::exception_barrier;
-use crate::worker::op_library::{FileIdentity, refused, refused_everywhere, remedy};
+use crate::worker::op_library::{FileIdentity, identity_of, refused, refused_everywhere, remedy};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// The op libraries of this process and the ops that exist in it.
@@ -33,19 +33,21 @@ struct OpLibrary {
     identity: FileIdentity,
     /// The ops whose definition is this library's.
     ops: Vec<String>,
+    /// The ops that others define and that it brought kernels for.
+    extended: Vec<String>,
     users: usize,
     /// Clashes with libraries that were loaded before.
     collisions: Vec<Collision>,
 }
 
-/// An op for which two libraries brought kernels of the same kind: TensorFlow then has no way to
+/// An op for which two libraries, or TensorFlow and a library, brought kernels of the same kind: TensorFlow then has no way to
 /// choose, and no model that uses the op runs any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Collision {
     /// The op.
     pub(super) op: String,
-    /// The library that was there first.
-    pub(super) first: LibraryId,
+    /// The library that was there first; none where it is TensorFlow itself.
+    pub(super) first: Option<LibraryId>,
 }
 
 impl OpLibraries {
@@ -65,15 +67,7 @@ impl OpLibraries {
     /// # Errors
     /// The file cannot be opened, or took the place of one that is loaded.
     pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
-        let identity = FileIdentity::of(path).map_err(|error| {
-            refused_everywhere(
-                path,
-                &format!(
-                    "it cannot be read: {error}; check the path in \
-                     model_operations.op_library_filename and the file's permissions"
-                ),
-            )
-        })?;
+        let identity = identity_of(path)?;
         if let Some(position) = self.position(&identity) {
             self.loaded[position].users += 1;
             return Ok(LibraryId(position));
@@ -95,7 +89,15 @@ impl OpLibraries {
         let loaded = load(&self.runtime, path);
         self.recorder().idle();
         let defined = loaded?;
-        let collisions = self.collisions(&before);
+        let mut extended: Vec<String> = self
+            .kernel_counts()
+            .iter()
+            .filter(|(op, count)| before.get(*op).is_none_or(|before| before < *count))
+            .filter(|(op, _)| defined.iter().all(|defined| defined.name != **op))
+            .map(|(op, _)| op.clone())
+            .collect();
+        extended.sort_unstable();
+        let collisions = self.collisions(&extended);
         if let Some(ops) = &mut self.ops {
             ops.extend(defined.iter().map(|op| (op.name.clone(), op.is_stateful)));
         }
@@ -103,6 +105,7 @@ impl OpLibraries {
             path: path.to_owned(),
             identity,
             ops: defined.into_iter().map(|op| op.name).collect(),
+            extended,
             users: 1,
             collisions,
         });
@@ -152,14 +155,12 @@ impl OpLibraries {
     /// What the library registered.
     pub(super) fn report(&self, id: LibraryId) -> LibraryReport {
         let library = &self.loaded[id.0];
-        // An op that another library had defined before is still one that this library brings.
-        let again = library.collisions.iter().map(|collision| &collision.op);
         LibraryReport {
             path: library.path.clone(),
             ops: library
                 .ops
                 .iter()
-                .chain(again)
+                .chain(&library.extended)
                 .map(|name| registered(name))
                 .collect(),
             api_level: None,
@@ -184,7 +185,7 @@ impl OpLibraries {
     }
 
     /// All clashes for one of `ops`, with the later library of the two.
-    pub(super) fn clash(&self, op: &str) -> Option<(LibraryId, LibraryId)> {
+    pub(super) fn clash(&self, op: &str) -> Option<(Option<LibraryId>, LibraryId)> {
         self.loaded
             .iter()
             .enumerate()
@@ -215,34 +216,25 @@ impl OpLibraries {
             .position(|library| library.identity == *identity)
     }
 
-    /// How many kernels each op of an op library has.
-    fn kernel_counts(&self) -> Vec<(LibraryId, String, usize)> {
-        self.loaded
-            .iter()
-            .enumerate()
-            .flat_map(|(number, library)| {
-                library.ops.iter().map(move |op| {
-                    (
-                        LibraryId(number),
-                        op.clone(),
-                        self.runtime.kernels_of(op).len(),
-                    )
-                })
-            })
-            .collect()
+    /// How many kernels each op has, those apart that TensorFlow's own compiler adds when it likes.
+    fn kernel_counts(&self) -> HashMap<String, usize> {
+        let mut counts = HashMap::new();
+        for kernel in self.runtime.all_kernels() {
+            if !kernel.device_type.starts_with("XLA_") {
+                *counts.entry(kernel.op).or_default() += 1;
+            }
+        }
+        counts
     }
 
-    /// The ops that have kernels of one kind twice now and did not have as many `before`.
-    fn collisions(&self, before: &[(LibraryId, String, usize)]) -> Vec<Collision> {
-        before
+    /// Those of `extended` for which TensorFlow cannot choose a kernel any more.
+    fn collisions(&self, extended: &[String]) -> Vec<Collision> {
+        extended
             .iter()
-            .filter(|(_, op, count)| {
-                let kernels = self.runtime.kernels_of(op);
-                kernels.len() > *count && has_twins(&kernels)
-            })
-            .map(|(first, op, _)| Collision {
+            .filter(|op| has_twins(&self.runtime.kernels_of(op)))
+            .map(|op| Collision {
                 op: op.clone(),
-                first: *first,
+                first: self.definer(op),
             })
             .collect()
     }

@@ -72,6 +72,14 @@ impl Runtime {
         self.take::<OpList>(buffer).ops
     }
 
+    /// All kernels of this process, likewise.
+    pub(super) fn all_kernels(self: &Arc<Self>) -> Vec<KernelDef> {
+        let status = Status::new(self);
+        // SAFETY: a live status; the function hands over a buffer, or null.
+        let buffer = unsafe { (self.interface.get_all_registered_kernels)(status.pointer()) };
+        self.take::<KernelList>(buffer).kernels
+    }
+
     /// The kernels of the op `name`.
     pub(super) fn kernels_of(self: &Arc<Self>, name: &str) -> Vec<KernelDef> {
         let Ok(name) = CString::new(name) else {

@@ -102,7 +102,7 @@ pub(super) fn create(
     let (address, bytes) = (strings.address, length * size_of::<TString>());
     let strings = Box::into_raw(Box::new(strings));
     // SAFETY: the memory holds `length` objects; `free` gives back what it is given.
-    Ok(unsafe {
+    let tensor = unsafe {
         (runtime.interface.new_tensor)(
             element_type::STRING,
             dims.as_ptr(),
@@ -112,7 +112,14 @@ pub(super) fn create(
             free,
             strings.cast(),
         )
-    })
+    };
+    if tensor.is_null() {
+        // TensorFlow has freed the strings.
+        return Err(Failure::invalid(format!(
+            "TensorFlow makes no tensor of {length} strings with the shape {dims:?}"
+        )));
+    }
+    Ok(tensor)
 }
 
 /// Bytes that the `length` strings at `strings` take in the protocol's form.

@@ -86,7 +86,6 @@ impl Threads {
             allow_soft_placement: true,
             // The shared pool has the size that the first session asked for.
             threads_per_session: self.per_session || self.inter_op > 0,
-            experimental: None,
         }
     }
 }
