@@ -239,6 +239,51 @@ fn what_fails_ends_the_start_with_tensorflow() {
     what_fails_ends_the_start(Framework::TensorFlow);
 }
 
+/// The worker that could not open one framework is replaced, and goes on with the models of the
+/// other.
+#[test]
+fn a_repaired_runtime_is_opened_by_a_shared_worker() {
+    let field = Field::of(Framework::TensorFlow);
+    let library = field.library("libtensorflow_ops.so", Sample::default());
+    let serving = field.model("serving", &[&library]);
+    let installed = default_runtime(Framework::OnnxRuntime).main_library;
+    let own = field.folder.path().join(installed.file_name().unwrap());
+    std::fs::copy(&installed, &own).unwrap();
+    let ops = field.folder.path().join("libonnx_ops.so");
+    let sample = Library::new(Framework::OnnxRuntime, Sample::default());
+    builder()
+        .build_to(&sample, &default_runtime(Framework::OnnxRuntime), &ops)
+        .unwrap();
+    let other = small().with_name("other");
+    let configuration = Configuration::with_op_libraries([ops.to_str().unwrap()]);
+    field.repository.add(&other, &configuration).unwrap();
+
+    let runtime = format!("--runtime=onnxruntime={}", own.display());
+    let explicit = ["--isolation", "shared", "--model-control-mode", "explicit"];
+    let server = field.start(&[&explicit[..], &[&runtime]].concat(), &[]);
+    assert_eq!(server.load("serving").status, 200);
+    let replace = |write: &dyn Fn(&std::path::Path)| {
+        let new = field.folder.path().join("new");
+        write(&new);
+        std::fs::rename(&new, &own).unwrap();
+    };
+    replace(&|new| std::fs::write(new, "no library").unwrap());
+    for _ in 0..2 {
+        assert_eq!(server.load("other").status, 400);
+    }
+    let first = server.worker_of("serving");
+    assert_answers(&server, &serving, 0);
+    replace(&|new| {
+        std::fs::copy(&installed, new).unwrap();
+    });
+    let loaded = server.load("other");
+    assert_eq!(loaded.status, 200, "{}", loaded.text());
+    assert_answers(&server, &other, 0);
+    assert_answers(&server, &serving, 0);
+    assert_eq!(server.worker_of("other"), server.worker_of("serving"));
+    assert_ne!(server.worker_of("serving"), first);
+}
+
 /// Without a GPU no plan can be executed; libraries load, register, collide and fail all the same.
 #[test]
 fn plugins_of_tensorrt_take_every_path() {
