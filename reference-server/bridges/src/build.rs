@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use runtimes::{Cache, CompileError, Compiler, Origin, Runtime};
+use runtimes::{Cache, CompileError, Compiler, Runtime};
 
 use crate::{Bridge, BridgeError};
 
@@ -170,8 +170,8 @@ impl Bridge {
         for folder in &runtime.include_dirs {
             part(&fs::read(folder.join(VERSION_HEADER)).unwrap_or_default());
         }
-        if runtime.origin == Origin::InPlace {
-            part(stamp(&runtime.main_library).as_bytes());
+        if let Some(stamp) = runtime.stamp() {
+            part(stamp.as_bytes());
         }
         let hash = hasher.finalize().to_hex();
         format!("{}-{}-", runtime.name, &hash[..16])
@@ -185,14 +185,6 @@ impl Bridge {
         }
         Ok(())
     }
-}
-
-/// Which content a file has, as far as its record in the file system tells.
-fn stamp(path: &Path) -> String {
-    fs::metadata(path).map_or_else(
-        |_| String::new(),
-        |data| format!("{} {:?}", data.len(), data.modified().ok()),
-    )
 }
 
 fn compile_error(runtime: &Runtime) -> impl FnOnce(CompileError) -> BridgeError {

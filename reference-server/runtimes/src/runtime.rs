@@ -50,6 +50,18 @@ pub enum Origin {
 }
 
 impl Runtime {
+    /// Which content a runtime that is used in place has, as far as the record of its main library
+    /// tells; nothing for one that was installed, whose name says it. Belongs into the key of
+    /// whatever is compiled against it.
+    pub fn stamp(&self) -> Option<String> {
+        (self.origin == Origin::InPlace).then(|| {
+            std::fs::metadata(&self.main_library).map_or_else(
+                |_| String::new(),
+                |data| format!("{} {:?}", data.len(), data.modified().ok()),
+            )
+        })
+    }
+
     /// The runtime of `framework` at `path`: its library, or a folder that holds it (the installed
     /// package, the package's library folder, or an SDK's root). Nothing is loaded.
     ///

@@ -105,6 +105,7 @@ impl CppAssembly<'_> {
         let framework = self.runtime.name.framework;
         Ok(Key::default()
             .with(self.runtime.name.to_string())
+            .with(self.runtime.stamp().unwrap_or_default())
             .with(toolchain.compiler.identity())
             .with(toolchain.sources.cpp_hash(framework)?.as_bytes())
             .with(include_bytes!("cpp.rs"))

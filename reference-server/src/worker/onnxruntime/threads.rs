@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::worker::backend::LoadError;
+use crate::worker::parameters::thread_count;
 
 /// Threads of a model's sessions. The names of the parameters are those of Triton's ONNX Runtime
 /// backend.
@@ -24,23 +25,8 @@ impl Threads {
     pub(super) fn from_parameters(
         parameters: &BTreeMap<String, String>,
     ) -> Result<Self, LoadError> {
-        let read = |key: &str| -> Result<i32, LoadError> {
-            let Some(text) = parameters.get(key) else {
-                return Ok(0);
-            };
-            text.trim()
-                .parse::<i32>()
-                .ok()
-                .filter(|count| *count >= 0)
-                .ok_or_else(|| {
-                    LoadError::new(format!(
-                        "the parameter '{key}' of the model configuration is '{text}'; it must be \
-                         a number of threads, or 0 for the worker's shared threads"
-                    ))
-                })
-        };
-        let intra_op = read("intra_op_thread_count")?;
-        let inter_op = read("inter_op_thread_count")?;
+        let intra_op = thread_count(parameters, "intra_op_thread_count")?;
+        let inter_op = thread_count(parameters, "inter_op_thread_count")?;
         Ok(if intra_op == 0 && inter_op == 0 {
             Self::Shared
         } else {

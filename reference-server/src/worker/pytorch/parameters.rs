@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bridge::ExecutionOptions;
 use crate::worker::backend::LoadError;
+use crate::worker::parameters::{switch, thread_count};
 
 /// What the `parameters` of a model configuration say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +45,8 @@ impl Parameters {
             inference_mode: switch(parameters, "INFERENCE_MODE", true)?,
             disable_optimized_execution: switch(parameters, "DISABLE_OPTIMIZED_EXECUTION", false)?,
             weight_sharing: switch(parameters, "ENABLE_WEIGHT_SHARING", false)?,
-            intra_op_threads: threads(parameters, "INTRA_OP_THREAD_COUNT")?,
-            inter_op_threads: threads(parameters, "INTER_OP_THREAD_COUNT")?,
+            intra_op_threads: thread_count(parameters, "INTRA_OP_THREAD_COUNT")?,
+            inter_op_threads: thread_count(parameters, "INTER_OP_THREAD_COUNT")?,
         })
     }
 
@@ -57,41 +58,6 @@ impl Parameters {
             intra_op_threads: self.intra_op_threads,
         }
     }
-}
-
-fn switch(
-    parameters: &BTreeMap<String, String>,
-    key: &str,
-    default: bool,
-) -> Result<bool, LoadError> {
-    let Some(text) = parameters.get(key) else {
-        return Ok(default);
-    };
-    match text.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(refused(key, text, "it must be 'true' or 'false'")),
-    }
-}
-
-fn threads(parameters: &BTreeMap<String, String>, key: &str) -> Result<i32, LoadError> {
-    let Some(text) = parameters.get(key) else {
-        return Ok(0);
-    };
-    let count = text.trim().parse().ok().filter(|count: &i32| *count >= 0);
-    count.ok_or_else(|| {
-        refused(
-            key,
-            text,
-            "it must be a number of threads, or 0 to leave the number to PyTorch",
-        )
-    })
-}
-
-fn refused(key: &str, text: &str, rule: &str) -> LoadError {
-    LoadError::new(format!(
-        "the parameter '{key}' of the model configuration is '{text}'; {rule}"
-    ))
 }
 
 #[cfg(test)]

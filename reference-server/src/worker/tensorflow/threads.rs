@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::messages::ConfigProto;
 use crate::worker::backend::LoadError;
+use crate::worker::parameters::{switch, thread_count};
 
 /// Threads of a model's session. The names of the parameters are those of Triton's TensorFlow
 /// backend.
@@ -24,49 +25,10 @@ impl Threads {
     pub(super) fn from_parameters(
         parameters: &BTreeMap<String, String>,
     ) -> Result<Self, LoadError> {
-        let count = |key: &str| -> Result<i32, LoadError> {
-            let Some(text) = parameters.get(key) else {
-                return Ok(0);
-            };
-            text.trim()
-                .parse::<i32>()
-                .ok()
-                .filter(|count| *count >= 0)
-                .ok_or_else(|| {
-                    LoadError::new(format!(
-                        "the parameter '{key}' of the model configuration is '{text}'; it must be \
-                         a number of threads, or 0 for the default"
-                    ))
-                })
-        };
-        const PER_SESSION: &str = "TF_USE_PER_SESSION_THREADS";
-        let per_session = match parameters.get(PER_SESSION).map(|text| text.trim()) {
-            None => false,
-            Some(text)
-                if ["1", "yes", "true", "on"]
-                    .iter()
-                    .any(|yes| text.eq_ignore_ascii_case(yes)) =>
-            {
-                true
-            }
-            Some(text)
-                if ["0", "no", "false", "off"]
-                    .iter()
-                    .any(|no| text.eq_ignore_ascii_case(no)) =>
-            {
-                false
-            }
-            Some(text) => {
-                return Err(LoadError::new(format!(
-                    "the parameter '{PER_SESSION}' of the model configuration is '{text}'; it \
-                     must be 'true' or 'false'"
-                )));
-            }
-        };
         Ok(Self {
-            intra_op: count("TF_NUM_INTRA_THREADS")?,
-            inter_op: count("TF_NUM_INTER_THREADS")?,
-            per_session,
+            intra_op: thread_count(parameters, "TF_NUM_INTRA_THREADS")?,
+            inter_op: thread_count(parameters, "TF_NUM_INTER_THREADS")?,
+            per_session: switch(parameters, "TF_USE_PER_SESSION_THREADS", false)?,
         })
     }
 
