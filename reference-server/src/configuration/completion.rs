@@ -1,10 +1,7 @@
 //! A model configuration and what the model itself reports: one completes the other, and where
 //! both speak they must agree.
 
-use proto::inference::{
-    ModelConfig, ModelDynamicBatching, ModelInput, ModelOutput, ModelTensorReshape,
-    model_config::SchedulingChoice,
-};
+use proto::inference::{ModelConfig, ModelInput, ModelOutput, ModelTensorReshape};
 
 use super::{
     ConfigurationError, ModelConfiguration,
@@ -70,8 +67,10 @@ impl ModelConfiguration {
     /// Missing lists of inputs or outputs are taken from the model, as are missing data types and
     /// dimensions of listed tensors. Where the configuration lists neither inputs nor outputs and
     /// every tensor of the model has an open first dimension, the model is taken to batch: that
-    /// dimension becomes the batch, with dynamic batching, and at most 4 where `max_batch_size`
-    /// says nothing else. So does Triton. Unlike Triton, a model is not taken to batch where a
+    /// dimension becomes the batch, of at most 4 where `max_batch_size` says nothing else. So does
+    /// Triton. Unlike Triton, requests are put together only where the configuration asks for it:
+    /// nothing shows that a custom op treats the rows of a batch independently of each other, and
+    /// where one does not, the answers are wrong without a word. And a model is not taken to batch where a
     /// tensor has no dimension besides the open one: there it is the length of a vector far more
     /// often than a batch of scalars, and an output whose length depends on the data would be
     /// divided wrongly.
@@ -250,11 +249,6 @@ fn complete_batching(
     if config.max_batch_size == 0 && tensors().all(|tensor| tensor.dims.len() > 1) {
         config.max_batch_size = DEFAULT_MAX_BATCH_SIZE;
     }
-    if config.max_batch_size > 1 && config.scheduling_choice.is_none() {
-        config.scheduling_choice = Some(SchedulingChoice::DynamicBatching(
-            ModelDynamicBatching::default(),
-        ));
-    }
     Ok(())
 }
 
@@ -423,10 +417,10 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_batches_is_completed_as_triton_does() {
+    fn a_model_that_batches_is_completed_without_batching_its_requests() {
         let (model, signature) = read("").with_model(&[X], &[Y]).unwrap();
         assert_eq!(model.max_batch_size, 4);
-        assert_eq!(model.batching.as_ref().unwrap().preferred_batch_sizes, [4]);
+        assert_eq!(model.batching, None);
         assert_eq!(signature.max_batch_size, 4);
         assert_eq!(signature.inputs[0].dims.as_slice(), [16]);
         assert_eq!(signature.outputs[0].data_type, DataType::Fp16);

@@ -107,6 +107,9 @@ impl WorkerProcess {
             .stdout(output_end.try_clone()?)
             .stderr(output_end)
             .kill_on_drop(true)
+            // A signal to the front's process group, as Ctrl-C sends it, is the front's: it lets
+            // the workers finish what is under way.
+            .process_group(0)
             .fd_mappings(vec![
                 FdMapping {
                     parent_fd: theirs.into(),

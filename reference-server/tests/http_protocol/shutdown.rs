@@ -17,6 +17,12 @@ fn both_signals_end_an_idle_server_at_once() {
         let mut server = Server::start(samples.root(), &[]);
         assert_serves(&server, &small());
         let worker = server.worker_of("small");
+        // A signal to the server's process group, as Ctrl-C sends it, must not end its workers.
+        let group = procfs::process::Process::new(worker as i32)
+            .and_then(|process| process.stat())
+            .unwrap()
+            .pgrp;
+        assert_eq!(group, worker as i32);
         let mut idle = server.connect();
         assert_eq!(
             idle.send(&Request::get("/v2/health/live")).unwrap().status,
