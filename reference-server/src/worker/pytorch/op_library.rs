@@ -40,6 +40,8 @@ pub(super) struct Registrar {
     operators: Operators,
     /// Libraries that registered before there was anybody to watch.
     preloaded: Vec<PathBuf>,
+    /// Libraries of PyTorch that were opened because an op library needs them.
+    parts: HashSet<PathBuf>,
 }
 
 /// What an open library registered.
@@ -75,6 +77,7 @@ impl Registrar {
             registrations: Vec::new(),
             operators: Operators::new(),
             preloaded,
+            parts: HashSet::new(),
         }
     }
 
@@ -95,6 +98,7 @@ impl Registrar {
         }) {
             return Err(refused_everywhere(path, REPLACED));
         }
+        self.open_parts(path);
         if self.operators.is_empty() {
             self.operators = self.list()?;
         }
@@ -136,6 +140,27 @@ impl Registrar {
             report,
         });
         Ok(id)
+    }
+
+    /// Opens those libraries of PyTorch that the library at `path` needs and that are not there
+    /// yet, such as its CUDA part: they register hundreds of kernels, which are not the library's.
+    fn open_parts(&mut self, path: &Path) {
+        let Ok(library) = ::op_library::inspect(path) else {
+            return;
+        };
+        for name in &library.needed {
+            let part = self.runtime.folder.join(name);
+            if !part.is_file() || !self.parts.insert(part.clone()) {
+                continue;
+            }
+            // One that cannot be opened is told when the library itself is.
+            if let Err(error) =
+                python::open(&mut self.libraries, &part, self.runtime.python.as_deref())
+            {
+                tracing::debug!(part = %part.display(), "{}", error.message);
+            }
+            self.operators.clear();
+        }
     }
 
     /// What an open library registered.

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
@@ -35,6 +35,8 @@ pub(super) struct Runtime {
     pub(super) name: String,
     /// The tag of the Python that its extension modules are built for.
     pub(super) python: Option<String>,
+    /// The folder of PyTorch's own libraries.
+    pub(super) folder: PathBuf,
 }
 
 impl Runtime {
@@ -58,6 +60,7 @@ impl Runtime {
             bridge,
             name: specification.runtime.clone(),
             python: specification.python.clone(),
+            folder: library.parent().unwrap_or(Path::new("/")).to_owned(),
         }))
     }
 }
