@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use op_library::{Before, Finding, OpLibrary, Verdict};
-use runtimes::Runtime;
+use op_library::{Before, Finding, FindingId, OpLibrary, Verdict};
+use runtimes::{Framework, Runtime};
 
 use super::workers::ContentHash;
 
@@ -105,6 +105,7 @@ impl OpSet {
                 let before = before(&process, &opened[..position]);
                 opened[position].findings_after(runtime, before)
             })
+            .filter(|finding| closes_libraries(runtime) || !tells_of_unloading(finding))
             .collect()
     }
 
@@ -113,6 +114,22 @@ impl OpSet {
         let libraries = self.configured.iter().chain(&self.own);
         libraries.map(|library| &**library).collect()
     }
+}
+
+/// Whether a worker closes an op library with the last model that uses it. PyTorch and TensorFlow keep
+/// what a library has registered, so there it goes with the worker.
+fn closes_libraries(runtime: &Runtime) -> bool {
+    match runtime.name.framework {
+        Framework::OnnxRuntime | Framework::TensorRt => true,
+        Framework::PyTorch | Framework::TensorFlow => false,
+    }
+}
+
+fn tells_of_unloading(finding: &Finding) -> bool {
+    matches!(
+        finding.id,
+        FindingId::PinnedByUniqueSymbol | FindingId::PinnedByFlag
+    )
 }
 
 fn references(libraries: &[Arc<OpLibrary>]) -> Vec<&OpLibrary> {
