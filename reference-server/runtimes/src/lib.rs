@@ -48,7 +48,7 @@ pub use name::{ParseRuntimeNameError, RuntimeName};
 pub use pattern::{ParsePatternError, Pattern};
 pub use pip::{Pip, PipError};
 pub use progress::{Progress, Silent, Step};
-pub use python::{python_libraries, python_library_name};
+pub use python::{python_libraries_for, python_library_name};
 pub use runtime::{LocateError, Origin, Runtime};
 pub use selection::{ParseRuntimeArgumentError, RuntimeArgument, RuntimeSet, SelectionError};
 pub use size::Size;

@@ -1,4 +1,4 @@
-//! The shared libraries of Python, which some op libraries of PyTorch cannot be loaded without.
+//! The shared libraries of Python, which op libraries that are extension modules cannot be loaded without.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,13 +15,28 @@ const FOLDERS: [&str; 4] = [
     "/usr/local/lib",
 ];
 
+/// The shared libraries of Python on this machine, the one that the op library at `library` needs
+/// first: its file name tells where it is that of an extension module, and else `runtime`, the tag
+/// of the Python that the runtime's own extension modules are built for.
+pub fn python_libraries_for(library: &Path, runtime: Option<&str>) -> Vec<PathBuf> {
+    python_libraries(module_tag(library).as_deref().or(runtime))
+}
+
+/// The tag in the file name of an extension module: `cp311` of `ops.cpython-311-x86_64-linux-gnu.so`.
+fn module_tag(library: &Path) -> Option<String> {
+    let name = library.file_name()?.to_str()?;
+    let (_, rest) = name.rsplit_once(".cpython-")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+    Some(format!("cp{}", &rest[..digits]))
+}
+
 /// The shared libraries of Python on this machine: where distributions put them, beside each
 /// interpreter on the search path, and where pyenv and conda put them. The one that `tag` means
 /// (`cp311` is Python 3.11) comes first.
 ///
 /// An extension module leaves the interpreter's symbols undefined. Most interpreters of
 /// distributions are programs without a library; there it is a package of its own.
-pub fn python_libraries(tag: Option<&str>) -> Vec<PathBuf> {
+fn python_libraries(tag: Option<&str>) -> Vec<PathBuf> {
     let wanted = tag.and_then(python_library_name);
     let mut libraries: Vec<PathBuf> = folders()
         .iter()
@@ -83,6 +98,32 @@ mod tests {
         let name = python_library_name("cp311");
         assert_eq!(name.as_deref(), Some("libpython3.11.so.1.0"));
         assert_eq!(python_library_name("py3"), None);
+    }
+
+    #[test]
+    fn the_name_of_an_extension_module_has_a_tag() {
+        for (name, tag) in [
+            ("/a/ops.cpython-311-x86_64-linux-gnu.so", Some("cp311")),
+            ("ops.cpython-312.so", Some("cp312")),
+            ("ops.abi3.so", None),
+            ("libops.so", None),
+        ] {
+            assert_eq!(module_tag(Path::new(name)).as_deref(), tag, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_library_goes_before_the_runtime() {
+        for library in &python_libraries(None) {
+            let name = library.file_name().and_then(|name| name.to_str());
+            let minor = name
+                .and_then(|name| name.strip_prefix("libpython3."))
+                .and_then(|rest| rest.split('.').next())
+                .expect("such a name");
+            let module = format!("ops.cpython-3{minor}-x86_64-linux-gnu.so");
+            let ordered = python_libraries_for(Path::new(&module), Some("cp39"));
+            assert_eq!(ordered[0].file_name(), library.file_name());
+        }
     }
 
     #[test]

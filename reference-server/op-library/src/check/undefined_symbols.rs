@@ -102,9 +102,10 @@ impl Reading {
             return new(
                 "the Python interpreter defines it, so this is a Python extension module"
                     .to_owned(),
-                "build the op library without Python bindings; for PyTorch, the shared library of \
-                 the Python that the runtime was built for will do (Debian and Ubuntu: apt-get \
-                 install libpython3.11)",
+                "install the shared library of the Python that it was built for (Debian and \
+                 Ubuntu: apt-get install libpython3.11 for cpython-311), which workers open for \
+                 it, or build the op library without Python bindings; a library that is preloaded \
+                 needs Python's preloaded before it",
             );
         }
         if let Some(object) = scope.in_runtime(name) {

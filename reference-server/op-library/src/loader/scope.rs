@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtimes::{Framework, Runtime, RuntimeName, python_libraries};
+use runtimes::{Framework, Runtime, RuntimeName, python_libraries_for};
 
 use crate::elf::{Header, Image};
 
@@ -20,11 +20,11 @@ use super::store::{Candidate, image_of};
 /// - ONNX Runtime, PyTorch and TensorFlow are opened with `RTLD_LOCAL`: of the runtime, a library
 ///   sees only what it names as a dependency.
 /// - TensorRT is opened with `RTLD_GLOBAL`: its symbols are visible.
-/// - A worker of PyTorch makes the symbols of Python visible before it opens a library that is made
-///   for Python.
+/// - A worker makes the symbols of Python visible before it opens a library that is made for
+///   Python.
 ///
 /// A preloaded library is mapped before the runtime, so it sees nothing of the runtime that it does
-/// not name as a dependency, whatever the framework.
+/// not name as a dependency, whatever the framework, and nothing of Python.
 #[derive(Debug)]
 pub(crate) struct Scope {
     /// The library first, then everything that it needs, breadth first.
@@ -140,15 +140,15 @@ impl Scope {
             runtime_name: runtime.name,
             runtime: runtime_objects,
         };
-        if runtime.name.framework == Framework::PyTorch {
-            scope.global.extend(scope.python(runtime));
+        if !is_preloaded {
+            scope.global.extend(scope.python(path, runtime));
         }
         Ok(scope)
     }
 
     /// The library of Python that a worker opens for this library, where that is made for Python:
     /// the first one of this machine that has every symbol.
-    fn python(&self, runtime: &Runtime) -> Option<Object> {
+    fn python(&self, path: &Path, runtime: &Runtime) -> Option<Object> {
         let symbols: HashSet<&str> = self
             .newcomers()
             .flat_map(|object| object.image.symbols.references())
@@ -158,7 +158,7 @@ impl Scope {
         if symbols.is_empty() {
             return None;
         }
-        python_libraries(runtime.python.as_deref())
+        python_libraries_for(path, runtime.python.as_deref())
             .into_iter()
             .find_map(|path| {
                 let image = Arc::clone(image_of(&path)?.library()?);

@@ -392,9 +392,9 @@ fn undefined_symbols_come_with_a_reading_of_the_cause() {
         ),
         (
             "libpython.so",
-            calls("extern \"C\" void PyTuple_SetItem();", "&PyTuple_SetItem"),
+            calls("extern \"C\" void PyTuple_Absent();", "&PyTuple_Absent"),
             &[],
-            ["PyTuple_SetItem", "a Python extension module"],
+            ["PyTuple_Absent", "a Python extension module"],
         ),
         (
             "libunlinked.so",
@@ -409,6 +409,36 @@ fn undefined_symbols_come_with_a_reading_of_the_cause() {
             assert_contains(&finding.message, part);
         }
         assert!(!finding.remedy.is_empty());
+    }
+}
+
+#[test]
+fn an_extension_module_of_python_gets_pythons_library_unless_it_is_preloaded() {
+    let tools = Toolchain::new();
+    let path = tools.c(
+        "ops.cpython-311-x86_64-linux-gnu.so",
+        &format!("void PyTuple_SetItem(void); void use(void) {{ PyTuple_SetItem(); }} {GOOD}"),
+        &[],
+    );
+    let module = look(&path);
+    let machine_has_it = !runtimes::python_libraries_for(&path, None).is_empty();
+    let tensorflow = tools.runtime_of(
+        Framework::TensorFlow,
+        "libtensorflow_cc.so.2",
+        "void TF_Version(void) {}",
+    );
+    for runtime in [&tools.runtime, &tensorflow] {
+        let undefined = |findings: Vec<Finding>| {
+            findings
+                .iter()
+                .any(|finding| finding.id == FindingId::UndefinedSymbol)
+        };
+        assert_eq!(undefined(module.findings_for(runtime)), !machine_has_it);
+        let before = Before {
+            preloaded: &[&module],
+            ..Before::default()
+        };
+        assert!(undefined(module.findings_after(runtime, before)));
     }
 }
 

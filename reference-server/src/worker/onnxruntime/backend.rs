@@ -55,7 +55,7 @@ impl OnnxRuntimeBackend {
         Ok(Self {
             models: HashMap::new(),
             for_all: Vec::new(),
-            libraries: OpLibraries::new(recorder.clone()),
+            libraries: OpLibraries::new(recorder.clone(), specification.python.clone()),
             registrar: Registrar::new(runtime.clone(), recorder.clone()),
             runtime,
             recorder,

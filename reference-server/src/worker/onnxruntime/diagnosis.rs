@@ -76,10 +76,11 @@ pub(super) fn session_failure(
     }
     LoadError {
         message: format!(
-            "{subject} needs {}, and {}; name the op library that provides {} in \
+            "{subject} needs {}, and {}{}; name the op library that provides {} in \
              model_operations {{ op_library_filename }} of the model's configuration. {says}",
             list(&missing, &file),
             registered_text(&registered.libraries),
+            did_you_mean(&missing, &registered.libraries),
             if missing.len() == 1 { "it" } else { "them" },
         ),
         missing_ops: missing,
@@ -141,6 +142,24 @@ fn registered_text(libraries: &[LibraryReport]) -> String {
     format!("no op library of the model registers it ({each})")
 }
 
+/// The registered op that is spelled most like a missing one, as a question, if one is near.
+fn did_you_mean(missing: &[RegisteredOp], libraries: &[LibraryReport]) -> String {
+    missing
+        .iter()
+        .flat_map(|op| {
+            let registered = libraries.iter().flat_map(|library| &library.ops);
+            registered.map(|other| (strsim::damerau_levenshtein(&op.name, &other.name), other))
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, other)| *distance <= other.name.len() / 3)
+        .map_or_else(String::new, |(_, other)| {
+            format!(
+                " (did you mean '{}' of domain '{}'?)",
+                other.name, other.domain
+            )
+        })
+}
+
 /// A domain that was added to the session twice, with who did.
 fn domain_twice(domains: &[(PathBuf, Vec<String>)]) -> Option<(&str, &Path, &Path)> {
     let mut first = BTreeMap::new();
@@ -157,6 +176,29 @@ fn domain_twice(domains: &[(PathBuf, Vec<String>)]) -> Option<(&str, &Path, &Pat
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_registered_op_is_asked_about() {
+        let op = |name: &str| RegisteredOp {
+            domain: "d".to_owned(),
+            name: name.to_owned(),
+            version: String::new(),
+        };
+        let library = LibraryReport {
+            path: PathBuf::from("/a.so"),
+            ops: vec![op("StringLower"), op("StringUpper")],
+            api_level: None,
+        };
+        let libraries = [library];
+        assert_eq!(
+            did_you_mean(&[op("StringUppr")], &libraries),
+            " (did you mean 'StringUpper' of domain 'd'?)"
+        );
+        // The same name in another domain is the nearest of all.
+        assert!(did_you_mean(&[op("StringLower")], &libraries).contains("StringLower"));
+        assert_eq!(did_you_mean(&[op("Gelu")], &libraries), "");
+        assert_eq!(did_you_mean(&[op("Gelu")], &[]), "");
+    }
 
     #[test]
     fn a_domain_that_two_libraries_add_is_found_with_both() {

@@ -2,12 +2,14 @@
 
 mod file_identity;
 mod loaded;
+mod python;
 
 use std::path::{Path, PathBuf};
 
 pub use self::file_identity::FileIdentity;
 use self::loaded::Mapping;
 pub use self::loaded::{Handle, remedy};
+pub use self::python::with_python;
 use super::backend::{LoadError, StillMapped};
 use super::recorder::{Recorder, SharedRecorder, Step};
 
@@ -20,6 +22,8 @@ pub struct OpLibraries {
     /// Libraries that were closed and stayed in memory.
     remaining: Vec<Remaining>,
     recorder: SharedRecorder,
+    /// The Python that the runtime's own extension modules are built for.
+    python: Option<String>,
 }
 
 /// Names a library that is loaded.
@@ -41,12 +45,14 @@ struct Remaining {
 }
 
 impl OpLibraries {
-    /// No library yet.
-    pub fn new(recorder: SharedRecorder) -> Self {
+    /// No library yet. `python` is the tag of the Python that the runtime's own extension modules
+    /// are built for, if it has any.
+    pub fn new(recorder: SharedRecorder, python: Option<String>) -> Self {
         Self {
             loaded: Vec::new(),
             remaining: Vec::new(),
             recorder,
+            python,
         }
     }
 
@@ -80,7 +86,7 @@ impl OpLibraries {
             ));
         }
         self.recorder().enter(Step::OpenLibrary, path);
-        let opened = self.open(path, &identity);
+        let opened = with_python(path, self.python.as_deref(), || self.open(path, &identity));
         self.recorder().idle();
         let handle = opened?;
         self.remaining

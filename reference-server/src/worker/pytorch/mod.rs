@@ -4,8 +4,7 @@
 //! ([`bridge`] declares its functions); [`runtime`] maps it with PyTorch itself. A TorchScript
 //! [`module`] tells the names of its arguments and no types, so a model's [`signature`] comes from
 //! its configuration. Op libraries register when they are opened: the dispatcher's operators before
-//! and after tell what ([`op_library`]); those that are made for Python need its library in the
-//! process ([`python`]). The hot path is [`instance`]. When a model cannot be loaded,
+//! and after tell what ([`op_library`]). The hot path is [`instance`]. When a model cannot be loaded,
 //! [`diagnosis`] finds the ops that nobody registered.
 
 mod backend;
@@ -17,7 +16,6 @@ mod instance;
 mod module;
 mod op_library;
 mod parameters;
-mod python;
 mod runtime;
 mod signature;
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::bridge::{Failure, Text};
-use super::python;
 use super::runtime::Runtime;
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
 use crate::worker::op_library::{
@@ -72,8 +71,8 @@ impl Registrar {
         preloaded: Vec<PathBuf>,
     ) -> Self {
         Self {
+            libraries: OpLibraries::new(recorder, runtime.python.clone()),
             runtime,
-            libraries: OpLibraries::new(recorder),
             registrations: Vec::new(),
             operators: Operators::new(),
             preloaded,
@@ -105,7 +104,7 @@ impl Registrar {
         let mut warnings: Vec<String> = Vec::new();
         let opened = {
             let _watch = WarningWatch::begin(&self.runtime, &mut warnings);
-            python::open(&mut self.libraries, path, self.runtime.python.as_deref())
+            self.libraries.acquire(path)
         };
         let id = opened?;
         if self.report(id).is_some() {
@@ -154,9 +153,7 @@ impl Registrar {
                 continue;
             }
             // One that cannot be opened is told when the library itself is.
-            if let Err(error) =
-                python::open(&mut self.libraries, &part, self.runtime.python.as_deref())
-            {
+            if let Err(error) = self.libraries.acquire(&part) {
                 tracing::debug!(part = %part.display(), "{}", error.message);
             }
             self.operators.clear();

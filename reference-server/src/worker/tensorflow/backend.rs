@@ -57,7 +57,11 @@ impl TensorFlowBackend {
         Ok(Self {
             models: HashMap::new(),
             for_all: Vec::new(),
-            libraries: OpLibraries::new(runtime.clone(), recorder.clone()),
+            libraries: OpLibraries::new(
+                runtime.clone(),
+                recorder.clone(),
+                specification.python.clone(),
+            ),
             preloaded: specification.preloaded.clone(),
             runtime,
             recorder,

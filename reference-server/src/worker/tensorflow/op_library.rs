@@ -12,7 +12,9 @@ use super::runtime::{self, Runtime};
 use super::status::Status;
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
 use crate::worker::exception_barrier;
-use crate::worker::op_library::{FileIdentity, identity_of, refused, refused_everywhere, remedy};
+use crate::worker::op_library::{
+    FileIdentity, identity_of, refused, refused_everywhere, remedy, with_python,
+};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
 /// The op libraries of this process and the ops that exist in it.
@@ -22,6 +24,8 @@ pub(super) struct OpLibraries {
     ops: Option<HashMap<String, bool>>,
     runtime: Arc<Runtime>,
     recorder: SharedRecorder,
+    /// The Python that the runtime's own extension modules are built for.
+    python: Option<String>,
 }
 
 /// Names a library that is loaded.
@@ -52,12 +56,17 @@ pub(super) struct Collision {
 
 impl OpLibraries {
     /// No library yet.
-    pub(super) fn new(runtime: Arc<Runtime>, recorder: SharedRecorder) -> Self {
+    pub(super) fn new(
+        runtime: Arc<Runtime>,
+        recorder: SharedRecorder,
+        python: Option<String>,
+    ) -> Self {
         Self {
             loaded: Vec::new(),
             ops: None,
             runtime,
             recorder,
+            python,
         }
     }
 
@@ -86,7 +95,7 @@ impl OpLibraries {
         }
         let before = self.kernel_counts();
         self.recorder().enter(Step::OpenLibrary, path);
-        let loaded = load(&self.runtime, path);
+        let loaded = with_python(path, self.python.as_deref(), || load(&self.runtime, path));
         self.recorder().idle();
         let defined = loaded?;
         let mut extended: Vec<String> = self

@@ -60,7 +60,11 @@ impl TensorRtBackend {
         Ok(Self {
             models: HashMap::new(),
             for_all: Vec::new(),
-            libraries: PluginLibraries::new(runtime.clone(), recorder.clone()),
+            libraries: PluginLibraries::new(
+                runtime.clone(),
+                recorder.clone(),
+                specification.python.clone(),
+            ),
             runtime,
             recorder,
         })

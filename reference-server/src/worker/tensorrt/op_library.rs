@@ -67,9 +67,13 @@ pub(super) struct Collision {
 
 impl PluginLibraries {
     /// No library yet.
-    pub(super) fn new(runtime: Arc<Runtime>, recorder: SharedRecorder) -> Self {
+    pub(super) fn new(
+        runtime: Arc<Runtime>,
+        recorder: SharedRecorder,
+        python: Option<String>,
+    ) -> Self {
         Self {
-            libraries: OpLibraries::new(recorder.clone()),
+            libraries: OpLibraries::new(recorder.clone(), python),
             loaded: Vec::new(),
             runtime,
             recorder,

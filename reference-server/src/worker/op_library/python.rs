@@ -1,10 +1,11 @@
 //! Op libraries that are extension modules of Python.
 //!
-//! Many link `libtorch_python.so`, which uses Python's interface without naming its library as a
-//! dependency: within a Python program it is there anyway. No op calls it, but its symbols have to
-//! resolve, data as well as functions, and they differ from one Python version to the next. So such
-//! a library gets the first `libpython` of this machine with which it can be opened; that of the
-//! Python which PyTorch was built for is tried first.
+//! Such a library uses Python's interface without naming its library as a dependency: within a
+//! Python program it is there anyway. TorchVision's does so through `libtorch_python.so`,
+//! `onnxruntime-extensions` by itself. No op calls it, but its symbols have to resolve, data as
+//! well as functions, and they differ from one Python version to the next. So such a library gets
+//! the first `libpython` of this machine with which it can be opened; that of the Python which its
+//! file name tells, or else the runtime was built for, is tried first.
 
 use std::ffi::{CString, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -12,37 +13,37 @@ use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{RTLD_GLOBAL, RTLD_NOW};
 
+use super::refused;
 use crate::worker::backend::LoadError;
 use crate::worker::exception_barrier;
-use crate::worker::op_library::{LibraryId, OpLibraries, refused};
 
-/// Opens the op library at `path`, with Python's library where it needs that: preferably the one of
-/// `tag`, the Python that PyTorch's own extension modules are built for.
+/// Calls `open`, which opens the op library at `path`, again with Python's library in the process
+/// where it needs that. `tag` is the Python that the runtime's own extension modules are built for.
 ///
 /// # Errors
 /// The library cannot be opened.
-pub(super) fn open(
-    libraries: &mut OpLibraries,
+pub fn with_python<T>(
     path: &Path,
     tag: Option<&str>,
-) -> Result<LibraryId, LoadError> {
-    let error = match libraries.acquire(path) {
+    mut open: impl FnMut() -> Result<T, LoadError>,
+) -> Result<T, LoadError> {
+    let error = match open() {
         Err(error) if needs_python(&error.message) => error,
         outcome => return outcome,
     };
-    let candidates = runtimes::python_libraries(tag);
+    let candidates = runtimes::python_libraries_for(path, tag);
     for candidate in &candidates {
         let Some(handle) = map(candidate) else {
             continue;
         };
-        match libraries.acquire(path) {
-            Ok(id) => {
+        match open() {
+            Ok(opened) => {
                 tracing::info!(
                     library = %path.display(),
                     python = %candidate.display(),
                     "the op library is made for Python, whose library was opened for it"
                 );
-                return Ok(id);
+                return Ok(opened);
             }
             Err(error) => {
                 // SAFETY: the handle is open; nothing uses the library.
@@ -79,8 +80,7 @@ fn no_python(path: &Path, message: &str, tried: &[PathBuf]) -> LoadError {
         path,
         &format!(
             "it is an extension module of Python, so it needs the shared library of the Python \
-             version that it and PyTorch's packages were built for, and {tried}; install that \
-             version (Debian and Ubuntu: apt-get install libpython3.11 for wheels tagged cp311). \
+             version that it was built for, and {tried}; install that version (Debian and Ubuntu: apt-get install libpython3.11 for wheels tagged cp311). \
              Without it: {message}"
         ),
     )
