@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arrangement::Arrangement;
 use crate::expectation::{Expectation, Isolation, Profile};
+use crate::scope::{RuntimeRange, Shard};
 
 /// One experiment: an arrangement and what is expected of it.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +27,9 @@ pub struct Case {
     pub description: String,
     /// It is one of those that stand for the suite where time is short.
     pub representative: bool,
+    /// The isolation policy that it is about; `None`: it is run under the one that the run has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// Files, launch and steps.
     #[serde(skip)]
     pub arrangement: Arrangement,
@@ -130,6 +134,11 @@ named! {
     Suite {
         /// Does the op library load, compute and unload, and if not, who suffers and who is told?
         LoadTime = "load-time",
+        /// What happens where two op libraries register the same op, and who answers?
+        NameConflict = "name-conflict",
+        /// What happens where an op library was built for another version of the framework, and is
+        /// it told before?
+        VersionMismatch = "version-mismatch",
     }
 }
 
@@ -220,6 +229,10 @@ pub struct Selection {
     pub filter: Option<Regex>,
     /// Only those that stand for their suite.
     pub representative: bool,
+    /// The runtimes that the suites about names and versions go through.
+    pub runtimes: RuntimeRange,
+    /// One part of the cases, where the run is spread over several machines.
+    pub shard: Option<Shard>,
 }
 
 impl Selection {

@@ -16,9 +16,11 @@ mod event;
 mod expectation;
 mod experiment;
 mod load_time;
+mod making;
 mod observation;
 mod options;
 mod runner;
+mod scope;
 pub mod server;
 
 pub use binary::{BinaryError, server_binary};
@@ -29,12 +31,16 @@ pub use observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdi
 pub use options::{Cancellation, RunOptions, default_jobs};
 pub use runner::{RunError, run};
 pub use runtimes::{Framework, RuntimeName};
+pub use scope::{ParseShardError, RuntimeRange, Shard};
 
 /// All cases that `selection` selects, in the order in which they are shown and started. Their ids
 /// are unique.
 pub fn cases(selection: &Selection) -> Vec<Case> {
-    load_time::cases()
+    let cases = load_time::cases()
         .into_iter()
-        .filter(|case| selection.selects(case))
-        .collect()
+        .filter(|case| selection.selects(case));
+    match selection.shard {
+        None => cases.collect(),
+        Some(shard) => shard.part_of(cases).collect(),
+    }
 }

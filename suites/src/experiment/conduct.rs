@@ -13,7 +13,7 @@ use super::watchdog::{Bite, Watchdog};
 use crate::arrangement::{Launch, Route};
 use crate::case::Case;
 use crate::client::Client;
-use crate::expectation::{Expectation, Placeholders, Profile};
+use crate::expectation::{Expectation, Isolation, Placeholders, Profile};
 use crate::observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
 use crate::options::RunOptions;
 use crate::server::{ServerError, ServerProcess, Termination, WaitError};
@@ -37,6 +37,11 @@ impl Setting<'_> {
     /// The default runtime of one case; `None`: the catalogue has none.
     fn runtime_of(&self, case: &Case) -> Option<RuntimeName> {
         self.supply.default_runtime(case, case.framework)
+    }
+
+    /// The isolation policy of one case.
+    pub fn isolation_of(&self, case: &Case) -> Isolation {
+        case.isolation.unwrap_or(self.options.isolation)
     }
 
     /// Its name, as results hold it.
@@ -92,7 +97,7 @@ pub fn unrun(case: &Case, setting: &Setting<'_>, verdict: Verdict, message: Stri
         framework: case.framework,
         path: case.path,
         description: case.description.clone(),
-        isolation: setting.options.isolation,
+        isolation: setting.isolation_of(case),
         runtime: setting.runtime_name(case),
         expected: expectation(case, setting).map(|expectation| expectation.outcome),
         outcome: None,
@@ -110,12 +115,9 @@ pub fn unrun(case: &Case, setting: &Setting<'_>, verdict: Verdict, message: Stri
 }
 
 fn expectation<'a>(case: &'a Case, setting: &Setting<'_>) -> Option<&'a Expectation> {
-    let RunOptions {
-        profile, isolation, ..
-    } = *setting.options;
     case.expectation(
-        profile,
-        isolation,
+        setting.options.profile,
+        setting.isolation_of(case),
         &setting.runtime_of(case)?.version.to_semver(),
     )
 }
@@ -127,7 +129,8 @@ fn reason_to_skip(case: &Case, setting: &Setting<'_>) -> Option<String> {
         Some(need) => Some(format!("needs {need}; {}", need.remedy())),
         None if expectation(case, setting).is_none() => Some(format!(
             "nothing is expected of it under profile {} and isolation {}",
-            setting.options.profile, setting.options.isolation
+            setting.options.profile,
+            setting.isolation_of(case)
         )),
         None => None,
     }
@@ -137,7 +140,8 @@ fn reason_to_skip(case: &Case, setting: &Setting<'_>) -> Option<String> {
 fn reproduce(case: &Case, setting: &Setting<'_>) -> String {
     format!(
         "cargo harness run --isolation {} --filter '^{}$'",
-        setting.options.isolation, case.id
+        setting.isolation_of(case),
+        case.id
     )
 }
 
@@ -203,7 +207,7 @@ fn observe(
     let limit = launch.load_timeout.max(launch.execution_timeout) + CLIENT_MARGIN;
     let mut stage = Stage {
         arrangement,
-        isolation: setting.options.isolation,
+        isolation: setting.isolation_of(case),
         names: placeholders(case, setting, &folder)?,
         client: Client::new(server.http_address(), limit)?,
         folder,

@@ -372,6 +372,7 @@ mod tests {
             path: LoadingPath::ModelConfig,
             description: String::new(),
             representative: false,
+            isolation: None,
             arrangement,
             expectations: vec![],
             needs: vec![],

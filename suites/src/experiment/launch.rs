@@ -32,7 +32,7 @@ pub fn launch_command(
         .flag("model-repository", folder.models())
         .flag("model-control-mode", launch.control_mode.flag())
         .flag("op-library-root", folder.libraries())
-        .flag("isolation", options.isolation.name())
+        .flag("isolation", setting.isolation_of(case).name())
         .flag("runtime-cache", &options.runtime_cache)
         .flag(
             "runtime-select",

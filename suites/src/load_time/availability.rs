@@ -3,10 +3,8 @@
 use runtimes::Framework;
 use test_ops::{DEFAULT_DOMAIN, DataType, Op, Sample};
 
-use super::absence;
-use super::definition::Definition;
-use super::draft::{APART, OPS, SUBJECT, VENDOR_DOMAIN};
 use crate::arrangement::{Place, Route, Spelling, Step};
+use crate::making::{APART, Definition, OPS, SUBJECT, VENDOR_DOMAIN, absence};
 use crate::observation::{Outcome, Phase};
 
 /// A second model.

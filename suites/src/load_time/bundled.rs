@@ -3,11 +3,10 @@
 use runtimes::{Catalog, Framework};
 use test_ops::{DataType, Tensor};
 
-use super::definition::{Absence, Definition};
-use super::draft::{HEALTHY, SUBJECT};
 use crate::arrangement::{Script, Step};
 use crate::case::Need;
 use crate::client::NamedTensor;
+use crate::making::{Absence, Definition, HEALTHY, SUBJECT};
 use crate::observation::{Outcome, Phase};
 
 /// The definitions.

@@ -3,10 +3,8 @@
 use runtimes::Framework;
 use test_ops::{DEFAULT_DOMAIN, Op, Sample};
 
-use super::absence;
-use super::definition::Definition;
-use super::draft::{APART, OPS, SUBJECT, TOGETHER};
 use crate::arrangement::{Place, Route, Spelling, Step};
+use crate::making::{APART, Definition, OPS, SUBJECT, TOGETHER, absence};
 use crate::observation::{Outcome, Phase};
 
 /// The model with the other library.

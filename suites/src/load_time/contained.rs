@@ -7,10 +7,8 @@ use std::time::Duration;
 use runtimes::Framework;
 use test_ops::{Broken, Fault, Sample};
 
-use super::absence;
-use super::definition::Definition;
-use super::draft::{Draft, HEALTHY, OPS, SUBJECT, TOGETHER};
 use crate::arrangement::{Launch, Route, Step};
+use crate::making::{Definition, Draft, HEALTHY, OPS, SUBJECT, TOGETHER, absence};
 use crate::observation::{Outcome, Phase};
 
 /// Answers that the healthy model must have given after the trouble.

@@ -2,10 +2,8 @@
 
 use test_ops::{Broken, Sample};
 
-use super::absence;
-use super::definition::Definition;
-use super::draft::{HEALTHY, OPS, SUBJECT};
 use crate::arrangement::{ControlMode, Step};
+use crate::making::{Definition, HEALTHY, OPS, SUBJECT, absence};
 use crate::observation::{Outcome, Phase};
 
 /// The definitions.

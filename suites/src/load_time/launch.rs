@@ -3,11 +3,8 @@
 use runtimes::Framework;
 use test_ops::{PluginEntry, Sample};
 
-use super::absence;
-use super::definition::Definition;
-use super::draft::OPS;
-use super::draft::SUBJECT;
 use crate::arrangement::{Route, Step};
+use crate::making::{Definition, OPS, SUBJECT, absence};
 use crate::observation::{Outcome, Phase};
 
 /// The definitions.

@@ -2,10 +2,8 @@
 
 use test_ops::Sample;
 
-use super::absence;
-use super::definition::{Definition, Made};
-use super::draft::{APART, Draft, HEALTHY, OPS, SUBJECT, TOGETHER};
 use crate::arrangement::Step;
+use crate::making::{APART, Definition, Draft, HEALTHY, Made, OPS, SUBJECT, TOGETHER, absence};
 use crate::observation::{Outcome, Phase};
 
 /// The definitions.

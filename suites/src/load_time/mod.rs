@@ -1,17 +1,14 @@
 //! The load-time suite: what becomes of an op library, and of those who live beside it, from the
 //! path on which it reaches the server to its unload.
 //!
-//! A case is defined once ([`definition`]) and made for every framework and route where it makes
-//! sense; where it does not, the definition says why ([`absence`]). [`table`] shows all of that.
+//! A case is defined once and made for every framework and route where it makes sense; where it does
+//! not, the definition says why. [`table`] shows all of that.
 
-mod absence;
 mod availability;
 mod bundled;
 mod collision;
 mod contained;
 mod control;
-mod definition;
-mod draft;
 mod launch;
 mod lifecycle;
 mod plan;
@@ -24,8 +21,8 @@ mod table;
 use runtimes::Framework;
 
 use crate::arrangement::Route;
-use crate::case::Case;
-use definition::{Definition, Scene};
+use crate::case::{Case, Suite};
+use crate::making::{Definition, Scene};
 
 /// All definitions, in the order in which their cases are shown.
 fn definitions() -> Vec<Definition> {
@@ -52,7 +49,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let scene = Scene { framework, route };
             let made = definitions
                 .iter()
-                .filter_map(|definition| definition.at(scene).ok());
+                .filter_map(|definition| definition.at(Suite::LoadTime, scene).ok());
             cases.extend(made.map(|draft| draft.build()));
         }
     }

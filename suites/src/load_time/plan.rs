@@ -4,11 +4,9 @@
 use runtimes::Framework;
 use test_ops::Sample;
 
-use super::absence;
-use super::definition::{Definition, Made};
-use super::draft::{Draft, HEALTHY, OPS, SUBJECT};
 use crate::arrangement::{PlanFile, Step};
 use crate::case::Need;
+use crate::making::{Definition, Draft, HEALTHY, Made, OPS, SUBJECT, absence};
 use crate::observation::{Outcome, Phase};
 
 /// The definitions.

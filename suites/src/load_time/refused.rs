@@ -5,11 +5,9 @@
 use runtimes::Framework;
 use test_ops::{Broken, Content, DEFAULT_DOMAIN, Fault, Op, Sample};
 
-use super::absence;
-use super::definition::Definition;
-use super::draft::{Draft, HEALTHY, OPS, SUBJECT, VENDOR_DOMAIN};
 use crate::arrangement::{Place, Route, Spelling, Step};
 use crate::case::LoadingPath;
+use crate::making::{Definition, Draft, HEALTHY, OPS, SUBJECT, VENDOR_DOMAIN, absence};
 use crate::observation::{Outcome, Phase};
 
 /// An API level that no runtime offers.

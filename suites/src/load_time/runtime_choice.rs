@@ -3,10 +3,8 @@
 use runtimes::{Catalog, Framework, RuntimeName, Version};
 use test_ops::{Content, Fault, Sample};
 
-use super::absence;
-use super::definition::{Absence, Definition};
-use super::draft::{Draft, HEALTHY, SUBJECT};
 use crate::arrangement::Step;
+use crate::making::{Absence, Definition, Draft, HEALTHY, SUBJECT, absence};
 use crate::observation::{Outcome, Phase};
 
 /// An API level that the newer ONNX Runtime offers and the older one does not.

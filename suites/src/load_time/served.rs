@@ -3,10 +3,8 @@
 use runtimes::{Catalog, Framework, RuntimeName};
 use test_ops::{Approximation, DEFAULT_DOMAIN, DataType, Model, Op, Sample};
 
-use super::absence;
-use super::definition::Definition;
-use super::draft::{APART, Draft, OPS, SUBJECT, TOGETHER, VENDOR_DOMAIN};
 use crate::arrangement::{Place, Route, Spelling, Step};
+use crate::making::{APART, Definition, Draft, OPS, SUBJECT, TOGETHER, VENDOR_DOMAIN, absence};
 use crate::observation::{Outcome, Phase};
 
 /// An API level that is older than every runtime of the catalogue.

@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use runtimes::Framework;
 
-use super::definition::{Absence, Scene};
 use super::definitions;
 use crate::arrangement::Route;
-use crate::case::LoadingPath;
+use crate::case::{LoadingPath, Suite};
+use crate::making::{Absence, Scene};
 
 /// The line above the table.
 const BEGIN: &str = "<!-- load-time: begin -->";
@@ -52,7 +52,7 @@ fn render() -> String {
                 let made: Vec<(Route, Option<Absence>)> = routes
                     .map(|route| {
                         let scene = Scene { framework, route };
-                        (route, definition.at(scene).err())
+                        (route, definition.at(Suite::LoadTime, scene).err())
                     })
                     .collect();
                 write!(text, " {} |", cell(&made, &mut notes)).expect("a string takes all");

@@ -1,9 +1,9 @@
-//! A case of this suite in the making, and what most of its cases are made of.
+//! A case in the making, and what most cases are made of.
 
 use runtimes::{Catalog, Framework, RuntimeName};
 use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample, spelling};
 
-use super::definition::{Absence, Made, Scene};
+use super::{Absence, Made, Scene};
 use crate::arrangement::{
     Arrangement, ControlMode, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place, PlanFile,
     Route, Script, Spelling, Step,
@@ -42,8 +42,8 @@ pub struct Draft {
 
 impl Draft {
     /// A case without files, steps and expectations.
-    pub fn new(scene: Scene, name: &str, description: &str) -> Self {
-        let (suite, framework, path) = (Suite::LoadTime, scene.framework, scene.route.path());
+    pub fn new(suite: Suite, scene: Scene, name: &str, description: &str) -> Self {
+        let (framework, path) = (scene.framework, scene.route.path());
         let form = if scene.route == Route::Flag {
             "-by-flag"
         } else {
@@ -58,6 +58,7 @@ impl Draft {
                 path,
                 description: description.to_owned(),
                 representative: false,
+                isolation: None,
                 arrangement: Arrangement::default(),
                 expectations: Vec::new(),
                 needs: Vec::new(),

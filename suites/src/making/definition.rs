@@ -1,9 +1,10 @@
-//! A case of the suite before it has a framework and a route: the same shape for all of them.
+//! A case of a suite before it has a framework and a route: the same shape for all of them.
 
 use runtimes::Framework;
 
 use super::draft::Draft;
 use crate::arrangement::Route;
+use crate::case::Suite;
 
 /// Where a case takes place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +53,12 @@ impl Definition {
         self
     }
 
-    /// The case in `scene`.
+    /// The case in `scene`, as one of `suite`.
     ///
     /// # Errors
     /// Why there is none.
-    pub fn at(&self, scene: Scene) -> Made {
-        let draft = Draft::new(scene, &self.name, &self.description);
+    pub fn at(&self, suite: Suite, scene: Scene) -> Made {
+        let draft = Draft::new(suite, scene, &self.name, &self.description);
         (self.make)(draft.representative(self.representative))
     }
 }

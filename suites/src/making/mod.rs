@@ -1,0 +1,10 @@
+//! Cases in the making, for all suites: a [`definition`] says once what is arranged and what should
+//! come of it, and makes a [`Case`](crate::Case) of that for each framework and route where it makes
+//! sense, by way of a [`draft`]; where it makes none, it says why ([`absence`]).
+
+pub(crate) mod absence;
+mod definition;
+mod draft;
+
+pub(crate) use definition::{Absence, Definition, Made, Scene};
+pub(crate) use draft::{APART, Draft, HEALTHY, OPS, SUBJECT, TOGETHER, VENDOR_DOMAIN};
