@@ -7,6 +7,7 @@ mod report;
 mod run;
 mod runtimes;
 mod setup;
+mod work;
 
 use std::process::ExitCode;
 
