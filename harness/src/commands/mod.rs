@@ -8,6 +8,7 @@ mod report;
 mod run;
 mod runtimes;
 mod setup;
+mod work;
 
 use std::process::ExitCode;
 
