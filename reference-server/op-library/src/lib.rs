@@ -18,6 +18,7 @@
 
 mod before;
 mod check;
+mod code;
 mod content;
 mod elf;
 mod error;
