@@ -25,6 +25,7 @@ mod finding;
 mod framework;
 mod library;
 mod loader;
+mod machine;
 mod symbol_name;
 mod verdict;
 

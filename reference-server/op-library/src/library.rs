@@ -143,6 +143,11 @@ impl OpLibrary {
             .extend(check::truncation::check(&path, &header, bytes.len()));
         self.findings
             .extend(check::object_type::check_image(&path, &image));
+        self.findings.extend(check::mapping::check(&path, &image));
+        self.findings
+            .extend(check::text_relocations::check(&path, &image));
+        self.findings
+            .extend(check::search_path::check(&path, &image));
         self.findings.extend(check::unloading::check(&path, &image));
         let onnxruntime_entry = check::entry_point::onnxruntime(&path, &header, &image, bytes);
         self.parts = Some(Parts {
@@ -163,6 +168,7 @@ impl OpLibrary {
         if let Some(parts) = &self.parts {
             let preloaded = images(before.preloaded);
             let loaded = images(before.loaded);
+            let is_preloaded = preloaded.iter().any(|(other, _)| *other == self.path);
             let before = InProcess {
                 preloaded: &preloaded,
                 loaded: &loaded,
@@ -183,6 +189,11 @@ impl OpLibrary {
                         runtime.name.framework,
                         &scope,
                     ));
+                    let framework = runtime.name.framework;
+                    findings.extend(check::second_copy::check(&self.path, framework, &scope));
+                    if !is_preloaded {
+                        check::mapping::check_opened(&self.path, &scope, &mut findings);
+                    }
                     findings.extend(check::symbol_versions::check(&self.path, &scope));
                     findings.extend(check::undefined_symbols::check(&self.path, &scope));
                 }

@@ -9,6 +9,9 @@ mod header;
 mod image;
 mod kind;
 mod local_symbols;
+mod memory;
+mod notes;
+mod relocations;
 mod symbols;
 
 pub(crate) use bytes::{Bytes, FileBytes};

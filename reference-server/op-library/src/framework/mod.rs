@@ -57,6 +57,16 @@ pub(crate) const fn registration(framework: Framework) -> (&'static str, &'stati
     }
 }
 
+/// What a process has once for each copy of `framework` in it: the symbol that leads to its registry.
+pub(crate) const fn registry(framework: Framework) -> &'static str {
+    match framework {
+        Framework::OnnxRuntime => onnxruntime::API_BASE,
+        Framework::PyTorch => pytorch::DISPATCHER,
+        Framework::TensorFlow => tensorflow::OP_REGISTRY,
+        Framework::TensorRt => tensorrt::REGISTRY,
+    }
+}
+
 /// Whether a symbol of that name can only come from `framework`'s own libraries.
 pub(crate) fn belongs_to(framework: Framework, symbol: &str) -> bool {
     match framework {

@@ -5,6 +5,9 @@ use crate::elf::Image;
 /// The library's own symbols lie in these namespaces.
 pub(super) const NAMESPACES: [&str; 3] = ["c10", "torch", "at"];
 
+/// `c10::Dispatcher::realSingleton()`, where all ops are registered.
+pub(super) const DISPATCHER: &str = "_ZN3c1010Dispatcher13realSingletonEv";
+
 /// Parts of the names of functions that registering goes through: `TORCH_LIBRARY` and
 /// `TORCH_LIBRARY_IMPL`, the older `RegisterOperators`, classes, the dispatcher itself, and the
 /// stable C interface.

@@ -7,7 +7,7 @@ use crate::elf::Image;
 pub(crate) const ENTRY_POINTS: [&str; 2] = ["getPluginCreators", "getCreators"];
 
 /// What `REGISTER_TENSORRT_PLUGIN` calls; a C function in every version.
-const REGISTRY: &str = "getPluginRegistry";
+pub(super) const REGISTRY: &str = "getPluginRegistry";
 
 /// What registers TensorRT's own plugins.
 const OWN_PLUGINS: &str = "initLibNvInferPlugins";

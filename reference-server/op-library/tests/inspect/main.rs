@@ -12,6 +12,7 @@ use runtimes::Framework;
 use toolchain::Toolchain;
 
 mod frameworks;
+mod mapping;
 mod toolchain;
 
 const GOOD: &str = "void* RegisterCustomOps(void* o, const void* b) { return 0; }";
