@@ -17,6 +17,7 @@
 //! ```
 
 mod before;
+mod built_for;
 mod check;
 mod code;
 mod content;
@@ -26,10 +27,12 @@ mod finding;
 mod framework;
 mod library;
 mod loader;
+mod machine;
 mod symbol_name;
 mod verdict;
 
 pub use before::Before;
+pub use built_for::PyTorchRelease;
 pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use library::{OpLibrary, inspect};

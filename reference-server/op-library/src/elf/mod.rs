@@ -9,6 +9,9 @@ mod header;
 mod image;
 mod kind;
 mod local_symbols;
+mod memory;
+mod notes;
+mod relocations;
 mod symbols;
 
 pub(crate) use bytes::{Bytes, FileBytes};
@@ -16,4 +19,5 @@ pub(crate) use header::{Header, HeaderError, ObjectType};
 pub(crate) use image::{Image, ImageError, VersionNeed};
 pub(crate) use kind::describe;
 pub(crate) use local_symbols::has_local_definition;
+pub(crate) use memory::Memory;
 pub(crate) use symbols::{Reference, Symbols};

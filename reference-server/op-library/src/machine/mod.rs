@@ -1,0 +1,7 @@
+//! What this machine has that decides whether a file can be mapped or its code can run.
+
+mod c_library;
+mod processor;
+
+pub(crate) use c_library::{CLibraryVersion, tunable};
+pub(crate) use processor::Level;
