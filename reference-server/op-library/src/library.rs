@@ -10,9 +10,11 @@ use runtimes::{CatalogEntry, Framework, Runtime, Size};
 use serde::Serialize;
 
 use crate::content::contains;
-use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image};
+use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, Sections};
 use crate::framework::recognise;
+use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
+use crate::machine::Gpu;
 use crate::{Before, Finding, FindingId, InspectError, Severity, Verdict, check};
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
@@ -36,6 +38,8 @@ pub struct OpLibrary {
     pub needed: Vec<String>,
     /// The frameworks that it belongs to, as far as its symbols tell.
     pub frameworks: Vec<Framework>,
+    /// The code for GPUs that it holds.
+    pub gpu_code: GpuCode,
     /// What holds whatever the runtime is, the worst first.
     pub findings: Vec<Finding>,
     /// `None` where a finding says that it cannot be loaded at all.
@@ -91,6 +95,7 @@ impl OpLibrary {
             soname: None,
             needed: Vec::new(),
             frameworks: Vec::new(),
+            gpu_code: GpuCode::default(),
             findings: Vec::new(),
             parts: None,
         };
@@ -135,6 +140,8 @@ impl OpLibrary {
                 return;
             }
         };
+        let sections = Sections::read(&header, bytes);
+        self.gpu_code = GpuCode::read(bytes, &image.mapped, &sections);
         self.build_id = image.build_id.clone();
         self.soname = image.soname.clone();
         self.needed = image.needed.clone();
@@ -149,7 +156,7 @@ impl OpLibrary {
         self.findings
             .extend(check::search_path::check(&path, &image));
         self.findings.extend(check::unloading::check(&path, &image));
-        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &header, &image, bytes);
+        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &sections, &image, bytes);
         self.parts = Some(Parts {
             image,
             onnxruntime_entry,
@@ -165,6 +172,7 @@ impl OpLibrary {
     /// process already.
     pub fn findings_after(&self, runtime: &Runtime, before: Before<'_>) -> Vec<Finding> {
         let mut findings = self.findings.clone();
+        findings.extend(self.gpu_findings());
         if let Some(parts) = &self.parts {
             let preloaded = images(before.preloaded);
             let loaded = images(before.loaded);
@@ -202,6 +210,15 @@ impl OpLibrary {
         findings.sort();
         findings.dedup();
         findings
+    }
+
+    /// What the GPUs of this machine make of the library's code for GPUs. The first call asks the
+    /// driver's tool which GPUs there are, where a driver is and the library has such code.
+    pub fn gpu_findings(&self) -> Vec<Finding> {
+        if !self.gpu_code.is_for_nvidia() {
+            return Vec::new();
+        }
+        check::gpu_code::check(&self.path, &self.gpu_code, Gpu::present())
     }
 
     /// Does a worker of `runtime` that gets this library end up with its ops registered, on this

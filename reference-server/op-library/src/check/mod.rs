@@ -5,6 +5,7 @@ pub(crate) mod dependencies;
 pub(crate) mod entry_point;
 pub(crate) mod executable_stack;
 pub(crate) mod format;
+pub(crate) mod gpu_code;
 pub(crate) mod instruction_set;
 pub(crate) mod mapping;
 pub(crate) mod object_type;
