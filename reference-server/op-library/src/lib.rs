@@ -27,6 +27,7 @@ mod gpu;
 mod library;
 mod loader;
 mod machine;
+mod stable_abi;
 mod symbol_name;
 mod verdict;
 
@@ -36,4 +37,5 @@ pub use finding::{Finding, FindingId, Severity};
 pub use gpu::{Architecture, ComputeCapability, GpuCode, Portability};
 pub use library::{OpLibrary, inspect};
 pub use loader::locate;
+pub use stable_abi::{Interface, StableAbi};
 pub use verdict::Verdict;

@@ -15,7 +15,7 @@ use crate::framework::recognise;
 use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
 use crate::machine::Gpu;
-use crate::{Before, Finding, FindingId, InspectError, Severity, Verdict, check};
+use crate::{Before, Finding, FindingId, InspectError, Severity, StableAbi, Verdict, check};
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
 const START_SIZE: u64 = 512;
@@ -38,6 +38,8 @@ pub struct OpLibrary {
     pub needed: Vec<String>,
     /// The frameworks that it belongs to, as far as its symbols tell.
     pub frameworks: Vec<Framework>,
+    /// Which of the interfaces that it uses hold across versions.
+    pub stable_abi: StableAbi,
     /// The code for GPUs that it holds.
     pub gpu_code: GpuCode,
     /// What holds whatever the runtime is, the worst first.
@@ -95,6 +97,7 @@ impl OpLibrary {
             soname: None,
             needed: Vec::new(),
             frameworks: Vec::new(),
+            stable_abi: StableAbi::default(),
             gpu_code: GpuCode::default(),
             findings: Vec::new(),
             parts: None,
@@ -142,6 +145,8 @@ impl OpLibrary {
         };
         let sections = Sections::read(&header, bytes);
         self.gpu_code = GpuCode::read(bytes, &image.mapped, &sections);
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.stable_abi = StableAbi::of(&image, &file_name);
         self.build_id = image.build_id.clone();
         self.soname = image.soname.clone();
         self.needed = image.needed.clone();
