@@ -83,6 +83,10 @@ pub enum FindingId {
     RegistersNothing,
     /// It, or something that it brings along, is a second copy of the framework.
     SecondFramework,
+    /// A GPU of this machine can run some of its kernels in no form.
+    GpuKernelMissing,
+    /// The driver has to compile some of its kernels for a GPU of this machine first.
+    GpuKernelCompiledAtLoad,
     /// Its code has to be written to when it is mapped.
     TextRelocations,
     /// It looks for libraries in a folder that this machine does not have.

@@ -13,12 +13,15 @@ use crate::built_for::{header_lines, releases_of};
 use crate::check::registration::Registration;
 use crate::code::{ApiLevel, requested_api_level};
 use crate::content::contains;
-use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, Memory};
+use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, Memory, Sections};
 use crate::framework::onnxruntime::ENTRY_POINT;
 use crate::framework::recognise;
+use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
+use crate::machine::Gpu;
 use crate::{
-    Before, Finding, FindingId, InspectError, Judgement, PyTorchRelease, Severity, Verdict, check,
+    Before, Finding, FindingId, InspectError, Judgement, PyTorchRelease, Severity, StableAbi,
+    Verdict, check,
 };
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
@@ -42,6 +45,10 @@ pub struct OpLibrary {
     pub needed: Vec<String>,
     /// The frameworks that it belongs to, as far as its symbols tell.
     pub frameworks: Vec<Framework>,
+    /// Which of the interfaces that it uses hold across versions.
+    pub stable_abi: StableAbi,
+    /// The code for GPUs that it holds.
+    pub gpu_code: GpuCode,
     /// What holds whatever the runtime is, the worst first.
     pub findings: Vec<Finding>,
     /// `None` where a finding says that it cannot be loaded at all.
@@ -101,6 +108,8 @@ impl OpLibrary {
             soname: None,
             needed: Vec::new(),
             frameworks: Vec::new(),
+            stable_abi: StableAbi::default(),
+            gpu_code: GpuCode::default(),
             findings: Vec::new(),
             parts: None,
         };
@@ -145,6 +154,10 @@ impl OpLibrary {
                 return;
             }
         };
+        let sections = Sections::read(&header, bytes);
+        self.gpu_code = GpuCode::read(bytes, &image.mapped, &sections);
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.stable_abi = StableAbi::of(&image, &file_name);
         self.build_id = image.build_id.clone();
         self.soname = image.soname.clone();
         self.needed = image.needed.clone();
@@ -159,7 +172,7 @@ impl OpLibrary {
         self.findings
             .extend(check::search_path::check(&path, &image));
         self.findings.extend(check::unloading::check(&path, &image));
-        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &header, &image, bytes);
+        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &sections, &image, bytes);
         let api_level = Memory::read_headers(&header, bytes)
             .ok()
             .zip(image.symbols.function_address(ENTRY_POINT))
@@ -198,6 +211,15 @@ impl OpLibrary {
         self.judge(runtime, before).findings
     }
 
+    /// What the GPUs of this machine make of the library's code for GPUs. The first call asks the
+    /// driver's tool which GPUs there are, where a driver is and the library has such code.
+    pub fn gpu_findings(&self) -> Vec<Finding> {
+        if !self.gpu_code.is_for_nvidia() {
+            return Vec::new();
+        }
+        check::gpu_code::check(&self.path, &self.gpu_code, Gpu::present())
+    }
+
     /// Does a worker of `runtime` that gets this library end up with its ops registered, on this
     /// machine? Of several reasons against it, the one that would show first is given.
     pub fn verdict(&self, runtime: &Runtime) -> Verdict {
@@ -213,6 +235,7 @@ impl OpLibrary {
     /// Findings and verdict for `runtime` at once.
     pub fn judge(&self, runtime: &Runtime, before: Before<'_>) -> Judgement {
         let mut findings = self.findings.clone();
+        findings.extend(self.gpu_findings());
         let mut registration = None;
         if let Some(parts) = &self.parts {
             let preloaded = images(before.preloaded);

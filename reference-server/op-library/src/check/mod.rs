@@ -6,6 +6,7 @@ pub(crate) mod dependencies;
 pub(crate) mod entry_point;
 pub(crate) mod executable_stack;
 pub(crate) mod format;
+pub(crate) mod gpu_code;
 pub(crate) mod instruction_set;
 pub(crate) mod layout_change;
 pub(crate) mod mapping;

@@ -37,7 +37,7 @@ pub(crate) struct Image {
     pub version_definitions: Vec<String>,
     /// The build id as hexadecimal digits.
     pub build_id: Option<String>,
-    /// The parts of the file that are mapped, as (offset, size).
+    /// The parts of the file that are mapped, as (offset, size), in order and without overlaps.
     pub mapped: Vec<(u64, u64)>,
     /// Where the dynamic string table lies in the file, as (offset, size).
     pub string_table: (u64, u64),
@@ -102,10 +102,7 @@ impl Image {
         let memory = Memory::read_headers(header, bytes)?;
         let notes = Notes::read(&memory);
         let mut image = Self {
-            mapped: memory
-                .loaded()
-                .map(|segment| (segment.offset, segment.file_size))
-                .collect(),
+            mapped: memory.mapped(),
             build_id: notes.build_id,
             x86_isa_needed: notes.x86_isa_needed,
             executable_stack: memory
@@ -396,16 +393,16 @@ fn gnu_hash_symbol_count(address: u64, memory: &Memory<'_>) -> Option<u64> {
 const CHAIN_BLOCK: u64 = 4096;
 
 /// The little-endian 16-bit number at `at`; callers have checked the length.
-pub(super) fn half(bytes: &[u8], at: usize) -> u16 {
+pub(crate) fn half(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
 /// The little-endian 32-bit number at `at`.
-pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
+pub(crate) fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// The little-endian 64-bit number at `at`.
-pub(super) fn long(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from(word(bytes, at)) | u64::from(word(bytes, at + 4)) << 32
 }

@@ -74,6 +74,23 @@ impl<'a> Memory<'a> {
         self.of_kind(elf::PT_LOAD)
     }
 
+    /// The parts of the file that the loader maps, as (offset, size), in order and without overlaps.
+    pub(crate) fn mapped(&self) -> Vec<(u64, u64)> {
+        let mut parts: Vec<(u64, u64)> = self
+            .loaded()
+            .map(|segment| (segment.offset, segment.file_size))
+            .collect();
+        parts.sort_unstable();
+        let mut end = 0;
+        for (offset, size) in &mut parts {
+            let own_end = offset.saturating_add(*size);
+            *offset = end.max(*offset);
+            *size = own_end.saturating_sub(*offset);
+            end = end.max(own_end);
+        }
+        parts
+    }
+
     /// Where `address` lies in the file.
     pub(crate) fn offset(&self, address: u64) -> Option<u64> {
         Some(self.place(address)?.0)

@@ -12,12 +12,15 @@ mod local_symbols;
 mod memory;
 mod notes;
 mod relocations;
+mod sections;
 mod symbols;
 
 pub(crate) use bytes::{Bytes, FileBytes};
 pub(crate) use header::{Header, HeaderError, ObjectType};
-pub(crate) use image::{Image, ImageError, VersionNeed};
+pub(crate) use image::{Image, ImageError, VersionNeed, half, long, word};
 pub(crate) use kind::describe;
 pub(crate) use local_symbols::has_local_definition;
 pub(crate) use memory::Memory;
+pub(crate) use notes::iterate as notes;
+pub(crate) use sections::Sections;
 pub(crate) use symbols::{Reference, Symbols};
