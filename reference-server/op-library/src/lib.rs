@@ -34,6 +34,6 @@ pub use before::Before;
 pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use library::{OpLibrary, inspect};
-pub use loader::locate;
+pub use loader::{locate, needed_op_libraries};
 pub use probe::{Probe, ProbeOutcome, ProbePhase, ProbedLibrary, ProbedOp};
 pub use verdict::Verdict;
