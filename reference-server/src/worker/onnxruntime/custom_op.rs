@@ -58,6 +58,15 @@ impl CustomOp {
         unsafe { text(field!(self, GetName)?(self.0)) }
     }
 
+    /// The version of the interface that the struct is of.
+    ///
+    /// # Safety
+    /// The struct is alive.
+    pub(super) unsafe fn version(self) -> u32 {
+        // SAFETY: every version begins with it.
+        unsafe { field!(self, version) }
+    }
+
     /// The execution provider that runs it.
     ///
     /// # Safety
@@ -79,7 +88,7 @@ impl CustomOp {
         // SAFETY: every version has these fields, and a version the fields that it is asked for
         // here; a C enumeration is a number of this size.
         unsafe {
-            let version = field!(self, version);
+            let version = self.version();
             let has_characteristics = version >= HAS_CHARACTERISTICS;
             let (inputs, outputs) = if has_characteristics {
                 (
