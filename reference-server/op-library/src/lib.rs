@@ -18,6 +18,7 @@
 
 mod before;
 mod check;
+mod code;
 mod content;
 mod elf;
 mod error;
@@ -27,6 +28,7 @@ mod gpu;
 mod library;
 mod loader;
 mod machine;
+mod names;
 mod stable_abi;
 mod symbol_name;
 mod verdict;
@@ -37,5 +39,6 @@ pub use finding::{Finding, FindingId, Severity};
 pub use gpu::{Architecture, ComputeCapability, GpuCode, Portability};
 pub use library::{OpLibrary, inspect};
 pub use loader::locate;
+pub use names::{NameSource, RegisteredKind, RegisteredName};
 pub use stable_abi::{Interface, StableAbi};
 pub use verdict::Verdict;

@@ -10,12 +10,15 @@ use runtimes::{CatalogEntry, Framework, Runtime, Size};
 use serde::Serialize;
 
 use crate::content::contains;
-use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, Sections};
+use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, LocalSymbols, Memory, Sections};
 use crate::framework::recognise;
 use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
 use crate::machine::Gpu;
-use crate::{Before, Finding, FindingId, InspectError, Severity, StableAbi, Verdict, check};
+use crate::{
+    Before, Finding, FindingId, InspectError, RegisteredName, Severity, StableAbi, Verdict, check,
+    names,
+};
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
 const START_SIZE: u64 = 512;
@@ -38,6 +41,8 @@ pub struct OpLibrary {
     pub needed: Vec<String>,
     /// The frameworks that it belongs to, as far as its symbols tell.
     pub frameworks: Vec<Framework>,
+    /// The names that it registers, as far as the file tells.
+    pub registers: Vec<RegisteredName>,
     /// Which of the interfaces that it uses hold across versions.
     pub stable_abi: StableAbi,
     /// The code for GPUs that it holds.
@@ -97,6 +102,7 @@ impl OpLibrary {
             soname: None,
             needed: Vec::new(),
             frameworks: Vec::new(),
+            registers: Vec::new(),
             stable_abi: StableAbi::default(),
             gpu_code: GpuCode::default(),
             findings: Vec::new(),
@@ -151,6 +157,10 @@ impl OpLibrary {
         self.soname = image.soname.clone();
         self.needed = image.needed.clone();
         self.frameworks = recognise(&image);
+        let local_symbols = LocalSymbols::read(&sections, bytes);
+        if let Ok(memory) = Memory::read_headers(&header, bytes) {
+            self.registers = names::read(&self.frameworks, &image, &memory, &local_symbols);
+        }
         self.findings
             .extend(check::truncation::check(&path, &header, bytes.len()));
         self.findings
@@ -161,7 +171,7 @@ impl OpLibrary {
         self.findings
             .extend(check::search_path::check(&path, &image));
         self.findings.extend(check::unloading::check(&path, &image));
-        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &sections, &image, bytes);
+        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &image, &local_symbols);
         self.parts = Some(Parts {
             image,
             onnxruntime_entry,
