@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use memchr::memchr3_iter;
-use memchr::memmem::Finder;
 
-use super::interpreter::{Interpreter, Step, Target, function_bytes};
+use super::interpreter::{Interpreter, Step, Target};
 use super::program::Program;
 use super::state::{PARAMETERS, Value};
 
@@ -118,14 +117,12 @@ pub(crate) fn calls<K: Copy + PartialEq>(
     if targets.slots.is_empty() && targets.functions.is_empty() && targets.member.is_none() {
         return Vec::new();
     }
-    let code = program.code();
     let mut left = MAX_FOLLOWED;
     let mut found: Vec<Call<K>> = Vec::new();
     for _ in 0..MAX_ROUNDS {
-        for (address, bytes) in &code {
-            add_stubs(*address, bytes, &mut targets);
-        }
-        let functions: BTreeSet<(u64, u64)> = code
+        add_stubs(program, &mut targets);
+        let functions: BTreeSet<(u64, u64)> = program
+            .code()
             .iter()
             .flat_map(|(address, bytes)| sites(*address, bytes, &targets))
             .filter_map(|site| program.function_of(site))
@@ -148,27 +145,11 @@ pub(crate) fn calls<K: Copy + PartialEq>(
     found
 }
 
-/// The stubs through which functions of other files are called: each jumps to what a slot holds.
-fn add_stubs<K: Copy>(address: u64, code: &[u8], targets: &mut Targets<K>) {
-    /// `jmp [rip + distance]`, which a prefix may precede, and a landing pad.
-    const JUMP: [u8; 2] = [0xff, 0x25];
-    const LANDING_PAD: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
-    for at in Finder::new(&JUMP).find_iter(code) {
-        let Some(place) = relative(address, code, at + 2) else {
-            continue;
-        };
-        let Some(callee) = targets.slots.get(&place).copied() else {
-            continue;
-        };
-        let mut start = at;
-        targets.functions.insert(address + start as u64, callee);
-        if code[..start].last() == Some(&0xf2) {
-            start -= 1;
-            targets.functions.insert(address + start as u64, callee);
-        }
-        if code[..start].ends_with(&LANDING_PAD) {
-            start -= LANDING_PAD.len();
-            targets.functions.insert(address + start as u64, callee);
+/// The stubs of the slots that are known.
+fn add_stubs<K: Copy>(program: &Program<'_>, targets: &mut Targets<K>) {
+    for (stub, slot) in program.stubs() {
+        if let Some(callee) = targets.slots.get(&slot) {
+            targets.functions.insert(stub, *callee);
         }
     }
 }
@@ -218,10 +199,10 @@ fn follow<K: Copy + PartialEq>(
     end: u64,
     targets: &Targets<K>,
 ) -> Vec<Call<K>> {
-    let Some(bytes) = function_bytes(program, start, end) else {
+    let Some(bytes) = program.code_of(start, end) else {
         return Vec::new();
     };
-    let mut interpreter = Interpreter::new(program, start, &bytes);
+    let mut interpreter = Interpreter::new(program, start, bytes);
     let mut calls = Vec::new();
     loop {
         let step = interpreter.step();

@@ -8,8 +8,14 @@ use iced_x86::{
 use super::program::Program;
 use super::state::{PARAMETERS, State, Value};
 
-/// A function of more bytes than this is cut.
-const MAX_FUNCTION: u64 = 1 << 20;
+/// What the names of functions begin with that make room for a text, give it back, or fill it.
+const ALLOCATES: &str = "_Znwm";
+const FREES: &str = "_ZdlPv";
+const COPIES: &str = "memcpy";
+
+/// `std::string::_M_create(size_t& capacity, size_t)`, which leaves the capacity as it is where there
+/// was none.
+const MAKES_ROOM: &str = "9_M_createERmm";
 
 /// More instructions than a function needs that only returns a constant.
 const MAX_RETURNING: usize = 12;
@@ -33,6 +39,8 @@ pub(super) struct Interpreter<'a, 'b> {
     info: InstructionInfoFactory,
     pub state: State,
     instruction: Instruction,
+    /// Where the call goes that is about to be made.
+    called: Option<Target>,
 }
 
 /// What the last instruction was.
@@ -47,12 +55,6 @@ pub(super) enum Step {
     End,
 }
 
-/// The bytes of the function from `start` to `end`.
-pub(super) fn function_bytes(program: &Program<'_>, start: u64, end: u64) -> Option<Vec<u8>> {
-    let size = end.checked_sub(start)?.min(MAX_FUNCTION);
-    program.memory.read_up_to(start, size)
-}
-
 impl<'a, 'b> Interpreter<'a, 'b> {
     /// At the beginning of the function whose bytes are `bytes`.
     pub(super) fn new(program: &'a Program<'b>, start: u64, bytes: &'a [u8]) -> Self {
@@ -62,6 +64,7 @@ impl<'a, 'b> Interpreter<'a, 'b> {
             info: InstructionInfoFactory::new(),
             state: State::entry(),
             instruction: Instruction::default(),
+            called: None,
         }
     }
 
@@ -83,7 +86,10 @@ impl<'a, 'b> Interpreter<'a, 'b> {
                 Step::Other
             }
             Mnemonic::Call => match self.target() {
-                Some(target) => Step::Call(target),
+                Some(target) => {
+                    self.called = Some(target);
+                    Step::Call(target)
+                }
                 None => {
                     self.state.forget_for_call();
                     Step::Other
@@ -111,10 +117,47 @@ impl<'a, 'b> Interpreter<'a, 'b> {
     /// Makes the call that [`step`](Self::step) came to. One that gets a place in the frame and a
     /// constant text makes a `std::string` there.
     pub(super) fn finish_call(&mut self) {
-        let made = self.made_string();
-        self.state.forget_for_call();
-        if let Some((at, text)) = made {
-            self.state.make_string(at, text);
+        let symbol = match self.called {
+            Some(Target::Function(address)) => self.program.symbol_of_stub(address),
+            Some(Target::Slot(place)) => self.program.symbol_at(place),
+            _ => None,
+        };
+        let symbol = symbol.unwrap_or_default();
+        let [object, second, third, ..] = PARAMETERS.map(|register| self.state.get(register));
+        if symbol == ALLOCATES {
+            self.state.forget_for_call();
+            self.state.allocate();
+        } else if symbol.ends_with(MAKES_ROOM) {
+            let capacity = match second {
+                Value::Frame(at) => self.state.load(at),
+                _ => Value::Unknown,
+            };
+            self.state.forget_for_call();
+            if let Value::Frame(at) = second {
+                self.state.store(at, 8, capacity);
+            }
+            self.state.allocate();
+        } else if symbol == COPIES {
+            let text = match (second, third) {
+                (Value::Address(text), Value::Constant(size)) => self.program.text_of(text, size),
+                _ => None,
+            };
+            self.state.forget_for_call();
+            if let (Value::Frame(at), Some(text)) = (object, text) {
+                self.state.store_bytes(at, text.as_bytes());
+            }
+            self.state.set(Register::RAX, object);
+        } else if symbol.starts_with(FREES) {
+            self.state.forget_for_call();
+            if let Value::Frame(at) = object {
+                self.state.free(at);
+            }
+        } else {
+            let made = self.made_string();
+            self.state.forget_for_call();
+            if let Some((at, text)) = made {
+                self.state.make_string(at, text);
+            }
         }
     }
 
@@ -134,9 +177,19 @@ impl<'a, 'b> Interpreter<'a, 'b> {
             Value::Address(end) => self.program.text_of(text, end.checked_sub(text)?)?,
             Value::Constant(size) => self.program.text_of(text, size)?,
             Value::Frame(_) => self.program.text(text)?,
+            // A copy of the constructor in this file, of which the compiler removed the allocator.
+            _ if self.calls_own_function() => self.program.text(text)?,
             Value::Unknown | Value::Parameter(_) => return None,
         };
         Some((object, text))
+    }
+
+    fn calls_own_function(&self) -> bool {
+        let Some(Target::Function(address)) = self.called else {
+            return false;
+        };
+        let function = self.program.function_of(address);
+        function.is_some_and(|(start, _)| start == address)
     }
 
     fn target(&self) -> Option<Target> {

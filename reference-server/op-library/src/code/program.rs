@@ -1,5 +1,8 @@
 //! A file as a program: its functions, its constants, and what the loader links it to.
 
+use std::collections::HashMap;
+
+use memchr::memmem::Finder;
 use object::elf;
 
 use crate::elf::{Image, LocalSymbols, Memory, half, long, relocations, word};
@@ -24,6 +27,11 @@ pub(crate) struct Program<'a> {
     pointers: Vec<(u64, u64)>,
     /// Places that the loader fills with the address of a symbol, by place.
     slots: Vec<(u64, u32)>,
+    /// The executable parts, each with the address of its first byte.
+    code: Vec<(u64, Vec<u8>)>,
+    /// The slots that stubs jump to, by the address of the stub: functions of other files are called
+    /// through them.
+    stubs: HashMap<u64, u64>,
     /// The addresses at which functions begin, in order.
     functions: Vec<u64>,
     /// The part of the data that is read-only once the loader is done.
@@ -81,7 +89,10 @@ impl<'a> Program<'a> {
         pointers.sort_unstable();
         slots.sort_unstable();
         let relro = memory.of_kind(elf::PT_GNU_RELRO).next();
+        let code = code(memory);
         Some(Self {
+            stubs: stubs(&code, &slots),
+            code,
             memory,
             local_symbols,
             symbols,
@@ -108,22 +119,27 @@ impl<'a> Program<'a> {
     }
 
     /// The executable parts, each with the address of its first byte; cut where it gets too much.
-    pub(crate) fn code(&self) -> Vec<(u64, Vec<u8>)> {
-        let mut left = MAX_CODE;
-        let executable = self
-            .memory
-            .loaded()
-            .filter(|segment| segment.flags & elf::PF_X.0 != 0);
-        executable
-            .filter_map(|segment| {
-                let size = segment.file_size.min(left);
-                left -= size;
-                Some((
-                    segment.address,
-                    self.memory.bytes.read(segment.offset, size)?,
-                ))
-            })
-            .collect()
+    pub(crate) fn code(&self) -> &[(u64, Vec<u8>)] {
+        &self.code
+    }
+
+    /// The stubs, each with the slot that it jumps to.
+    pub(crate) fn stubs(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.stubs.iter().map(|(stub, slot)| (*stub, *slot))
+    }
+
+    /// The symbol that a call of the stub at `address` goes to.
+    pub(crate) fn symbol_of_stub(&self, address: u64) -> Option<&str> {
+        self.symbol_at(*self.stubs.get(&address)?)
+    }
+
+    /// The code from `start` to `end`.
+    pub(crate) fn code_of(&self, start: u64, end: u64) -> Option<&[u8]> {
+        self.code.iter().find_map(|(address, bytes)| {
+            let start = usize::try_from(start.checked_sub(*address)?).ok()?;
+            let end = usize::try_from(end.checked_sub(*address)?).ok()?;
+            bytes.get(start..end.min(bytes.len()))
+        })
     }
 
     /// Names of the symbols that the loader's places refer to, with the places.
@@ -228,6 +244,58 @@ impl<'a> Program<'a> {
             .ok()
             .filter(|text| !text.contains('\0'))
     }
+}
+
+/// The executable parts of a file, up to [`MAX_CODE`].
+fn code(memory: &Memory<'_>) -> Vec<(u64, Vec<u8>)> {
+    let mut left = MAX_CODE;
+    let executable = memory
+        .loaded()
+        .filter(|segment| segment.flags & elf::PF_X.0 != 0);
+    executable
+        .filter_map(|segment| {
+            let size = segment.file_size.min(left);
+            left -= size;
+            Some((segment.address, memory.bytes.read(segment.offset, size)?))
+        })
+        .collect()
+}
+
+/// Finds the stubs in `code` that jump to one of `slots`. A stub may begin with a landing pad and a
+/// prefix; each place counts from which the jump is reached.
+fn stubs(code: &[(u64, Vec<u8>)], slots: &[(u64, u32)]) -> HashMap<u64, u64> {
+    /// `jmp [rip + distance]`.
+    const JUMP: [u8; 2] = [0xff, 0x25];
+    const PREFIX: u8 = 0xf2;
+    const LANDING_PAD: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+    let finder = Finder::new(&JUMP);
+    let mut stubs = HashMap::new();
+    for (address, bytes) in code {
+        for at in finder.find_iter(bytes) {
+            let Some(distance) = bytes.get(at + 2..at + 6) else {
+                continue;
+            };
+            let next = address.wrapping_add(at as u64 + 6);
+            let slot = next.wrapping_add_signed(word(distance, 0).cast_signed().into());
+            if slots
+                .binary_search_by_key(&slot, |(place, _)| *place)
+                .is_err()
+            {
+                continue;
+            }
+            let mut start = at;
+            stubs.insert(address.wrapping_add(start as u64), slot);
+            if bytes[..start].last() == Some(&PREFIX) {
+                start -= 1;
+                stubs.insert(address.wrapping_add(start as u64), slot);
+            }
+            if bytes[..start].ends_with(&LANDING_PAD) {
+                start -= LANDING_PAD.len();
+                stubs.insert(address.wrapping_add(start as u64), slot);
+            }
+        }
+    }
+    stubs
 }
 
 /// The addresses at which functions begin, from the table that exceptions are unwound with: it is

@@ -44,12 +44,17 @@ const CHANGED_BY_CALLS: [Register; 9] = [
     Register::R11,
 ];
 
-/// Size of a `std::string` of libstdc++: a pointer, a length, and 16 bytes for a short text.
+/// Size of a `std::string` of libstdc++: a pointer, a length, and 16 bytes for a short text or for the
+/// capacity.
 const STRING_SIZE: i64 = 32;
-const STRING_TEXT: i64 = 16;
 
-/// More bytes of one frame than are worth remembering.
-const MAX_KNOWN: usize = 4096;
+/// More bytes than are worth remembering at a time.
+const MAX_KNOWN: usize = 1 << 16;
+
+/// Where memory that is allocated is taken to lie, and how far apart: it is treated as a part of the
+/// frame that no function reaches.
+const ALLOCATED: i64 = 1 << 40;
+const ALLOCATED_SIZE: i64 = 1 << 20;
 
 /// What is known at one point.
 #[derive(Clone, Debug)]
@@ -63,6 +68,8 @@ pub(super) struct State {
     addresses: BTreeMap<i64, Value>,
     /// Objects of type `std::string` in the frame.
     strings: BTreeMap<i64, String>,
+    /// Pieces of memory that were allocated so far.
+    allocated: i64,
 }
 
 impl State {
@@ -74,6 +81,7 @@ impl State {
             bytes: BTreeMap::new(),
             addresses: BTreeMap::new(),
             strings: BTreeMap::new(),
+            allocated: 0,
         };
         state.set(Register::RSP, Value::Frame(0));
         for (index, register) in PARAMETERS.into_iter().enumerate() {
@@ -109,6 +117,20 @@ impl State {
             self.set(register, Value::Unknown);
         }
         self.vectors = [None; 16];
+    }
+
+    /// A call returned new memory.
+    pub(super) fn allocate(&mut self) {
+        self.allocated += 1;
+        let at = ALLOCATED + self.allocated * ALLOCATED_SIZE;
+        self.set(Register::RAX, Value::Frame(at));
+    }
+
+    /// The memory at `at` was given back.
+    pub(super) fn free(&mut self, at: i64) {
+        if at >= ALLOCATED {
+            self.forget_frame(at, ALLOCATED_SIZE);
+        }
     }
 
     /// The value of a general register.
@@ -205,22 +227,21 @@ impl State {
         }
     }
 
-    /// The text of the `std::string` at `at`: one that a call made, or a short one that the function
-    /// put together itself.
+    /// The text of the `std::string` at `at`: one that a call made, or one that the function put
+    /// together itself.
     pub(super) fn string(&self, at: i64) -> Option<String> {
         if let Some(text) = self.strings.get(&at) {
             return Some(text.clone());
         }
-        let text_at = at.checked_add(STRING_TEXT)?;
-        if self.load(at) != Value::Frame(text_at) {
+        let Value::Frame(text_at) = self.load(at) else {
             return None;
-        }
+        };
         let Value::Constant(size) = self.load(at.checked_add(8)?) else {
             return None;
         };
         let size = i64::try_from(size)
             .ok()
-            .filter(|size| *size < STRING_TEXT)?;
+            .filter(|size| *size <= MAX_KNOWN as i64)?;
         String::from_utf8(self.load_bytes(text_at, size)?).ok()
     }
 }

@@ -8,7 +8,7 @@ use crate::code::{Callee, Program, Text, Value, Watch, calls};
 /// Distance of `CreateCustomOpDomain` from the beginning of the table of functions, `OrtApi`.
 ///
 /// Source: `onnxruntime_c_api.h`; the table only ever grows at its end.
-const CREATE_CUSTOM_OP_DOMAIN: u64 = 28 * 8;
+const CREATE_CUSTOM_OP_DOMAIN: u64 = 26 * 8;
 
 /// The domains that are made with a constant name.
 pub(super) fn read(program: &Program<'_>) -> Vec<RegisteredName> {
