@@ -34,7 +34,7 @@ fn runtimes_for(path: &Path, installed: Vec<Runtime>) -> Vec<Runtime> {
         .into_iter()
         .filter(|runtime| frameworks.contains(&runtime.name.framework))
         .collect();
-    runtimes.sort_by(|one, other| other.name.version.cmp(&one.name.version));
+    runtimes.sort_by_key(|runtime| std::cmp::Reverse(runtime.name.version));
     runtimes.truncate(MAX_RUNTIMES);
     runtimes
 }
