@@ -184,4 +184,49 @@ mod tests {
         }
         assert_eq!(verdict(ProbeOutcome::NotReached), None);
     }
+
+    #[test]
+    fn the_record_is_the_documented_json() {
+        let op = ProbedOp {
+            domain: "custom_ops".to_owned(),
+            name: "bias_gelu".to_owned(),
+            version: String::new(),
+            schemas: vec!["bias_gelu(Tensor x) -> Tensor".to_owned()],
+            kernels: vec!["CPU".to_owned()],
+        };
+        let probe = Probe {
+            runtime: "pytorch-2.11.0".parse().expect("a name"),
+            libraries: vec![
+                ProbedLibrary {
+                    outcome: ProbeOutcome::Registered,
+                    phase: Some(ProbePhase::Register),
+                    ops: vec![op],
+                    ..ProbedLibrary::not_reached("/a.so".into())
+                },
+                ProbedLibrary::not_reached("/b.so".into()),
+            ],
+            duration_ms: 7,
+        };
+        let json = serde_json::json!({
+            "runtime": "pytorch-2.11.0",
+            "libraries": [
+                {
+                    "path": "/a.so", "outcome": "registered", "phase": "register", "message": "",
+                    "signal": null, "api_level": null,
+                    "ops": [{
+                        "domain": "custom_ops", "name": "bias_gelu", "version": "",
+                        "schemas": ["bias_gelu(Tensor x) -> Tensor"], "kernels": ["CPU"],
+                    }],
+                },
+                {
+                    "path": "/b.so", "outcome": "not-reached", "phase": null, "message": "",
+                    "signal": null, "api_level": null, "ops": [],
+                },
+            ],
+            "duration_ms": 7,
+        });
+        assert_eq!(serde_json::to_value(&probe).expect("plain data"), json);
+        let read: Probe = serde_json::from_value(json).expect("the same");
+        assert_eq!(read, probe);
+    }
 }
