@@ -24,6 +24,8 @@ pub struct Sample {
     pub api_level: u32,
     /// TensorRT: how the library hands its plugins over.
     pub plugin_entry: PluginEntry,
+    /// PyTorch: the interface that the library is written against.
+    pub interface: TorchInterface,
     /// What goes wrong, where something does.
     pub fault: Option<Fault>,
     /// Linked with a C++ object that holds a `STB_GNU_UNIQUE` symbol, which keeps the library
@@ -42,6 +44,18 @@ pub enum PluginEntry {
     StaticRegistrar,
     /// In both ways.
     CreatorsAndStaticRegistrar,
+}
+
+/// The interface of PyTorch that an op library is written against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TorchInterface {
+    /// C++, with the ABI of the runtime that the library is built for.
+    #[default]
+    Cpp,
+    /// C++, with strings as before GCC 5 (`_GLIBCXX_USE_CXX11_ABI=0`), whatever the runtime has.
+    CppOldStrings,
+    /// The stable interface, of C functions. There is one operator for it, Modulo in fp32.
+    Stable,
 }
 
 impl Sample {
@@ -80,6 +94,12 @@ impl Sample {
         self
     }
 
+    /// The same library on another interface of PyTorch.
+    pub fn with_interface(mut self, interface: TorchInterface) -> Sample {
+        self.interface = interface;
+        self
+    }
+
     /// The same library with a fault.
     pub fn with_fault(mut self, fault: Fault) -> Sample {
         self.fault = Some(fault);
@@ -101,6 +121,7 @@ impl Default for Sample {
             signature: 0,
             api_level: Sample::DEFAULT_API_LEVEL,
             plugin_entry: PluginEntry::default(),
+            interface: TorchInterface::default(),
             fault: None,
             pinned: false,
         }
