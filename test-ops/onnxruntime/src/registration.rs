@@ -84,7 +84,7 @@ fn domain(api: Api, configuration: &Configuration) -> Result<*mut OrtCustomOpDom
     if let Some(&(_, domain)) = domains.iter().find(|(table, _)| *table == key) {
         return Ok(ptr::with_exposed_provenance_mut(domain));
     }
-    let name = configuration::domain(configuration);
+    let name = configuration::c_string(&configuration.domain);
     let mut domain = ptr::null_mut();
     // SAFETY: the name is copied. The operator structs are statics of this library.
     unsafe {

@@ -1,3 +1,5 @@
+use runtimes::Framework;
+
 use crate::{DEFAULT_DOMAIN, Op};
 
 use super::Fault;
@@ -17,6 +19,15 @@ pub struct Sample {
     pub domain: String,
     /// The operators that are registered, as far as the framework can express them.
     pub ops: Vec<Op>,
+    /// The full name under which the only one of [`ops`](Self::ops) is registered, in the
+    /// framework's spelling and in place of its own.
+    pub name: Option<String>,
+    /// BiasGelu takes `x` alone and computes `gelu(x)`: the same operator with another signature.
+    pub without_bias: bool,
+    /// Kernels are registered, and no operators: another library, or the framework, defines them.
+    pub kernels_only: bool,
+    /// TensorRT: the version of all plugins, at most 8 bytes.
+    pub plugin_version: String,
     /// Added to each element of each result, so that it shows which library answered.
     pub signature: u8,
     /// ONNX Runtime: level of the C interface that the library asks for and that its op structs
@@ -61,6 +72,8 @@ pub enum TorchInterface {
 impl Sample {
     /// Level of ONNX Runtime's C interface that every runtime of the catalogue has.
     pub const DEFAULT_API_LEVEL: u32 = 20;
+    /// Version of TensorRT plugins unless told otherwise.
+    pub const DEFAULT_PLUGIN_VERSION: &'static str = "1";
     /// Longest domain that fits, in bytes.
     pub const DOMAIN_CAPACITY: usize = crate::builder::layout::DOMAIN_CAPACITY;
 
@@ -74,6 +87,42 @@ impl Sample {
     pub fn with_ops(mut self, ops: &[Op]) -> Sample {
         self.ops = ops.to_vec();
         self
+    }
+
+    /// The same library with this one operator only, under another name.
+    pub fn with_op_named(mut self, op: Op, name: &str) -> Sample {
+        self.ops = vec![op];
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// The same library with another signature of the operator BiasGelu: without a bias.
+    pub fn without_bias(mut self) -> Sample {
+        self.without_bias = true;
+        self
+    }
+
+    /// The same library with kernels for operators that others define.
+    pub fn kernels_only(mut self) -> Sample {
+        self.kernels_only = true;
+        self
+    }
+
+    /// The same library with another version of its TensorRT plugins.
+    pub fn with_plugin_version(mut self, version: &str) -> Sample {
+        self.plugin_version = version.to_owned();
+        self
+    }
+
+    /// Whether an op library of `framework` can be like this.
+    ///
+    /// Operators and kernels are registered apart in PyTorch and TensorFlow. The registry of
+    /// TensorRT knows nothing of a plugin's inputs.
+    pub fn exists_for(&self, framework: Framework) -> bool {
+        let separates_kernels = matches!(framework, Framework::PyTorch | Framework::TensorFlow);
+        (separates_kernels || !self.kernels_only)
+            && (framework != Framework::TensorRt || !self.without_bias)
+            && self.fault.is_none_or(|fault| fault.exists_for(framework))
     }
 
     /// The same library with another signature.
@@ -118,6 +167,10 @@ impl Default for Sample {
         Sample {
             domain: DEFAULT_DOMAIN.to_owned(),
             ops: Op::ALL.to_vec(),
+            name: None,
+            without_bias: false,
+            kernels_only: false,
+            plugin_version: Sample::DEFAULT_PLUGIN_VERSION.to_owned(),
             signature: 0,
             api_level: Sample::DEFAULT_API_LEVEL,
             plugin_entry: PluginEntry::default(),

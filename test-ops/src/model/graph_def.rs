@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use prost::Message;
+use runtimes::Framework;
 
 use super::{Model, ParameterSource, TensorSpec};
-use crate::{DataType, Op, Tensor, spelling};
-use runtimes::Framework;
+use crate::{DataType, Op, Tensor};
 
 /// Version of the graph format: older than that of every catalogued runtime, so that all read it.
 const PRODUCER: i32 = 1395;
@@ -109,8 +109,8 @@ pub(super) fn graph(model: &Model) -> GraphDef {
     for (domain, output) in model.domains.iter().zip(model.outputs()) {
         node.push(NodeDef {
             name: output.name,
-            op: spelling::op(Framework::TensorFlow, domain, model.op),
-            input: vec!["x".to_owned(), model.parameter_name().to_owned()],
+            op: model.operator(Framework::TensorFlow, domain),
+            input: model.operands(),
             attr: attributes(model),
         });
     }

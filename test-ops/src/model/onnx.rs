@@ -2,6 +2,7 @@
 //! published `onnx.proto`.
 
 use prost::Message;
+use runtimes::Framework;
 
 use super::{Model, ParameterSource, TensorSpec};
 use crate::{DataType, Op};
@@ -147,7 +148,8 @@ pub(super) fn encode(model: &Model) -> Vec<u8> {
         domain: Some(String::new()),
         version: STANDARD_OPSET,
     }];
-    let mut imported: Vec<&String> = Vec::new();
+    let standard = String::new();
+    let mut imported: Vec<&String> = vec![&standard];
     let mut node = Vec::new();
     for (index, (domain, output)) in model.domains.iter().zip(&outputs).enumerate() {
         if !imported.contains(&domain) {
@@ -158,10 +160,10 @@ pub(super) fn encode(model: &Model) -> Vec<u8> {
             });
         }
         node.push(NodeProto {
-            input: vec!["x".to_owned(), model.parameter_name().to_owned()],
+            input: model.operands(),
             output: vec![output.name.clone()],
             name: format!("{}_{index}", model.op),
-            op_type: model.op.name().to_owned(),
+            op_type: model.operator(Framework::OnnxRuntime, domain),
             attribute: attributes(model),
             domain: domain.clone(),
         });
