@@ -27,7 +27,7 @@ pub use builder::{BuildError, Builder};
 pub use data_type::DataType;
 pub use library::{Broken, Content, Fault, Library, PluginEntry, Sample, TorchInterface};
 pub use model::{
-    Format, Model, ModelError, ParameterSource, PlanBuilder, PlanError, TensorSpec, torch_script,
+    Format, Model, ModelError, Node, ParameterSource, PlanBuilder, PlanError, TensorSpec, torch_script,
     torch_script_with_buffers,
 };
 pub use op::{Approximation, Op};

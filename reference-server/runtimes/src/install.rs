@@ -90,23 +90,16 @@ pub fn install_package(
     pip: &Pip,
     progress: &dyn Progress,
 ) -> Result<PathBuf, InstallError> {
-    let name = format!("{}-{}", package.name, package.version);
-    let folder = cache.packages_dir();
-    let target = folder.join(&name);
-    // The record says what was taken out of the package, which may be less than is used now.
-    let is_there = || {
-        let record = fs::read_to_string(target.join(RECORD_FILE)).ok();
-        record.is_some_and(|text| toml::from_str(&text).as_ref() == Ok(package))
-    };
-    if is_there() {
-        return Ok(target);
+    if let Some(folder) = installed_package(cache, package) {
+        return Ok(folder);
     }
-    let site = Site::open(&folder, &name, progress)?;
-    if is_there() {
-        return Ok(target);
+    let target = package_dir(cache, package);
+    let site = Site::open(&cache.packages_dir(), &package_name(package), progress)?;
+    if let Some(folder) = installed_package(cache, package) {
+        return Ok(folder);
     }
     let order = Order {
-        name: &name,
+        name: &site.name,
         packages: &[package],
         size: Size::Full,
         disk: package.size.saturating_mul(UNPACKED_RATIO),
@@ -117,6 +110,22 @@ pub fn install_package(
     write_record(&content, package)?;
     move_into_place(&content, &target, scratch.path())?;
     Ok(target)
+}
+
+/// The folder of a package that was installed for itself, with all that is used of it now.
+pub fn installed_package(cache: &Cache, package: &Package) -> Option<PathBuf> {
+    let folder = package_dir(cache, package);
+    // The record says what was taken out of the package, which may be less.
+    let record = fs::read_to_string(folder.join(RECORD_FILE)).ok()?;
+    (toml::from_str(&record).as_ref() == Ok(package)).then_some(folder)
+}
+
+fn package_dir(cache: &Cache, package: &Package) -> PathBuf {
+    cache.packages_dir().join(package_name(package))
+}
+
+fn package_name(package: &Package) -> String {
+    format!("{}-{}", package.name, package.version)
 }
 
 /// What is in a scratch folder and becomes the final one.
