@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use op_library::probe::{ProbeOutcome, ProbedLibrary, ProbedOp};
+use op_library::{ProbeOutcome, ProbedLibrary, ProbedOp};
 use serde::{Deserialize, Serialize};
 
 use super::Fit;

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use op_library::InspectError;
-use op_library::probe::Probe;
+use op_library::{InspectError, Probe};
 use runtimes::RuntimeName;
 use rustix::process::{Pid, Signal, kill_process_group};
 
