@@ -8,8 +8,8 @@ use runtimes::Framework;
 use tempfile::TempDir;
 use test_ops::{Configuration, Content, Format, Model, ModelRepository};
 
-use super::{plan, ready};
 use super::supply::{Supply, SupplyError};
+use super::{plan, ready};
 use crate::arrangement::{LibraryFile, ModelFolder, Place, PlanFile, Spelling};
 use crate::case::{Case, Need};
 

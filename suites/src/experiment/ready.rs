@@ -36,9 +36,15 @@ pub fn configuration(model: &Model, ready: &ReadyModel, op_libraries: &[String])
     let tensors = |tensors: &[NamedTensor]| -> String {
         specs(tensors)
             .iter()
-            .map(|TensorSpec { name, data_type, dims }| {
-                format!("  {{ name: \"{name}\" data_type: TYPE_{data_type} dims: {dims:?} }}\n")
-            })
+            .map(
+                |TensorSpec {
+                     name,
+                     data_type,
+                     dims,
+                 }| {
+                    format!("  {{ name: \"{name}\" data_type: TYPE_{data_type} dims: {dims:?} }}\n")
+                },
+            )
             .collect::<Vec<_>>()
             .join(",")
     };

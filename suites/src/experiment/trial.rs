@@ -154,7 +154,8 @@ fn probe(
         said: fs::read_to_string(&errors).unwrap_or_default(),
     };
     let text = fs::read_to_string(&output).map_err(failed)?;
-    let record: Probe = serde_json::from_str(&text).map_err(|error| no_record(error.to_string()))?;
+    let record: Probe =
+        serde_json::from_str(&text).map_err(|error| no_record(error.to_string()))?;
     let tried = record.libraries.into_iter().next();
     let trial = tried.and_then(Trial::of_probe);
     trial

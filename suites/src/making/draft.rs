@@ -5,8 +5,8 @@ use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample, spelling};
 
 use super::{Absence, Made, Scene};
 use crate::arrangement::{
-    Arrangement, ControlMode, ReadyModel, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place,
-    PlanFile, Route, Spelling, Step,
+    Arrangement, ControlMode, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place, PlanFile,
+    ReadyModel, Route, Spelling, Step,
 };
 use crate::case::{Case, Need, Suite};
 use crate::compatibility::{Claim, Fit};
@@ -303,7 +303,6 @@ impl Draft {
         });
         self
     }
-
 
     /// What is in the plan of the model that was added last.
     pub fn plan_file(mut self, file: PlanFile) -> Self {

@@ -1,4 +1,5 @@
-//! Levels of ONNX Runtime's C interface below, at and above what a runtime offers.
+//! Levels of ONNX Runtime's C interface below and above what a runtime offers; the level itself is that
+//! of the library built for it.
 
 use runtimes::RuntimeName;
 use test_ops::{Fault, Sample};
@@ -16,38 +17,23 @@ const OLD_LEVEL: u32 = 17;
 pub fn definitions(runtimes: &[RuntimeName]) -> Vec<Definition> {
     runtimes
         .iter()
-        .flat_map(|&runtime| [below(runtime), at(runtime), above(runtime), unchecked(runtime)])
+        .flat_map(|&runtime| [below(runtime), above(runtime), unchecked(runtime)])
         .collect()
 }
 
 fn below(runtime: RuntimeName) -> Definition {
-    served(
+    Definition::new(
         "api-level-below",
-        OLD_LEVEL,
-        format!("A library for level {OLD_LEVEL} of the C interface runs on {}.", title(runtime)),
-        runtime,
-    )
-}
-
-fn at(runtime: RuntimeName) -> Definition {
-    let level = api_level(runtime);
-    served(
-        "api-level-of-runtime",
-        level,
         format!(
-            "A library for level {level} of the C interface, the highest of {}, runs on it.",
+            "A library for level {OLD_LEVEL} of the C interface runs on {}.",
             title(runtime)
         ),
-        runtime,
+        move |draft| {
+            let draft = draft.only_onnxruntime(absence::NO_API_LEVELS)?;
+            let draft = draft.subject(Sample::default().with_api_level(OLD_LEVEL));
+            Ok(refusal::on(draft, runtime, Fit::Registers))
+        },
     )
-}
-
-fn served(name: &str, level: u32, description: String, runtime: RuntimeName) -> Definition {
-    Definition::new(name, description, move |draft| {
-        let draft = draft.only_onnxruntime(absence::NO_API_LEVELS)?;
-        let draft = draft.subject(Sample::default().with_api_level(level));
-        Ok(refusal::on(draft, runtime, Fit::Registers))
-    })
 }
 
 fn above(runtime: RuntimeName) -> Definition {
@@ -92,7 +78,11 @@ fn unchecked(runtime: RuntimeName) -> Definition {
                 runtime,
                 Outcome::WorkerCrashed,
                 Phase::Register,
-                &["{library}", "signal 11 (SIGSEGV)", &format!("level {level}")],
+                &[
+                    "{library}",
+                    "signal 11 (SIGSEGV)",
+                    &format!("level {level}"),
+                ],
             ))
         },
     )

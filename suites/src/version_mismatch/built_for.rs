@@ -77,7 +77,9 @@ pub fn fit(built_for: RuntimeName, runtime: RuntimeName) -> Fit {
         // A release offers its own level of the C interface and all before.
         Framework::OnnxRuntime => from.minor() <= to.minor(),
         // What the sample library uses of 2.9 is there in 2.11 still, and in no other direction.
-        Framework::PyTorch => from == to || (from.to_string() == "2.9.1" && to.to_string() == "2.11.0"),
+        Framework::PyTorch => {
+            from == to || (from.to_string() == "2.9.1" && to.to_string() == "2.11.0")
+        }
         Framework::TensorFlow => from == to,
         // The soname carries the major version, and the plugin interface changes with it.
         Framework::TensorRt => from.major() == to.major(),

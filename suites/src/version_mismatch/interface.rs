@@ -121,17 +121,16 @@ fn stable_schema_disagrees(runtime: RuntimeName) -> Definition {
         move |draft| {
             let draft = draft.only_model_config(absence::LAUNCH_IS_FOR_DEFAULT)?;
             let sample = Sample::default().with_fault(Fault::SchemaDisagrees);
-            Ok(refusal::registered(
-                stable_subject(draft, runtime, sample),
-                runtime,
+            Ok(
+                refusal::registered(stable_subject(draft, runtime, sample), runtime)
+                    .steps([Step::Compute(SUBJECT)])
+                    .expect(
+                        &[],
+                        Outcome::Rejected,
+                        Phase::FirstRun,
+                        &["the schema has 3 inputs and the kernel takes 2"],
+                    ),
             )
-            .steps([Step::Compute(SUBJECT)])
-            .expect(
-                &[],
-                Outcome::Rejected,
-                Phase::FirstRun,
-                &["the schema has 3 inputs and the kernel takes 2"],
-            ))
         },
     )
 }

@@ -69,9 +69,12 @@ fn expect_refusal(draft: Draft, texts: &[&str]) -> Draft {
         .into_iter()
         .chain(texts.iter().copied())
         .collect();
-    refused(draft)
-        .afterwards([Step::IsUnmapped(OPS)])
-        .expect(&[], Outcome::Rejected, Phase::Dlopen, &texts)
+    refused(draft).afterwards([Step::IsUnmapped(OPS)]).expect(
+        &[],
+        Outcome::Rejected,
+        Phase::Dlopen,
+        &texts,
+    )
 }
 
 fn refused(draft: Draft) -> Draft {

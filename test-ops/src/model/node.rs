@@ -66,7 +66,10 @@ mod tests {
 
     #[test]
     fn both_files_name_the_operator_and_its_tensors() {
-        assert_names(&node().to_onnx(), &["vendor.ops", "Split", "x", "low", "count"]);
+        assert_names(
+            &node().to_onnx(),
+            &["vendor.ops", "Split", "x", "low", "count"],
+        );
         assert_names(
             &node().to_graph_def(),
             &["Split", "Placeholder", "low", "Split:0", "count", "Split:1"],
