@@ -19,6 +19,7 @@
 
 mod before;
 mod check;
+mod code;
 mod content;
 mod elf;
 mod error;
@@ -36,4 +37,4 @@ pub use finding::{Finding, FindingId, Severity};
 pub use library::{OpLibrary, inspect};
 pub use loader::locate;
 pub use probe::{Probe, ProbeOutcome, ProbePhase, ProbedLibrary, ProbedOp};
-pub use verdict::Verdict;
+pub use verdict::{Judgement, Verdict};
