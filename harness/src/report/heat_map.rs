@@ -20,7 +20,7 @@ pub struct HeatMap {
     pub runtimes: Vec<String>,
     /// The libraries.
     pub rows: Vec<HeatRow>,
-    /// Why libraries were refused, one entry for each reason.
+    /// Why libraries were refused, or what stayed open; one entry for each cell.
     pub reasons: Vec<HeatReason>,
 }
 
@@ -98,7 +98,7 @@ fn heat_map(framework: Framework, cases: &[&CaseResult]) -> HeatMap {
                     let mut cases = cases.iter();
                     let case = cases.find(|case| name(case) == row && case.runtime == runtime)?;
                     let cell = cell(case);
-                    if !cell.reason.is_empty() {
+                    if cell.class != "fits" && !cell.reason.is_empty() {
                         reasons.push(HeatReason {
                             cell: format!("{row} in {runtime}"),
                             text: cell.reason.clone(),

@@ -28,8 +28,7 @@ named! {
 pub struct Prediction {
     /// The verdict.
     pub verdict: Forecast,
-    /// Why; empty where the library loads.
-    #[serde(default)]
+    /// What it rests on, in one sentence.
     pub reason: String,
 }
 
@@ -47,23 +46,21 @@ impl Prediction {
 
 impl From<Verdict> for Prediction {
     fn from(verdict: Verdict) -> Self {
-        let (verdict, reason) = match verdict {
-            Verdict::Loads => (Forecast::Loads, String::new()),
-            Verdict::RegistersNothing { reason } => (Forecast::RegistersNothing, reason),
-            Verdict::Fails { reason, .. } => (Forecast::Fails, reason),
-            Verdict::NeedsTrial { reason } => (Forecast::NeedsTrial, reason),
-        };
-        Self { verdict, reason }
+        Self {
+            verdict: match verdict {
+                Verdict::Loads { .. } => Forecast::Loads,
+                Verdict::RegistersNothing { .. } => Forecast::RegistersNothing,
+                Verdict::Fails { .. } => Forecast::Fails,
+                Verdict::NeedsTrial { .. } => Forecast::NeedsTrial,
+            },
+            reason: verdict.reason().to_owned(),
+        }
     }
 }
 
 /// Verdict and reason, as a sentence quotes them.
 impl fmt::Display for Prediction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.reason.is_empty() {
-            write!(f, "{}", self.verdict)
-        } else {
-            write!(f, "{}: {}", self.verdict, self.reason)
-        }
+        write!(f, "{}: {}", self.verdict, self.reason)
     }
 }

@@ -16,6 +16,8 @@ mod plan;
 mod published;
 mod published_library;
 mod refusal;
+#[cfg(test)]
+mod table;
 
 use runtimes::{Framework, RuntimeName};
 
