@@ -18,6 +18,7 @@
 //! ```
 
 mod before;
+mod built_for;
 mod check;
 mod code;
 mod content;
@@ -25,16 +26,22 @@ mod elf;
 mod error;
 mod finding;
 mod framework;
+mod gpu;
 mod library;
 mod loader;
+mod machine;
 mod probe;
+mod stable_abi;
 mod symbol_name;
 mod verdict;
 
 pub use before::Before;
+pub use built_for::PyTorchRelease;
 pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
+pub use gpu::{Architecture, ComputeCapability, GpuCode, Portability};
 pub use library::{OpLibrary, inspect};
 pub use loader::locate;
 pub use probe::{Probe, ProbeOutcome, ProbePhase, ProbedLibrary, ProbedOp};
+pub use stable_abi::{Interface, StableAbi};
 pub use verdict::{Judgement, Verdict};
