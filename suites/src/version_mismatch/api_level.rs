@@ -8,7 +8,6 @@ use super::built_for::{api_level, title};
 use super::refusal;
 use crate::compatibility::Fit;
 use crate::making::{Definition, absence};
-use crate::observation::{Outcome, Phase};
 
 /// The level of the oldest release whose functions the sample library gets by with.
 const OLD_LEVEL: u32 = 17;
@@ -30,7 +29,7 @@ fn below(runtime: RuntimeName) -> Definition {
         ),
         move |draft| {
             let draft = draft.only_onnxruntime(absence::NO_API_LEVELS)?;
-            let draft = draft.subject(Sample::default().with_api_level(OLD_LEVEL));
+            let draft = draft.subject(Sample::default().compiled_for_level(OLD_LEVEL));
             Ok(refusal::on(draft, runtime, Fit::Registers))
         },
     )
@@ -38,52 +37,49 @@ fn below(runtime: RuntimeName) -> Definition {
 
 fn above(runtime: RuntimeName) -> Definition {
     let level = api_level(runtime) + 1;
-    Definition::new(
+    refused(
         "api-level-above",
+        level,
         format!(
             "A library asks for level {level} of the C interface, one above the highest of {}, and \
-             reports that it is not there.",
+             would report that it is not there.",
             title(runtime)
         ),
-        move |draft| {
-            let draft = draft.only_onnxruntime(absence::NO_API_LEVELS)?;
-            let draft = draft.subject(Sample::default().with_api_level(level));
-            Ok(refusal::after_trial(
-                draft,
-                runtime,
-                Outcome::Rejected,
-                Phase::Register,
-                &["{library}", &format!("API level {level}"), "offers at most"],
-            ))
-        },
+        runtime,
+        Sample::default(),
     )
 }
 
 fn unchecked(runtime: RuntimeName) -> Definition {
     let level = api_level(runtime) + 1;
-    Definition::new(
+    refused(
         "api-level-above-unchecked",
+        level,
         format!(
             "A library asks for level {level} of the C interface, one above the highest of {}, and \
-             uses the answer without a look at it: the worker dies, and the error says why.",
+             uses the answer without a look at it: in a trial the worker dies, and the server does \
+             not let it come to that.",
             title(runtime)
         ),
-        move |draft| {
-            let draft = draft.only_onnxruntime(absence::NO_API_LEVELS)?;
-            let sample = Sample::default()
-                .with_api_level(level)
-                .with_fault(Fault::UncheckedApi);
-            Ok(refusal::after_trial(
-                draft.subject(sample),
-                runtime,
-                Outcome::WorkerCrashed,
-                Phase::Register,
-                &[
-                    "{library}",
-                    "signal 11 (SIGSEGV)",
-                    &format!("level {level}"),
-                ],
-            ))
-        },
+        runtime,
+        Sample::default().with_fault(Fault::UncheckedApi),
     )
+}
+
+fn refused(
+    name: &str,
+    level: u32,
+    description: String,
+    runtime: RuntimeName,
+    sample: Sample,
+) -> Definition {
+    Definition::new(name, description, move |draft| {
+        let draft = draft.only_onnxruntime(absence::NO_API_LEVELS)?;
+        let draft = draft.subject(sample.clone().compiled_for_level(level));
+        Ok(refusal::told(
+            draft,
+            runtime,
+            &[&format!("API level {level}")],
+        ))
+    })
 }

@@ -6,7 +6,6 @@ use test_ops::Sample;
 use super::refusal;
 use crate::compatibility::Fit;
 use crate::making::{Definition, Draft, absence};
-use crate::observation::{Outcome, Phase};
 
 /// The definitions: the whole square of `runtimes`.
 pub fn definitions(runtimes: &[RuntimeName]) -> Vec<Definition> {
@@ -38,17 +37,7 @@ fn definition(built_for: RuntimeName, runtime: RuntimeName) -> Definition {
                 .only_model_config(absence::LAUNCH_IS_FOR_DEFAULT)?
                 .needs_runtimes([built_for]);
             let draft = subject(draft, built_for);
-            Ok(match (runtime.framework, fit) {
-                // The level stands in the library's data, which it reads when it registers.
-                (Framework::OnnxRuntime, Fit::Fails) => refusal::after_trial(
-                    draft,
-                    runtime,
-                    Outcome::Rejected,
-                    Phase::Register,
-                    &["{library}", "API level", "offers at most"],
-                ),
-                _ => refusal::on(draft, runtime, fit),
-            })
+            Ok(refusal::on(draft, runtime, fit))
         },
     );
     let default = Catalog::builtin().default_of(runtime.framework);
@@ -64,7 +53,7 @@ fn definition(built_for: RuntimeName, runtime: RuntimeName) -> Definition {
 pub fn subject(draft: Draft, built_for: RuntimeName) -> Draft {
     let sample = Sample::default();
     let content = match built_for.framework {
-        Framework::OnnxRuntime => sample.with_api_level(api_level(built_for)),
+        Framework::OnnxRuntime => sample.compiled_for_level(api_level(built_for)),
         _ => sample,
     };
     draft.subject(content).built_for(built_for)

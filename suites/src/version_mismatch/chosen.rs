@@ -42,11 +42,10 @@ fn definition(built_for: RuntimeName, default: RuntimeName, chosen: RuntimeName)
             let draft = draft.only_model_config(absence::LAUNCH_IS_FOR_DEFAULT)?;
             let is_served = draft.framework() != Framework::TensorRt;
             let draft = draft.only(is_served, absence::RUNS_WHERE_IT_WAS_BUILT)?;
-            let only_trial = draft.framework() == Framework::OnnxRuntime;
             Ok(
                 built_for::subject(draft.needs_runtimes([built_for, chosen]), built_for)
                     .on_runtime(default)
-                    .claims(Fit::Fails, only_trial)
+                    .claims(Fit::Fails)
                     .steps([
                         Step::Load(SUBJECT),
                         Step::RunsOn(SUBJECT, chosen),

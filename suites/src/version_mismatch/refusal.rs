@@ -1,4 +1,4 @@
-//! How a library that does not fit a runtime is refused by a server.
+//! How a server that has one runtime deals with a library that fits it, or does not.
 
 use runtimes::{Framework, RuntimeName};
 
@@ -10,24 +10,11 @@ use crate::observation::{Outcome, Phase};
 /// The model [`SUBJECT`] is loaded on `runtime` alone, with a library that fits as told by `fit`:
 /// served with right values, or refused in the inspector's words.
 pub fn on(draft: Draft, runtime: RuntimeName, fit: Fit) -> Draft {
-    let draft = alone(draft, runtime, fit, false);
+    let draft = alone(draft, runtime, fit);
     match fit {
         Fit::Registers => expect_use(draft),
         Fit::RegistersNothing | Fit::Fails => expect_refusal(draft, &["{reason}"]),
     }
-}
-
-/// As [`on`], of a library whose fit nothing in the file tells: the server tries it out, and refuses
-/// it with these `texts` in `phase`, having lost a worker where the `outcome` says so.
-pub fn after_trial(
-    draft: Draft,
-    runtime: RuntimeName,
-    outcome: Outcome,
-    phase: Phase,
-    texts: &[&str],
-) -> Draft {
-    let draft = alone(draft, runtime, Fit::Fails, true);
-    refused(draft).expect(&[], outcome, phase, texts)
 }
 
 /// As [`on`], of a library that fails for a reason which these `texts` are part of.
@@ -36,19 +23,26 @@ pub fn told(draft: Draft, runtime: RuntimeName, texts: &[&str]) -> Draft {
         .into_iter()
         .chain(texts.iter().copied())
         .collect();
-    expect_refusal(alone(draft, runtime, Fit::Fails, false), &texts)
+    expect_refusal(alone(draft, runtime, Fit::Fails), &texts)
+}
+
+/// As [`on`], of a library against which nothing in the file speaks: it ends the worker in its static
+/// initializers, and the server tells these `texts`.
+pub fn after_trial(draft: Draft, runtime: RuntimeName, texts: &[&str]) -> Draft {
+    let draft = alone(draft, runtime, Fit::Fails).only_a_trial_tells();
+    refused(draft).expect(&[], Outcome::WorkerCrashed, Phase::Dlopen, texts)
 }
 
 /// The model [`SUBJECT`] is loaded on `runtime` alone, with a library that registers.
 pub fn registered(draft: Draft, runtime: RuntimeName) -> Draft {
-    alone(draft, runtime, Fit::Registers, false)
+    alone(draft, runtime, Fit::Registers)
 }
 
-fn alone(draft: Draft, runtime: RuntimeName, fit: Fit, only_trial: bool) -> Draft {
+fn alone(draft: Draft, runtime: RuntimeName, fit: Fit) -> Draft {
     draft
         .on_runtime(runtime)
         .launch(|launch| launch.strict_runtime = true)
-        .claims(fit, only_trial)
+        .claims(fit)
         .steps([Step::Load(SUBJECT)])
 }
 
@@ -69,12 +63,14 @@ fn expect_refusal(draft: Draft, texts: &[&str]) -> Draft {
         .into_iter()
         .chain(texts.iter().copied())
         .collect();
-    refused(draft).afterwards([Step::IsUnmapped(OPS)]).expect(
-        &[],
-        Outcome::Rejected,
-        Phase::Dlopen,
-        &texts,
-    )
+    let phase = match draft.framework() {
+        // The loader has no part in it: the level of the interface is what does not fit.
+        Framework::OnnxRuntime => Phase::Register,
+        _ => Phase::Dlopen,
+    };
+    refused(draft)
+        .afterwards([Step::IsUnmapped(OPS)])
+        .expect(&[], Outcome::Rejected, phase, &texts)
 }
 
 fn refused(draft: Draft) -> Draft {

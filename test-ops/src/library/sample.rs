@@ -33,6 +33,9 @@ pub struct Sample {
     /// ONNX Runtime: level of the C interface that the library asks for and that its op structs
     /// claim.
     pub api_level: u32,
+    /// ONNX Runtime: the level stands in the library's code, as in every library that was compiled
+    /// with a release's header, and not in its configuration alone.
+    pub level_in_code: bool,
     /// TensorRT: how the library hands its plugins over.
     pub plugin_entry: PluginEntry,
     /// PyTorch: the interface that the library is written against.
@@ -137,6 +140,12 @@ impl Sample {
         self
     }
 
+    /// The same library, as it is when it was compiled for this level of ONNX Runtime's C interface.
+    pub fn compiled_for_level(mut self, api_level: u32) -> Sample {
+        self.level_in_code = true;
+        self.with_api_level(api_level)
+    }
+
     /// The same library with another way to hand over TensorRT plugins.
     pub fn with_plugin_entry(mut self, plugin_entry: PluginEntry) -> Sample {
         self.plugin_entry = plugin_entry;
@@ -173,6 +182,7 @@ impl Default for Sample {
             plugin_version: Sample::DEFAULT_PLUGIN_VERSION.to_owned(),
             signature: 0,
             api_level: Sample::DEFAULT_API_LEVEL,
+            level_in_code: false,
             plugin_entry: PluginEntry::default(),
             interface: TorchInterface::default(),
             fault: None,
