@@ -21,9 +21,15 @@ pub fn definitions(runtimes: &[RuntimeName]) -> Vec<Definition> {
 
 fn definition(built_for: RuntimeName, runtime: RuntimeName) -> Definition {
     let fit = fit(built_for, runtime);
-    let comes_of_it = match fit {
-        Fit::Registers => "it is served with right values",
-        Fit::RegistersNothing | Fit::Fails => "it is refused for the reason that was foretold",
+    let computes = has_same_layout(built_for, runtime);
+    let comes_of_it = match (fit, runtime.framework) {
+        (Fit::RegistersNothing | Fit::Fails, _) => "it is refused for the reason that was foretold",
+        (Fit::Registers, Framework::TensorRt) => "its plugins register",
+        (Fit::Registers, _) if computes => "it is served with right values",
+        (Fit::Registers, _) => {
+            "its ops register, and read tensors as they were laid out in the other release, so that \
+             its answers are left to chance and none is asked for"
+        }
     };
     let definition = Definition::new(
         format!("built-for-{}", built_for.version),
@@ -37,7 +43,11 @@ fn definition(built_for: RuntimeName, runtime: RuntimeName) -> Definition {
                 .only_model_config(absence::LAUNCH_IS_FOR_DEFAULT)?
                 .needs_runtimes([built_for]);
             let draft = subject(draft, built_for);
-            Ok(refusal::on(draft, runtime, fit))
+            Ok(if fit == Fit::Registers && !computes {
+                refusal::loaded(draft, runtime)
+            } else {
+                refusal::on(draft, runtime, fit)
+            })
         },
     );
     let default = Catalog::builtin().default_of(runtime.framework);
@@ -74,6 +84,14 @@ pub fn fit(built_for: RuntimeName, runtime: RuntimeName) -> Fit {
         Framework::TensorRt => from.major() == to.major(),
     };
     if same { Fit::Registers } else { Fit::Fails }
+}
+
+/// Whether the classes whose members a library reads by their place, in code of the framework's
+/// headers, are laid out alike in both releases. Nothing checks that where PyTorch's are not: requests
+/// to a library for 2.9 on 2.11 are answered rightly, or fail with "Cannot access data pointer of
+/// Tensor that doesn't have storage".
+fn has_same_layout(built_for: RuntimeName, runtime: RuntimeName) -> bool {
+    runtime.framework != Framework::PyTorch || built_for.version == runtime.version
 }
 
 /// The level of ONNX Runtime's C interface that a release's header has: its minor version.

@@ -8,13 +8,20 @@ use crate::arrangement::{PlanFile, Step};
 use crate::making::{Definition, SUBJECT, absence};
 use crate::observation::{Outcome, Phase};
 
-/// The definitions: each pair of `runtimes` that differ.
+/// The first version that reads plans which older ones built to be compatible: there it takes a GPU
+/// to tell.
+const READS_OLDER: u32 = 10;
+
+/// The definitions: each pair of `runtimes` of which the second cannot read what the first built.
 pub fn definitions(runtimes: &[RuntimeName]) -> Vec<Definition> {
     let pairs = runtimes
         .iter()
         .flat_map(|&built_by| runtimes.iter().map(move |&runtime| (built_by, runtime)));
     pairs
-        .filter(|(built_by, runtime)| built_by != runtime)
+        .filter(|(built_by, runtime)| {
+            built_by != runtime
+                && (runtime.version.major() < READS_OLDER || built_by.version > runtime.version)
+        })
         .map(|(built_by, runtime)| definition(built_by, runtime))
         .collect()
 }

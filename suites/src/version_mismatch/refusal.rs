@@ -33,6 +33,12 @@ pub fn after_trial(draft: Draft, runtime: RuntimeName, texts: &[&str]) -> Draft 
     refused(draft).expect(&[], Outcome::WorkerCrashed, Phase::Dlopen, texts)
 }
 
+/// The model [`SUBJECT`] is loaded on `runtime` alone, with a library that registers and whose answers
+/// are left to chance.
+pub fn loaded(draft: Draft, runtime: RuntimeName) -> Draft {
+    registered(draft, runtime).expect(&[], Outcome::Served, Phase::Load, &[])
+}
+
 /// The model [`SUBJECT`] is loaded on `runtime` alone, with a library that registers.
 pub fn registered(draft: Draft, runtime: RuntimeName) -> Draft {
     alone(draft, runtime, Fit::Registers)
