@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use runtimes::{RuntimeName, Version};
 use serde::Serialize;
-use suites::{CaseResult, Fit, Framework, Prediction, Suite, Trial, Verdict};
+use suites::{CaseResult, Fit, Framework, Outcome, Prediction, Suite, Trial, Verdict};
 
 use super::cases::anchor;
 
@@ -142,12 +142,15 @@ fn order(name: &str) -> (bool, String, Option<Version>) {
 
 fn cell(case: &CaseResult) -> HeatCell {
     let seen = match (&case.trial, case.outcome) {
-        (Some(trial), _) => trial.outcome.name(),
-        (None, Some(outcome)) => outcome.name(),
-        (None, None) => case.verdict.name(),
+        (Some(trial), Some(Outcome::Served)) if trial.fit() != Fit::Registers => {
+            format!("{}, served elsewhere", trial.outcome)
+        }
+        (Some(trial), _) => trial.outcome.to_string(),
+        (None, Some(outcome)) => outcome.to_string(),
+        (None, None) => case.verdict.to_string(),
     };
     let (class, symbol, foretold) = match (&case.prediction, &case.trial) {
-        (Some(prediction), Some(trial)) => compared(prediction, trial),
+        (Some(prediction), Some(trial)) => compared(prediction, trial, case.verdict),
         _ => ("none", "–", "nothing foretold".to_owned()),
     };
     // What goes wrong in another place than the prediction is told too.
@@ -159,20 +162,28 @@ fn cell(case: &CaseResult) -> HeatCell {
         runtime: case.runtime.clone(),
         class,
         symbol,
-        seen: seen.to_owned(),
+        seen,
         foretold,
         reason: reason(case),
         anchor: anchor("case", &case.id),
     }
 }
 
-fn compared(prediction: &Prediction, trial: &Trial) -> (&'static str, &'static str, String) {
-    let verdict = prediction.verdict;
+fn compared(
+    prediction: &Prediction,
+    trial: &Trial,
+    verdict: Verdict,
+) -> (&'static str, &'static str, String) {
+    let said = prediction.verdict;
     match prediction.fit() {
-        None => ("open", "?", format!("{verdict}: left open")),
-        Some(fit) if fit != trial.fit() => ("wrong", "✗", format!("{verdict}: wrong")),
-        Some(Fit::Registers) => ("fits", "✓", format!("{verdict}: right")),
-        Some(_) => ("fails", "✓", format!("{verdict}: right")),
+        None => ("open", "?", format!("{said}: left open")),
+        // A case passes so where nothing in the file could have told.
+        Some(fit) if fit != trial.fit() && verdict == Verdict::Pass => {
+            ("open", "?", format!("{said}: only the trial tells"))
+        }
+        Some(fit) if fit != trial.fit() => ("wrong", "✗", format!("{said}: wrong")),
+        Some(Fit::Registers) => ("fits", "✓", format!("{said}: right")),
+        Some(_) => ("fails", "✓", format!("{said}: right")),
     }
 }
 
@@ -242,5 +253,14 @@ mod tests {
             cell(2, 0),
             ("open", "?", "crashed", "needs-trial: left open")
         );
+        let mut cases = version_cases();
+        cases[2].verdict = Verdict::Pass;
+        let maps = heat_maps(&cases);
+        let hidden = maps[0].rows[0].cells[0].as_ref().expect("a cell");
+        assert_eq!(hidden.foretold, "loads: only the trial tells");
+        cases[1].outcome = Some(Outcome::Served);
+        let maps = heat_maps(&cases);
+        let chosen = maps[0].rows[1].cells[1].as_ref().expect("a cell");
+        assert_eq!(chosen.seen, "failed, served elsewhere");
     }
 }

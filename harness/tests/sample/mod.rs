@@ -133,6 +133,10 @@ fn tried(
         suite: Suite::VersionMismatch,
         framework: Framework::PyTorch,
         runtime: format!("pytorch-{runtime}"),
+        outcome: Some(match seen {
+            TrialOutcome::Registered => Outcome::Served,
+            _ => Outcome::Rejected,
+        }),
         verdict,
         prediction: Some(Prediction {
             verdict: foretold,
