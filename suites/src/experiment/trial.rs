@@ -1,23 +1,12 @@
 //! What the inspector says of a case's op library, and what a throw-away worker makes of it.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-use op_library::{InspectError, Probe};
-use runtimes::RuntimeName;
-use rustix::process::{Pid, Signal, kill_process_group};
+use op_library::InspectError;
 
 use super::conduct::Setting;
 use super::folder::{ArrangeError, CaseFolder};
 use crate::case::Case;
 use crate::compatibility::{Claim, Prediction, Trial};
-
-/// How often the end of a trial is looked for.
-const INTERVAL: Duration = Duration::from_millis(5);
+use crate::probe::{ProbeError, Prober};
 
 /// What was foretold of a library, and what came of it.
 pub struct Tried {
@@ -36,37 +25,15 @@ pub enum TrialError {
     /// The library cannot be read.
     #[error(transparent)]
     Inspect(#[from] InspectError),
+    /// The trial was not made.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// The runtime is not there.
     #[error("there is no installed runtime to try the op library in")]
     NoRuntime,
-    /// The program cannot be started, or what it writes not be read.
-    #[error("could not run '{} probe': {source}", program.display())]
-    Program {
-        /// The server's executable.
-        program: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The program did not come to an end.
-    #[error("'{} probe' did not end within {limit:?}", program.display())]
-    Late {
-        /// The server's executable.
-        program: PathBuf,
-        /// How long was waited.
-        limit: Duration,
-    },
-    /// The program wrote something else than a probe's record.
-    #[error("'{} probe' printed no record of {library}: {reason}; it says: {said}", program.display())]
-    NoRecord {
-        /// The server's executable.
-        program: PathBuf,
-        /// The op library.
-        library: String,
-        /// What is wrong with it.
-        reason: String,
-        /// What it wrote to standard error.
-        said: String,
-    },
+    /// The probe's record tells nothing of the library.
+    #[error("the probe did not open the op library")]
+    NotOpened,
 }
 
 /// Asks the inspector, then tries the library out; `None` where the run was cancelled meanwhile.
@@ -88,77 +55,20 @@ pub fn predict_and_try(
         .and_then(|name| setting.supply.runtime(name))
         .ok_or(TrialError::NoRuntime)?;
     let prediction = op_library::inspect(path)?.verdict(runtime).into();
-    let trial = probe(path, runtime.name, setting, folder)?;
-    Ok(trial.map(|trial| Tried { prediction, trial }))
-}
-
-/// Has `library` opened in a throw-away worker of `runtime`.
-fn probe(
-    library: &Path,
-    runtime: RuntimeName,
-    setting: &Setting<'_>,
-    folder: &CaseFolder<'_>,
-) -> Result<Option<Trial>, TrialError> {
     let options = setting.options;
-    let program = &options.server_bin;
-    let failed = |source| TrialError::Program {
-        program: program.clone(),
-        source,
+    let prober = Prober {
+        program: options.server_bin.clone(),
+        runtime_cache: options.runtime_cache.clone(),
+        limit: options.case_time_limit,
+        cancellation: options.cancellation.clone(),
     };
-    let (output, errors) = (
-        folder.root().join("probe.json"),
-        folder.root().join("probe.log"),
-    );
-    let mut child = Command::new(program)
-        .arg("probe")
-        .arg("--runtime-cache")
-        .arg(&options.runtime_cache)
-        .arg("--runtime")
-        .arg(runtime.to_string())
-        .arg(library)
-        .stdin(Stdio::null())
-        .stdout(File::create(&output).map_err(failed)?)
-        .stderr(File::create(&errors).map_err(failed)?)
-        // A group of its own: signals of the terminal do not reach it.
-        .process_group(0)
-        .spawn()
-        .map_err(failed)?;
-    let deadline = Instant::now() + options.case_time_limit;
-    let ended = loop {
-        if child.try_wait().map_err(failed)?.is_some() {
-            break true;
-        }
-        if options.cancellation.is_cancelled() || Instant::now() >= deadline {
-            break false;
-        }
-        std::thread::sleep(INTERVAL);
+    let record = match prober.probe(runtime, &[path]) {
+        Err(ProbeError::Cancelled { .. }) => return Ok(None),
+        probed => probed?,
     };
-    if !ended {
-        if let Some(group) = Pid::from_raw(child.id() as i32) {
-            // It may have ended meanwhile, which the wait tells.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        child.wait().map_err(failed)?;
-        if options.cancellation.is_cancelled() {
-            return Ok(None);
-        }
-        return Err(TrialError::Late {
-            program: program.clone(),
-            limit: options.case_time_limit,
-        });
-    }
-    let no_record = |reason: String| TrialError::NoRecord {
-        program: program.clone(),
-        library: library.display().to_string(),
-        reason,
-        said: fs::read_to_string(&errors).unwrap_or_default(),
-    };
-    let text = fs::read_to_string(&output).map_err(failed)?;
-    let record: Probe =
-        serde_json::from_str(&text).map_err(|error| no_record(error.to_string()))?;
     let tried = record.libraries.into_iter().next();
-    let trial = tried.and_then(Trial::of_probe);
-    trial
-        .map(Some)
-        .ok_or_else(|| no_record("it was not opened".to_owned()))
+    let trial = tried
+        .and_then(Trial::of_probe)
+        .ok_or(TrialError::NotOpened)?;
+    Ok(Some(Tried { prediction, trial }))
 }
