@@ -42,7 +42,7 @@ pub unsafe extern "system" fn RegisterCustomOps(
     // SAFETY: the base is valid, and the other pointer is the one that was handed over.
     unsafe {
         let table = ((*base).GetApi)(configuration::read().api_level);
-        sample_ops_register(options, base, table)
+        register(options, base, table)
     }
 }
 
@@ -53,6 +53,20 @@ pub unsafe extern "system" fn RegisterCustomOps(
 /// The pointers are those that ONNX Runtime hands over.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn sample_ops_register(
+    options: *mut OrtSessionOptions,
+    base: *const OrtApiBase,
+    table: *const OrtApi,
+) -> OrtStatusPtr {
+    // SAFETY: by this function's contract.
+    unsafe { register(options, base, table) }
+}
+
+/// What both entry points do. It has no name for others: a call by one that is exported would reach
+/// the library of the same name that was mapped first.
+///
+/// # Safety
+/// As [`sample_ops_register`].
+unsafe fn register(
     options: *mut OrtSessionOptions,
     base: *const OrtApiBase,
     table: *const OrtApi,

@@ -120,11 +120,12 @@ impl Sample {
     /// Whether an op library of `framework` can be like this.
     ///
     /// Operators and kernels are registered apart in PyTorch and TensorFlow. The registry of
-    /// TensorRT knows nothing of a plugin's inputs.
+    /// TensorRT knows nothing of a plugin's inputs. One further object is linked in at most.
     pub fn exists_for(&self, framework: Framework) -> bool {
         let separates_kernels = matches!(framework, Framework::PyTorch | Framework::TensorFlow);
         (separates_kernels || !self.kernels_only)
             && (framework != Framework::TensorRt || !self.without_bias)
+            && !(self.pinned && self.level_in_code)
             && self.fault.is_none_or(|fault| fault.exists_for(framework))
     }
 
