@@ -30,6 +30,7 @@ const EXAMPLES: &str = "Examples:
   cargo harness run --runtime pytorch-2.11.0 --runtime pytorch-2.9.1
                                                   these runtimes of PyTorch
   cargo harness run --shard 2/4                   the second quarter of a run
+  cargo harness merge part-1/* part-2/*           one report of several parts
   cargo harness list --format json                every case, for a script
   cargo harness setup --runtime pytorch-2.11.0 --full
                                                   PyTorch with all CUDA packages
@@ -46,6 +47,9 @@ pub enum Command {
     /// Run the cases, measure, and write a report
     #[command(after_help = exit_codes())]
     Run(Run),
+    /// Join the results of the parts of one run into one report
+    #[command(after_help = exit_codes())]
+    Merge(Merge),
     /// Print the cases without running them
     List(List),
     /// Install runtimes: the default of every framework, and what the cases need
@@ -151,6 +155,18 @@ pub struct Run {
     /// Where runtimes are
     #[command(flatten)]
     pub cache: Cache,
+}
+
+/// `harness merge`
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// The results folders of the parts, each made with another --shard I/N. A part that is missing
+    /// is told in the report; of a part that is given twice the one that began later counts
+    #[arg(value_name = "DIR", required = true)]
+    pub folders: Vec<PathBuf>,
+    /// Folder in which the folder of the joined results is made
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results_dir: PathBuf,
 }
 
 /// `harness list`

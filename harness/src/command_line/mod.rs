@@ -4,5 +4,5 @@ mod arguments;
 mod names;
 
 pub use arguments::{
-    Arguments, Cache, Command, Format, List, Report, Run, Runtimes, Select, Setup,
+    Arguments, Cache, Command, Format, List, Merge, Report, Run, Runtimes, Select, Setup,
 };

@@ -1,7 +1,9 @@
 //! What each command does. A command returns its exit status; an error is told to the user by the
 //! caller and ends with the status that belongs to it.
 
+mod closing;
 mod list;
+mod merge;
 mod provision;
 mod report;
 mod run;
@@ -53,6 +55,7 @@ pub fn execute(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
         Command::List(arguments) => list::list(arguments),
+        Command::Merge(arguments) => merge::merge(arguments),
         Command::Setup(arguments) => setup::setup(arguments),
         Command::Runtimes(arguments) => runtimes::runtimes(arguments),
         Command::Report(arguments) => report::report(arguments),

@@ -3,11 +3,11 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
-use suites::Verdict;
+use suites::{CaseResult, Verdict};
 
 use super::cases::{CaseDetail, badge, matrix};
 use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
-use super::machine::{machine_facts, run_facts};
+use super::machine::{machines, part_rows, run_facts};
 use super::measurements::{MeasurementRow, generator, highlights};
 use super::plots::{Plot, Section};
 use crate::command_text::command_text;
@@ -52,6 +52,8 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         (counts.skipped, Verdict::Skip, "skipped"),
         (counts.errors, Verdict::Error, "errors"),
     ];
+    let detail =
+        |case: &CaseResult, prefix| CaseDetail::new(case, results.part_of_case(&case.id), prefix);
     Page {
         verdict: overall(results.verdict()),
         counts: numbers
@@ -68,9 +70,10 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         run: run_facts(&results.run),
         command: command_text(&results.run.command_line),
         problems: results.run.problems.clone(),
+        notices: results.run.notices.clone(),
         troubled: results
             .troubled()
-            .map(|case| CaseDetail::new(case, "trouble"))
+            .map(|case| detail(case, "trouble"))
             .collect(),
         matrix: matrix(&results.cases),
         highlights: highlights(&results.measurements),
@@ -85,9 +88,12 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         measurements: results
             .measurements
             .iter()
-            .map(MeasurementRow::new)
+            .map(|measurement| {
+                MeasurementRow::new(measurement, results.part_of_measurement(&measurement.id))
+            })
             .collect(),
-        machine: machine_facts(&results.machine),
+        machines: machines(results),
+        parts: part_rows(&results.run),
         runtimes: results
             .runtimes
             .iter()
@@ -100,7 +106,7 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         cases: results
             .cases
             .iter()
-            .map(|case| CaseDetail::new(case, "case"))
+            .map(|case| detail(case, "case"))
             .collect(),
     }
 }
@@ -126,11 +132,21 @@ fn setting(results: &Results) -> String {
         .iter()
         .map(|runtime| runtime.name.as_str())
         .collect();
+    let mut processors: Vec<&str> = Vec::new();
+    for (machine, _) in results.machines() {
+        let cpu = machine.cpu.as_deref().unwrap_or_default();
+        if !processors.contains(&cpu) {
+            processors.push(cpu);
+        }
+    }
+    let part = results.run.shard.as_ref();
     let mut parts = vec![
+        part.map(|shard| format!("part {shard}"))
+            .unwrap_or_default(),
         format!("{} cases", results.summary.total()),
         format!("isolation {}", results.run.isolation),
         runtimes.join(", "),
-        results.machine.cpu.clone().unwrap_or_default(),
+        processors.join(", "),
     ];
     parts.retain(|part| !part.is_empty());
     parts.join(" · ")

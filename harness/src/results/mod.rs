@@ -6,11 +6,13 @@
 mod folder;
 mod junit;
 mod machine;
+mod merge;
 mod record;
 mod summary;
 mod tables;
 
 pub use folder::{FolderError, ResultsFolder};
 pub use machine::Machine;
-pub use record::{Counts, Overall, Results, Run, RuntimeRecord, SCHEMA_VERSION};
+pub use merge::{MergeError, merge};
+pub use record::{Counts, Overall, Part, Results, Run, RuntimeRecord, SCHEMA_VERSION, Selected};
 pub use summary::{summary_markdown, verdict_table};

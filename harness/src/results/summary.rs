@@ -62,6 +62,9 @@ pub fn summary_markdown(results: &Results) -> String {
     line(format!("# Custom ops: {}", results.verdict().text()));
     line(String::new());
     line(format!("{}. {}", results.counts_text(), setting(results)));
+    for notice in &results.run.notices {
+        line(format!("\n> ⚠ {}", cell(notice)));
+    }
     for problem in &results.run.problems {
         line(format!("\n> {}", cell(problem)));
     }
@@ -157,6 +160,11 @@ fn setting(results: &Results) -> String {
         .iter()
         .map(|runtime| runtime.name.as_str())
         .collect();
+    let part = match (&results.run.shard, results.run.parts.len()) {
+        (Some(shard), _) => format!("Part {shard}. "),
+        (None, 0) => String::new(),
+        (None, parts) => format!("Joined from {}. ", count(parts, "part")),
+    };
     let startups = results
         .measurements
         .iter()
@@ -168,7 +176,8 @@ fn setting(results: &Results) -> String {
         ""
     };
     format!(
-        "Isolation `{}`, {}, {} logical processors, {}{measured}.",
+        "{}Isolation `{}`, {}, {} logical processors, {}{measured}.",
+        part,
         results.run.isolation,
         if runtimes.is_empty() {
             "no runtime".to_owned()

@@ -2,7 +2,7 @@
 //! about a run.
 
 use harness::measurement::{About, Kind, Measurement, Samples, Warning};
-use harness::results::{Counts, Machine, Results, Run, RuntimeRecord, SCHEMA_VERSION};
+use harness::results::{Counts, Machine, Results, Run, RuntimeRecord, SCHEMA_VERSION, Selected};
 use std::time::Duration;
 use suites::{
     CaseResult, Evidence, Exit, Framework, Isolation, LoadingPath, Outcome, Phase, Profile, Suite,
@@ -248,11 +248,15 @@ pub fn sample_results() -> Results {
             isolation: Isolation::OpSet,
             profile: Profile::Reference,
             quick: true,
+            selection: Selected::default(),
+            shard: None,
+            parts: Vec::new(),
             start: "2026-01-02T03:04:05Z".parse().expect("a valid time"),
             duration_s: 184.5,
             interrupted: false,
             warnings: vec![Warning::BusyMachine { share: 0.31 }],
             problems: Vec::new(),
+            notices: Vec::new(),
         },
         machine: Machine {
             cpu: Some("Example CPU @ 2.80GHz".to_owned()),
