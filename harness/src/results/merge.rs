@@ -455,12 +455,13 @@ mod tests {
 
     #[test]
     fn what_is_no_part_of_the_same_run_is_refused_with_the_reason() {
-        let refusal = |change: fn(&mut Results)| {
+        type Change = fn(&mut Results);
+        let refusal = |change: Change| {
             let mut records = split(&sample_results(), 2);
             change(&mut records[1].1);
             joined(records).unwrap_err().to_string()
         };
-        let cases: [(fn(&mut Results), &str); 8] = [
+        let cases: [(Change, &str); 8] = [
             (
                 |results| results.run.shard = None,
                 "results/2/2 is a whole run",
