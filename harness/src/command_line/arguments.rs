@@ -50,6 +50,9 @@ pub enum Command {
     /// Join the results of the parts of one run into one report
     #[command(after_help = exit_codes())]
     Merge(Merge),
+    /// Say what op libraries are, which installed runtimes they work with, and what to change
+    #[command(after_help = exit_codes())]
+    Inspect(Inspect),
     /// Print the cases without running them
     List(List),
     /// Install runtimes: the default of every framework, and what the cases need
@@ -169,6 +172,25 @@ pub struct Merge {
     pub results_dir: PathBuf,
 }
 
+/// `harness inspect`
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The op libraries
+    #[arg(value_name = "LIBRARY", required = true)]
+    pub libraries: Vec<PathBuf>,
+    /// Judge against this runtime, instead of all that are installed: the name of an installed one
+    /// (pytorch-2.11.0), or a path that holds one (…/site-packages/torch); may be given several
+    /// times
+    #[arg(long, value_name = "NAME|PATH")]
+    pub runtime: Vec<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub format: TextOrJson,
+    /// Where runtimes are
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
 /// `harness list`
 #[derive(Debug, Args)]
 pub struct List {
@@ -228,6 +250,15 @@ pub struct Report {
 pub enum Format {
     /// For people
     Table,
+    /// For programs
+    Json,
+}
+
+/// How a text is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    /// For people
+    Text,
     /// For programs
     Json,
 }

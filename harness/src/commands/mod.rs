@@ -2,6 +2,7 @@
 //! caller and ends with the status that belongs to it.
 
 mod closing;
+mod inspect;
 mod list;
 mod merge;
 mod provision;
@@ -54,6 +55,7 @@ impl Failure {
 pub fn execute(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::List(arguments) => list::list(arguments),
         Command::Merge(arguments) => merge::merge(arguments),
         Command::Setup(arguments) => setup::setup(arguments),

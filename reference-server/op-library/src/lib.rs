@@ -33,4 +33,4 @@ pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use library::{OpLibrary, inspect};
 pub use loader::locate;
-pub use verdict::Verdict;
+pub use verdict::{Judgement, Verdict};

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use runtimes::{CatalogEntry, Framework, Runtime, Size};
 use serde::Serialize;
 
+use crate::check::registration::Registration;
 use crate::content::contains;
 use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image};
 use crate::framework::recognise;
 use crate::loader::{InProcess, Scope};
-use crate::{Before, Finding, FindingId, InspectError, Severity, Verdict, check};
+use crate::{Before, Finding, FindingId, InspectError, Judgement, Severity, Verdict, check};
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
 const START_SIZE: u64 = 512;
@@ -159,38 +160,7 @@ impl OpLibrary {
     /// [`findings_for`](Self::findings_for) in a worker that has the libraries `before` in its
     /// process already.
     pub fn findings_after(&self, runtime: &Runtime, before: Before<'_>) -> Vec<Finding> {
-        let mut findings = self.findings.clone();
-        if let Some(parts) = &self.parts {
-            let preloaded = images(before.preloaded);
-            let loaded = images(before.loaded);
-            let before = InProcess {
-                preloaded: &preloaded,
-                loaded: &loaded,
-            };
-            let scope = Scope::resolve(&self.path, &parts.image, runtime, before);
-            if runtime.name.framework == Framework::OnnxRuntime
-                && !scope.as_ref().is_ok_and(check::entry_point::is_inherited)
-            {
-                findings.extend(parts.onnxruntime_entry.iter().cloned());
-            }
-            match scope {
-                Err(link) => {
-                    findings.push(check::dependencies::missing(&self.path, &link, runtime));
-                }
-                Ok(scope) => {
-                    findings.extend(check::registration::check(
-                        &self.path,
-                        runtime.name.framework,
-                        &scope,
-                    ));
-                    findings.extend(check::symbol_versions::check(&self.path, &scope));
-                    findings.extend(check::undefined_symbols::check(&self.path, &scope));
-                }
-            }
-        }
-        findings.sort();
-        findings.dedup();
-        findings
+        self.judge(runtime, before).findings
     }
 
     /// Does a worker of `runtime` that gets this library end up with its ops registered, on this
@@ -202,29 +172,79 @@ impl OpLibrary {
     /// [`verdict`](Self::verdict) for a worker that has the libraries `before` in its process
     /// already.
     pub fn verdict_after(&self, runtime: &Runtime, before: Before<'_>) -> Verdict {
-        let findings = self.findings_after(runtime, before);
-        match findings
-            .iter()
-            .find(|finding| finding.severity == Severity::Error)
-        {
-            Some(finding) => Verdict::failure(finding),
-            None => Verdict::NeedsTrial {
-                reason: format!(
-                    "everything that '{}' needs is there; {} shows only when it runs",
-                    self.path.display(),
-                    match runtime.name.framework {
-                        Framework::OnnxRuntime => format!(
-                            "which API level it asks {} for, and what its initializers do,",
-                            runtime.name
-                        ),
-                        Framework::PyTorch | Framework::TensorFlow | Framework::TensorRt =>
-                            format!(
-                                "whether its initializers get along with {} and what they register",
-                                runtime.name
-                            ),
+        self.judge(runtime, before).verdict
+    }
+
+    /// Findings and verdict for `runtime` at once.
+    pub fn judge(&self, runtime: &Runtime, before: Before<'_>) -> Judgement {
+        let mut findings = self.findings.clone();
+        let mut registration = None;
+        if let Some(parts) = &self.parts {
+            let preloaded = images(before.preloaded);
+            let loaded = images(before.loaded);
+            let before = InProcess {
+                preloaded: &preloaded,
+                loaded: &loaded,
+            };
+            match Scope::resolve(&self.path, &parts.image, runtime, before) {
+                Err(link) => {
+                    findings.push(check::dependencies::missing(&self.path, &link, runtime));
+                }
+                Ok(scope) => {
+                    findings.extend(check::symbol_versions::check(&self.path, &scope));
+                    findings.extend(check::undefined_symbols::check(&self.path, &scope));
+                    let framework = runtime.name.framework;
+                    let found = check::registration::check(&self.path, framework, &scope);
+                    if let Registration::Absent(finding) = &found
+                        && framework != Framework::OnnxRuntime
+                    {
+                        findings.push(finding.clone());
                     }
+                    registration = Some(found);
+                }
+            }
+            // What ONNX Runtime's entry point lacks is known more exactly.
+            if runtime.name.framework == Framework::OnnxRuntime
+                && !matches!(registration, Some(Registration::Certain(_)))
+            {
+                findings.extend(parts.onnxruntime_entry.iter().cloned());
+            }
+        }
+        findings.sort();
+        findings.dedup();
+        let verdict = self.conclude(runtime, &findings, registration.as_ref());
+        Judgement { findings, verdict }
+    }
+
+    fn conclude(
+        &self,
+        runtime: &Runtime,
+        findings: &[Finding],
+        registration: Option<&Registration>,
+    ) -> Verdict {
+        let error = findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error);
+        if let Some(error) = error {
+            return Verdict::failure(error);
+        }
+        let everything = format!(
+            "every library and symbol that '{}' needs is there with {}",
+            self.path.display(),
+            runtime.name
+        );
+        match registration {
+            Some(Registration::Certain(how)) => Verdict::Loads {
+                reason: format!("{everything}, and {how}"),
+            },
+            Some(Registration::Open(how)) => Verdict::NeedsTrial {
+                reason: format!(
+                    "{everything}; it registers nothing itself, but {how} and may so get hold of \
+                     something that does"
                 ),
             },
+            Some(Registration::Absent(finding)) => Verdict::failure(finding),
+            None => Verdict::NeedsTrial { reason: everything },
         }
     }
 

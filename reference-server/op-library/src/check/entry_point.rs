@@ -4,20 +4,11 @@ use std::path::Path;
 
 use crate::elf::{Bytes, Header, Image, has_local_definition};
 use crate::framework::onnxruntime::{ENTRY_POINT, mangled_entry_point};
-use crate::loader::Scope;
 use crate::symbol_name::demangle;
 use crate::{Finding, FindingId, Severity};
 
 const DECLARATION: &str =
     "extern \"C\" OrtStatus* RegisterCustomOps(OrtSessionOptions*, const OrtApiBase*)";
-
-/// Whether ONNX Runtime finds `RegisterCustomOps` in something that the library needs: it asks
-/// `dlsym`, which looks there, too.
-pub(crate) fn is_inherited(scope: &Scope) -> bool {
-    scope
-        .dependencies()
-        .any(|object| object.image.symbols.exports_function(ENTRY_POINT))
-}
 
 /// ONNX Runtime's `RegisterCustomOps` is missing, mangled or hidden.
 pub(crate) fn onnxruntime(

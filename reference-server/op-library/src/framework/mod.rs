@@ -22,11 +22,11 @@ pub(crate) fn recognise(image: &Image) -> Vec<Framework> {
         .collect()
 }
 
-/// Whether anything in the file can register an op with `framework`. ONNX Runtime's entry point
-/// has a check of its own.
-pub(crate) fn registers(framework: Framework, image: &Image) -> bool {
+/// The symbol by which the file registers ops with `framework`: an entry point that it exports, or a
+/// function that it calls.
+pub(crate) fn registers(framework: Framework, image: &Image) -> Option<&str> {
     match framework {
-        Framework::OnnxRuntime => true,
+        Framework::OnnxRuntime => onnxruntime::registers(image),
         Framework::PyTorch => pytorch::registers(image),
         Framework::TensorFlow => tensorflow::registers(image),
         Framework::TensorRt => tensorrt::registers(image),

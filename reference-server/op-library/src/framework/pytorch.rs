@@ -29,11 +29,8 @@ pub(crate) fn recognise(image: &Image) -> bool {
         })
 }
 
-/// Whether it calls anything that registers an op.
-pub(crate) fn registers(image: &Image) -> bool {
-    image.symbols.references().any(|reference| {
-        REGISTRATION
-            .iter()
-            .any(|part| reference.name.contains(part))
-    })
+/// The function that it calls to register an op.
+pub(crate) fn registers(image: &Image) -> Option<&str> {
+    let mut references = image.symbols.references().map(|reference| reference.name);
+    references.find(|name| REGISTRATION.iter().any(|part| name.contains(part)))
 }

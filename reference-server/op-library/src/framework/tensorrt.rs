@@ -20,23 +20,20 @@ pub(crate) fn recognise(image: &Image) -> bool {
         .needed
         .iter()
         .any(|name| name.starts_with("libnvinfer") || name.starts_with("libnvonnxparser"))
-        || has_entry_point(image)
+        || entry_point(image).is_some()
         || image.symbols.references().any(|reference| {
             reference.name == REGISTRY || super::is_in_namespace(reference.name, &NAMESPACES)
         })
 }
 
-/// Whether it has an entry point, or calls anything that registers a plugin.
-pub(crate) fn registers(image: &Image) -> bool {
-    has_entry_point(image)
-        || image
-            .symbols
-            .references()
-            .any(|reference| [REGISTRY, OWN_PLUGINS].contains(&reference.name))
+/// Its entry point, or the function that it calls to register a plugin.
+pub(crate) fn registers(image: &Image) -> Option<&str> {
+    let mut references = image.symbols.references().map(|reference| reference.name);
+    entry_point(image).or_else(|| references.find(|name| [REGISTRY, OWN_PLUGINS].contains(name)))
 }
 
-fn has_entry_point(image: &Image) -> bool {
+fn entry_point(image: &Image) -> Option<&'static str> {
     ENTRY_POINTS
-        .iter()
-        .any(|name| image.symbols.exports_function(name))
+        .into_iter()
+        .find(|name| image.symbols.exports_function(name))
 }

@@ -190,11 +190,6 @@ impl Scope {
         self.closure.iter().filter(|object| !object.settled)
     }
 
-    /// What the library needs, in the order in which `dlsym` looks through it after the library.
-    pub(crate) fn dependencies(&self) -> impl Iterator<Item = &Object> {
-        self.closure.iter().skip(1)
-    }
-
     /// The library and all of its dependencies, wherever they lie and whoever brought them in,
     /// without those of the runtime and of the worker's executable.
     pub(crate) fn beside_runtime(&self) -> impl Iterator<Item = &Object> {
