@@ -5,5 +5,5 @@ mod names;
 
 pub use arguments::{
     Arguments, Cache, Command, Format, Inspect, List, Merge, Report, Run, Runtimes, Select, Setup,
-    TextOrJson,
+    Subject, TextOrJson,
 };

@@ -1,6 +1,9 @@
 //! How a command ends that leaves results: what it says last, and with which status.
 
+use suites::{Profile, Verdict};
+
 use crate::exit_code::Exit;
+use crate::quantity::count;
 use crate::results::{Overall, Results, ResultsFolder, verdict_table};
 
 /// The command line as it can be typed again in the clone.
@@ -18,6 +21,7 @@ pub fn closing(results: &Results, folder: &ResultsFolder) -> String {
     if !results.cases.is_empty() {
         text.push_str(&format!("\n{}\n", verdict_table(&results.cases)));
     }
+    text.push_str(&departures(results));
     for problem in &results.run.problems {
         text.push_str(&format!("! {problem}\n"));
     }
@@ -47,6 +51,35 @@ pub fn closing(results: &Results, folder: &ResultsFolder) -> String {
     text
 }
 
+/// Where a server that is not the reference server departs from what is expected of it, one line a
+/// case.
+fn departures(results: &Results) -> String {
+    let profile = results.run.profile;
+    if profile == Profile::Reference || results.cases.is_empty() {
+        return String::new();
+    }
+    let failed = results
+        .cases
+        .iter()
+        .filter(|case| case.verdict == Verdict::Fail);
+    let lines: Vec<String> = failed
+        .map(|case| format!("  {}: {}\n", case.id, case.evidence.departures.join("; ")))
+        .collect();
+    let compared = results.summary.passed + results.summary.failed;
+    if lines.is_empty() {
+        return format!(
+            "the server departs from profile {profile} in none of {}\n",
+            count(compared, "case")
+        );
+    }
+    format!(
+        "the server departs from profile {profile} in {} of {}:\n{}",
+        lines.len(),
+        count(compared, "case"),
+        lines.concat()
+    )
+}
+
 /// The status that tells the worst that happened.
 pub fn exit(results: &Results) -> Exit {
     match results.verdict() {
@@ -68,6 +101,22 @@ mod tests {
         let text = closing(&sample_results(), &folder);
         assert_eq!(text.lines().last(), Some("/results/run/report.html"));
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_server_that_departs_from_its_profile_is_told_where() {
+        let folder = ResultsFolder::at("/results/run");
+        let mut results = sample_results();
+        results.run.profile = Profile::Triton;
+        let text = closing(&results, &folder);
+        assert!(
+            text.contains("departs from profile triton in 1 of 4 cases:\n  load-time"),
+            "{text}"
+        );
+        results.cases.retain(|case| case.verdict != Verdict::Fail);
+        results.summary.failed = 0;
+        let text = closing(&results, &folder);
+        assert!(text.contains("profile triton in none of 3 cases"), "{text}");
     }
 
     #[test]

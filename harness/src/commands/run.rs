@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::anyhow;
 use jiff::Timestamp;
 use runtimes::Cache;
-use suites::{Cancellation, Case, CaseResult, Profile, RunOptions};
+use suites::{Cancellation, Case, CaseResult, RunOptions};
 
 use super::closing::{closing, command_line, exit};
 use super::report::failure;
@@ -27,6 +27,7 @@ use crate::terminal::{CaseProgress, Terminal};
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (start, begin) = (Timestamp::now(), Instant::now());
     let terminal = Terminal::standard_error();
+    let isolation = arguments.subject.isolation().map_err(Failure::usage)?;
     let work = Work::select(arguments)?;
     let Select { runtimes, full, .. } = &arguments.select;
 
@@ -64,8 +65,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             command_line: command_line(),
             commit,
             harness_version: env!("CARGO_PKG_VERSION").to_owned(),
-            isolation: arguments.isolation,
-            profile: Profile::Reference,
+            isolation,
+            profile: arguments.subject.profile,
             quick: arguments.quick,
             selection: selected(&arguments.select),
             shard: arguments.select.shard.map(|shard| shard.to_string()),
@@ -145,7 +146,8 @@ fn prepare(
         spinner.finish_and_clear();
     }
     let mut options = RunOptions::new(server.map_err(Failure::environment)?, cache.root());
-    options.isolation = arguments.isolation;
+    options.isolation = arguments.subject.isolation().map_err(Failure::usage)?;
+    options.profile = arguments.subject.profile;
     options.runtimes.clone_from(&arguments.select.runtimes);
     options.cancellation = cancellation;
     if let Some(jobs) = arguments.jobs {

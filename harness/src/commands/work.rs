@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 use runtimes::Framework;
-use suites::{Case, Selection};
+use suites::{Case, Profile, Selection};
 
 use super::Failure;
 use crate::command_line::Run as Arguments;
@@ -43,8 +43,10 @@ impl Work {
             .map(|case| case.framework)
             .collect();
         let frameworks: Vec<Framework> = frameworks.into_iter().collect();
-        // A suite is a set of cases; who asks for one does not ask for measurements.
-        let all = if select.suite.is_empty() {
+        // A suite is a set of cases; who asks for one does not ask for measurements. They are made
+        // with what only the reference server can be asked.
+        let measures = select.suite.is_empty() && arguments.subject.profile == Profile::Reference;
+        let all = if measures {
             experiments::experiments(&frameworks, select.filter.as_ref())
         } else {
             Vec::new()

@@ -22,6 +22,8 @@ pub struct Page {
     pub problems: Vec<String>,
     /// What a reader must know about the whole.
     pub notices: Vec<String>,
+    /// The heading over the failed and broken cases.
+    pub troubled_title: String,
     /// Failed and broken cases.
     pub troubled: Vec<CaseDetail>,
     /// Case by framework and path.

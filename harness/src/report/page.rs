@@ -3,7 +3,7 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
-use suites::{CaseResult, Verdict};
+use suites::{CaseResult, Profile, Verdict};
 
 use super::cases::{CaseDetail, badge, matrix};
 use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
@@ -71,6 +71,10 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         command: command_text(&results.run.command_line),
         problems: results.run.problems.clone(),
         notices: results.run.notices.clone(),
+        troubled_title: match results.run.profile {
+            Profile::Reference => "Not as expected".to_owned(),
+            profile => format!("Where the server departs from profile {profile}"),
+        },
         troubled: results
             .troubled()
             .map(|case| detail(case, "trouble"))

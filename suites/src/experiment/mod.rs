@@ -10,6 +10,7 @@ mod folder;
 mod launch;
 mod plan;
 mod question;
+mod reproduction;
 mod steps;
 mod supply;
 mod traffic;
