@@ -9,12 +9,20 @@ use std::sync::Arc;
 use runtimes::{CatalogEntry, Framework, Runtime, Size};
 use serde::Serialize;
 
+use crate::built_for::{header_lines, releases_of};
 use crate::check::registration::Registration;
+use crate::code::{ApiLevel, requested_api_level};
 use crate::content::contains;
-use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image};
+use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, Memory, Sections};
+use crate::framework::onnxruntime::ENTRY_POINT;
 use crate::framework::recognise;
+use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
-use crate::{Before, Finding, FindingId, InspectError, Judgement, Severity, Verdict, check};
+use crate::machine::Gpu;
+use crate::{
+    Before, Finding, FindingId, InspectError, Judgement, PyTorchRelease, Severity, StableAbi,
+    Verdict, check,
+};
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
 const START_SIZE: u64 = 512;
@@ -37,6 +45,10 @@ pub struct OpLibrary {
     pub needed: Vec<String>,
     /// The frameworks that it belongs to, as far as its symbols tell.
     pub frameworks: Vec<Framework>,
+    /// Which of the interfaces that it uses hold across versions.
+    pub stable_abi: StableAbi,
+    /// The code for GPUs that it holds.
+    pub gpu_code: GpuCode,
     /// What holds whatever the runtime is, the worst first.
     pub findings: Vec<Finding>,
     /// `None` where a finding says that it cannot be loaded at all.
@@ -50,6 +62,10 @@ struct Parts {
     image: Arc<Image>,
     /// What ONNX Runtime's entry point lacks.
     onnxruntime_entry: Vec<Finding>,
+    /// The level of ONNX Runtime's interface that it asks for.
+    api_level: ApiLevel,
+    /// The releases of PyTorch that it may have been built for.
+    pytorch: Vec<PyTorchRelease>,
 }
 
 /// Reads the library at `path` and checks what can be checked without a runtime.
@@ -92,6 +108,8 @@ impl OpLibrary {
             soname: None,
             needed: Vec::new(),
             frameworks: Vec::new(),
+            stable_abi: StableAbi::default(),
+            gpu_code: GpuCode::default(),
             findings: Vec::new(),
             parts: None,
         };
@@ -136,6 +154,10 @@ impl OpLibrary {
                 return;
             }
         };
+        let sections = Sections::read(&header, bytes);
+        self.gpu_code = GpuCode::read(bytes, &image.mapped, &sections);
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.stable_abi = StableAbi::of(&image, &file_name);
         self.build_id = image.build_id.clone();
         self.soname = image.soname.clone();
         self.needed = image.needed.clone();
@@ -144,12 +166,38 @@ impl OpLibrary {
             .extend(check::truncation::check(&path, &header, bytes.len()));
         self.findings
             .extend(check::object_type::check_image(&path, &image));
+        self.findings.extend(check::mapping::check(&path, &image));
+        self.findings
+            .extend(check::text_relocations::check(&path, &image));
+        self.findings
+            .extend(check::search_path::check(&path, &image));
         self.findings.extend(check::unloading::check(&path, &image));
-        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &header, &image, bytes);
+        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &sections, &image, bytes);
+        let api_level = Memory::read_headers(&header, bytes)
+            .ok()
+            .zip(image.symbols.function_address(ENTRY_POINT))
+            .map_or(ApiLevel::Unknown, |(memory, entry)| {
+                requested_api_level(entry, &|address, size| {
+                    memory.read_up_to(address, size as u64)
+                })
+            });
+        let pytorch = if self.frameworks.contains(&Framework::PyTorch) {
+            releases_of(&header_lines(bytes, &image))
+        } else {
+            Vec::new()
+        };
         self.parts = Some(Parts {
             image,
             onnxruntime_entry,
+            api_level,
+            pytorch,
         });
+    }
+
+    /// The releases of PyTorch that it may have been built for, in ascending order; none where
+    /// nothing in it tells.
+    pub fn pytorch_releases(&self) -> &[PyTorchRelease] {
+        self.parts.as_ref().map_or(&[], |parts| &parts.pytorch)
     }
 
     /// Everything that was found, with what holds for `runtime` alone; the worst first.
@@ -161,6 +209,15 @@ impl OpLibrary {
     /// process already.
     pub fn findings_after(&self, runtime: &Runtime, before: Before<'_>) -> Vec<Finding> {
         self.judge(runtime, before).findings
+    }
+
+    /// What the GPUs of this machine make of the library's code for GPUs. The first call asks the
+    /// driver's tool which GPUs there are, where a driver is and the library has such code.
+    pub fn gpu_findings(&self) -> Vec<Finding> {
+        if !self.gpu_code.is_for_nvidia() {
+            return Vec::new();
+        }
+        check::gpu_code::check(&self.path, &self.gpu_code, Gpu::present())
     }
 
     /// Does a worker of `runtime` that gets this library end up with its ops registered, on this
@@ -178,10 +235,12 @@ impl OpLibrary {
     /// Findings and verdict for `runtime` at once.
     pub fn judge(&self, runtime: &Runtime, before: Before<'_>) -> Judgement {
         let mut findings = self.findings.clone();
+        findings.extend(self.gpu_findings());
         let mut registration = None;
         if let Some(parts) = &self.parts {
             let preloaded = images(before.preloaded);
             let loaded = images(before.loaded);
+            let is_preloaded = preloaded.iter().any(|(other, _)| *other == self.path);
             let before = InProcess {
                 preloaded: &preloaded,
                 loaded: &loaded,
@@ -191,23 +250,35 @@ impl OpLibrary {
                     findings.push(check::dependencies::missing(&self.path, &link, runtime));
                 }
                 Ok(scope) => {
+                    let framework = runtime.name.framework;
+                    findings.extend(check::second_copy::check(&self.path, framework, &scope));
+                    if !is_preloaded {
+                        check::mapping::check_opened(&self.path, &scope, &mut findings);
+                    }
                     findings.extend(check::symbol_versions::check(&self.path, &scope));
                     findings.extend(check::undefined_symbols::check(&self.path, &scope));
-                    let framework = runtime.name.framework;
-                    let found = check::registration::check(&self.path, framework, &scope);
-                    if let Registration::Absent(finding) = &found
-                        && framework != Framework::OnnxRuntime
-                    {
-                        findings.push(finding.clone());
-                    }
-                    registration = Some(found);
+                    findings.extend(check::api_level::check(
+                        &self.path,
+                        runtime.name,
+                        parts.api_level,
+                    ));
+                    findings.extend(check::layout_change::check(
+                        &self.path,
+                        runtime.name,
+                        &parts.image,
+                        &parts.pytorch,
+                    ));
+                    registration = Some(check::registration::check(&self.path, &scope));
                 }
             }
-            // What ONNX Runtime's entry point lacks is known more exactly.
-            if runtime.name.framework == Framework::OnnxRuntime
-                && !matches!(registration, Some(Registration::Certain(_)))
-            {
-                findings.extend(parts.onnxruntime_entry.iter().cloned());
+            match &registration {
+                Some(Registration::Present(_)) => {}
+                // What ONNX Runtime's entry point lacks is known more exactly.
+                _ if runtime.name.framework == Framework::OnnxRuntime => {
+                    findings.extend(parts.onnxruntime_entry.iter().cloned());
+                }
+                Some(Registration::Absent { finding, .. }) => findings.push(finding.clone()),
+                None => {}
             }
         }
         findings.sort();
@@ -222,30 +293,41 @@ impl OpLibrary {
         findings: &[Finding],
         registration: Option<&Registration>,
     ) -> Verdict {
-        let error = findings
+        let first = findings
             .iter()
             .find(|finding| finding.severity == Severity::Error);
-        if let Some(error) = error {
-            return Verdict::failure(error);
+        match (first, registration) {
+            (Some(first), Some(Registration::Absent { finding, certain })) if first == finding => {
+                Verdict::RegistersNothing {
+                    reason: finding.message.clone(),
+                    remedy: finding.remedy.clone(),
+                    certain: *certain,
+                }
+            }
+            (Some(first), _) => Verdict::failure(first),
+            (None, Some(Registration::Present(how))) => self.passed(runtime, how),
+            (None, _) => Verdict::NeedsTrial {
+                reason: format!("nothing in '{}' tells", self.path.display()),
+            },
         }
+    }
+
+    /// Nothing speaks against a library that registers, as `how` says.
+    fn passed(&self, runtime: &Runtime, how: &str) -> Verdict {
         let everything = format!(
-            "every library and symbol that '{}' needs is there with {}",
+            "every library and symbol that '{}' needs is there with {}, and {how}",
             self.path.display(),
             runtime.name
         );
-        match registration {
-            Some(Registration::Certain(how)) => Verdict::Loads {
-                reason: format!("{everything}, and {how}"),
-            },
-            Some(Registration::Open(how)) => Verdict::NeedsTrial {
+        let level = self.parts.as_ref().map(|parts| parts.api_level);
+        if runtime.name.framework == Framework::OnnxRuntime && level == Some(ApiLevel::Computed) {
+            return Verdict::NeedsTrial {
                 reason: format!(
-                    "{everything}; it registers nothing itself, but {how} and may so get hold of \
-                     something that does"
+                    "{everything}; which API level it asks for is computed when it runs"
                 ),
-            },
-            Some(Registration::Absent(finding)) => Verdict::failure(finding),
-            None => Verdict::NeedsTrial { reason: everything },
+            };
         }
+        Verdict::Loads { reason: everything }
     }
 
     /// The size of `entry`'s runtime that this library needs to be loaded: the full one where that

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Finding, FindingId};
+use crate::Finding;
 
 /// Does a worker of a runtime that gets this library end up with its ops registered, on this
 /// machine?
@@ -22,6 +22,8 @@ pub enum Verdict {
         reason: String,
         /// What to do about it, in one sentence.
         remedy: String,
+        /// Whether it opens no other library, which might register something.
+        certain: bool,
     },
     /// No: it cannot be loaded.
     Fails {
@@ -75,19 +77,16 @@ impl Verdict {
         }
     }
 
-    /// Whether it is known that the library cannot be used.
+    /// Whether it is known for certain that the library cannot be used.
     pub const fn refuses(&self) -> bool {
-        matches!(self, Self::Fails { .. } | Self::RegistersNothing { .. })
+        matches!(
+            self,
+            Self::Fails { .. } | Self::RegistersNothing { certain: true, .. }
+        )
     }
 
     /// What an error means.
     pub(crate) fn failure(finding: &Finding) -> Self {
-        if finding.id == FindingId::RegistersNothing {
-            return Self::RegistersNothing {
-                reason: finding.message.clone(),
-                remedy: finding.remedy.clone(),
-            };
-        }
         Self::Fails {
             reason: finding.message.clone(),
             remedy: finding.remedy.clone(),
@@ -99,7 +98,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Loads { reason } => write!(f, "loads: {reason}"),
-            Self::RegistersNothing { reason, remedy } => {
+            Self::RegistersNothing { reason, remedy, .. } => {
                 write!(f, "registers nothing: {reason}; {remedy}")
             }
             Self::Fails { reason, remedy } => write!(f, "fails: {reason}; {remedy}"),

@@ -29,6 +29,14 @@ pub enum Request {
         /// The op libraries, the preloaded ones first.
         libraries: Vec<PathBuf>,
     },
+    /// More op libraries that serve all models of a framework, before the first of these. A
+    /// library that cannot be loaded leaves those before it as they are.
+    Add {
+        /// The framework, which is open.
+        framework: Framework,
+        /// The op libraries.
+        libraries: Vec<PathBuf>,
+    },
     /// Load one version of a model.
     Load {
         /// The framework, which is open.
@@ -49,7 +57,7 @@ pub enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// The runtime is mapped and its op libraries are loaded.
+    /// The runtime is mapped and the op libraries of the request are loaded.
     Opened {
         /// What each library registered.
         libraries: Vec<LibraryReport>,

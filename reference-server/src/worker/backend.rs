@@ -11,16 +11,16 @@ use crate::protocol::DataType;
 ///
 /// All methods are called from the worker's control thread, one at a time.
 pub trait Backend {
-    /// Loads op libraries whose ops are there for every model of the framework, in this order.
-    /// Called at most once, before the first model. The preloaded libraries of
-    /// [`RuntimeSpecification`] stand at the beginning of `paths`; where being in the process is
-    /// all they need, loading them again changes nothing.
+    /// Loads op libraries whose ops are there for every model of the framework, in this order and
+    /// behind those of earlier calls. Called before the first model. The preloaded libraries of
+    /// [`RuntimeSpecification`] stand at the beginning of the first call's `paths`; where being in
+    /// the process is all they need, loading them again changes nothing.
     ///
-    /// Returns what each of them registered.
+    /// Returns what each of them registered, without those that are loaded already.
     ///
     /// # Errors
-    /// A [`LoadError`] that names the file at fault. The backend is dropped after it, and none of
-    /// the framework is opened again in this process.
+    /// A [`LoadError`] that names the file at fault. The libraries before it are loaded; those
+    /// behind it have not been touched.
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError>;
 
     /// Loads one version of a model with its op libraries and prepares its instances.
@@ -221,6 +221,9 @@ pub struct LoadError {
     /// runtime may be able to.
     #[serde(default)]
     pub library: Option<PathBuf>,
+    /// Whether the reason is that a library was opened without an error and registered no op.
+    #[serde(default)]
+    pub registers_nothing: bool,
 }
 
 impl LoadError {
@@ -231,6 +234,7 @@ impl LoadError {
             missing_ops: Vec::new(),
             refused_api: None,
             library: None,
+            registers_nothing: false,
         }
     }
 }

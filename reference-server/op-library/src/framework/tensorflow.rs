@@ -5,6 +5,9 @@ use crate::elf::Image;
 
 pub(super) const NAMESPACES: [&str; 2] = ["tensorflow", "tsl"];
 
+/// `tensorflow::OpRegistry::Global()`, where all ops are registered.
+pub(super) const OP_REGISTRY: &str = "_ZN10tensorflow10OpRegistry6GlobalEv";
+
 /// Parts of the names of functions that registering goes through: `REGISTER_OP`,
 /// `REGISTER_KERNEL_BUILDER`, the registries themselves, and the C interface.
 const REGISTRATION: [&str; 6] = [

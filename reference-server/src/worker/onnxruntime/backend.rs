@@ -198,25 +198,25 @@ impl OnnxRuntimeBackend {
 
 impl Backend for OnnxRuntimeBackend {
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
-        let mut held = Vec::new();
-        self.acquire_libraries(paths, &mut held)?;
         let options = Options::new(&self.runtime, Threads::from_parameters(&BTreeMap::new())?)
             .map_err(|failure| {
                 LoadError::new(format!(
                     "ONNX Runtime refuses the session's options: {failure}"
                 ))
             })?;
-        // Registered with options that no session uses, to learn what they register.
-        let reports = held
-            .iter()
-            .map(|&id| {
+        let mut reports = Vec::new();
+        for path in paths {
+            let mut held = Vec::new();
+            self.acquire_libraries(std::slice::from_ref(path), &mut held)?;
+            for id in held {
+                // With options that no session uses, to learn what it registers.
                 let (report, _) =
                     self.registrar
                         .register(&self.libraries, id, options.pointer())?;
-                Ok(report)
-            })
-            .collect::<Result<_, LoadError>>()?;
-        self.for_all.append(&mut held);
+                reports.push(report);
+                self.for_all.push(id);
+            }
+        }
         Ok(reports)
     }
 

@@ -27,6 +27,7 @@ pub(super) struct Registrar {
 struct Refusal {
     reason: String,
     refused_api: Option<RefusedApi>,
+    registers_nothing: bool,
 }
 
 impl Registrar {
@@ -76,10 +77,13 @@ impl Registrar {
         let outcome = unsafe { check(OrtStatusPtr(status)) };
         let refusal = match (outcome, observed.refused_level) {
             (Ok(()), None) if observed.ops.is_empty() && registers_through_us(path) => {
-                Some(Refusal::new(
-                    "its function 'RegisterCustomOps' registered no ops and reported no error; \
-                     check that it adds a custom op domain to the session options",
-                ))
+                Some(Refusal {
+                    registers_nothing: true,
+                    ..Refusal::new(
+                        "its function 'RegisterCustomOps' registered no ops and reported no \
+                         error; check that it adds a custom op domain to the session options",
+                    )
+                })
             }
             (Ok(()), Some(level)) if observed.ops.is_empty() => {
                 Some(self.level_refusal(level, None))
@@ -95,6 +99,7 @@ impl Registrar {
         match refusal {
             Some(refusal) => Err(LoadError {
                 refused_api: refusal.refused_api,
+                registers_nothing: refusal.registers_nothing,
                 ..refused(path, &refusal.reason)
             }),
             None => Ok((
@@ -115,15 +120,15 @@ impl Registrar {
             format!(" (the library says \"{text}\")")
         });
         Refusal {
-            reason: format!(
-                "it asks for ONNX Runtime API level {level}, and ONNX Runtime {version} offers at \
-                 most level {offered}{says}; build it for level {offered} or lower, or serve the \
-                 model with a runtime that offers level {level}: ONNX Runtime 1.{level} or newer"
-            ),
             refused_api: Some(RefusedApi {
                 requested: level,
                 offered,
             }),
+            ..Refusal::new(format!(
+                "it asks for ONNX Runtime API level {level}, and ONNX Runtime {version} offers at \
+                 most level {offered}{says}; build it for level {offered} or lower, or serve the \
+                 model with a runtime that offers level {level}: ONNX Runtime 1.{level} or newer"
+            ))
         }
     }
 }
@@ -146,6 +151,7 @@ impl Refusal {
         Self {
             reason: reason.into(),
             refused_api: None,
+            registers_nothing: false,
         }
     }
 }

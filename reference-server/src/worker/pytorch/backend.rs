@@ -186,11 +186,12 @@ impl PyTorchBackend {
 
 impl Backend for PyTorchBackend {
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
-        let mut held = Vec::new();
-        self.acquire_libraries(paths, &mut held)?;
-        let reports = self.reports(&held);
-        self.for_all.append(&mut held);
-        Ok(reports)
+        let mut held = std::mem::take(&mut self.for_all);
+        let known = held.len();
+        let acquired = self.acquire_libraries(paths, &mut held);
+        self.for_all = held;
+        acquired?;
+        Ok(self.reports(&self.for_all[known..]))
     }
 
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {

@@ -250,14 +250,13 @@ impl TensorFlowBackend {
 
 impl Backend for TensorFlowBackend {
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
-        let mut held = Vec::new();
-        self.acquire_libraries(paths, &mut held)?;
+        let mut held = std::mem::take(&mut self.for_all);
+        let known = held.len();
+        let acquired = self.acquire_libraries(paths, &mut held);
         self.for_all = held;
-        Ok(self
-            .for_all
-            .iter()
-            .map(|&id| self.libraries.report(id))
-            .collect())
+        acquired?;
+        let added = self.for_all[known..].iter();
+        Ok(added.map(|&id| self.libraries.report(id)).collect())
     }
 
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {

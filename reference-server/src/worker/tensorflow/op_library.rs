@@ -98,6 +98,7 @@ impl OpLibraries {
         let loaded = with_python(path, self.python.as_deref(), || load(&self.runtime, path));
         self.recorder().idle();
         let defined = loaded?;
+        self.recorder().enter(Step::Register, path);
         let mut extended: Vec<String> = self
             .kernel_counts()
             .iter()
@@ -107,6 +108,7 @@ impl OpLibraries {
             .collect();
         extended.sort_unstable();
         let collisions = self.collisions(&extended);
+        self.recorder().idle();
         if let Some(ops) = &mut self.ops {
             ops.extend(defined.iter().map(|op| (op.name.clone(), op.is_stateful)));
         }

@@ -156,7 +156,7 @@ impl PluginLibraries {
             observed(&attempts, before)
         };
         if ops.is_empty() {
-            return Err(refused(path, &self.registers_nothing()));
+            return Err(registers_nothing(path, &self.no_plugins()));
         }
         Ok(library(
             Registration::Permanent(STATIC.to_owned()),
@@ -190,7 +190,7 @@ impl PluginLibraries {
                 "its entry point hands out no plugin creators; check what it expects of its \
                  surroundings",
             );
-            return Err(refused(path, &reason));
+            return Err(registers_nothing(path, &reason));
         }
         let ops: Vec<RegisteredOp> = offered.into_iter().map(|plugin| plugin.op).collect();
         // TensorRT would refuse it too, without a word on who has the name.
@@ -207,7 +207,7 @@ impl PluginLibraries {
         Ok((handle, ops))
     }
 
-    fn registers_nothing(&self) -> String {
+    fn no_plugins(&self) -> String {
         let entry = if self.runtime.version.major >= 10 {
             "getCreators"
         } else {
@@ -372,6 +372,14 @@ fn named_in(content: &[u8], others: Owners, own: &[RegisteredOp]) -> Vec<Collisi
         .filter(|(op, _)| own.iter().all(|own| own.name != op.name))
         .map(|(op, first)| Collision { op, first })
         .collect()
+}
+
+/// The error of a library that was opened without an error and has no plugins, for `reason`.
+fn registers_nothing(path: &Path, reason: &str) -> LoadError {
+    LoadError {
+        registers_nothing: true,
+        ..refused(path, reason)
+    }
 }
 
 /// Tells whether a file that holds code is the library at `path`, under whatever name.
