@@ -41,7 +41,7 @@ pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use gpu::{Architecture, ComputeCapability, GpuCode, Portability};
 pub use library::{OpLibrary, inspect};
-pub use loader::locate;
+pub use loader::{locate, needed_op_libraries};
 pub use probe::{Probe, ProbeOutcome, ProbePhase, ProbedLibrary, ProbedOp};
 pub use stable_abi::{Interface, StableAbi};
 pub use verdict::{Judgement, Verdict};

@@ -96,6 +96,11 @@ impl ProbeOutcome {
     pub const fn goes_on(self) -> bool {
         matches!(self, Self::Registered | Self::RegisteredNothing)
     }
+
+    /// Whether the process is gone.
+    pub const fn ends_process(self) -> bool {
+        matches!(self, Self::Crashed | Self::Hung)
+    }
 }
 
 impl ProbedLibrary {

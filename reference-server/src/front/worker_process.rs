@@ -210,7 +210,7 @@ impl WorkerProcess {
         overrun: &str,
     ) -> Result<Reply, Death> {
         let key = match request {
-            Request::Open { .. } | Request::Add { .. } => FRAMEWORK_KEY,
+            Request::Open { .. } | Request::Add { .. } | Request::Describe { .. } => FRAMEWORK_KEY,
             Request::Load { specification, .. } => specification.key,
             Request::Unload { key } => *key,
         };
@@ -352,7 +352,9 @@ async fn read_replies(control: tokio::net::unix::OwnedReadHalf, shared: Arc<Shar
             }
         };
         let key = match &reply {
-            Reply::Opened { .. } | Reply::OpenFailed { .. } => FRAMEWORK_KEY,
+            Reply::Opened { .. } | Reply::OpenFailed { .. } | Reply::Described { .. } => {
+                FRAMEWORK_KEY
+            }
             Reply::Loaded { key, .. }
             | Reply::LoadFailed { key, .. }
             | Reply::Unloaded { key, .. } => *key,

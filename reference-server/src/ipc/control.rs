@@ -6,8 +6,8 @@ use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
 use crate::worker::backend::{
-    LibraryReport, LoadError, ModelSpecification, RuntimeSpecification, StillMapped,
-    TensorSignature,
+    LibraryDescription, LibraryReport, LoadError, ModelSpecification, RuntimeSpecification,
+    StillMapped, TensorSignature,
 };
 
 /// File descriptor number of the control socket in a worker.
@@ -36,6 +36,11 @@ pub enum Request {
         framework: Framework,
         /// The op libraries.
         libraries: Vec<PathBuf>,
+    },
+    /// Describe what the op libraries registered that serve all models of a framework.
+    Describe {
+        /// The framework, which is open.
+        framework: Framework,
     },
     /// Load one version of a model.
     Load {
@@ -67,6 +72,11 @@ pub enum Reply {
     OpenFailed {
         /// Why.
         error: LoadError,
+    },
+    /// What the op libraries registered that serve all models of the framework.
+    Described {
+        /// Library by library.
+        libraries: Vec<LibraryDescription>,
     },
     /// The model executes on its lanes.
     Loaded {

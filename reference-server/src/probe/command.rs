@@ -57,7 +57,8 @@ pub fn observe(options: &ProbeOptions) -> Result<Probe, ProbeError> {
         .map_err(ProbeError::Process)?;
     let observed: Result<_, ProbeError> = tasks.block_on(async {
         let mut experiment = Experiment::begin(hosted, options.load_timeout).await?;
-        let libraries = experiment.open_all(&options.libraries).await;
+        let mut libraries = experiment.open_all(&options.libraries).await;
+        experiment.describe(&mut libraries).await;
         experiment.end().await;
         Ok(libraries)
     });

@@ -85,6 +85,37 @@ impl Experiment {
         libraries
     }
 
+    /// Describes the ops in the framework's own terms. Code of the libraries may run, so this comes
+    /// last: where it ends the worker, the descriptions stay empty.
+    pub async fn describe(&self, libraries: &mut [ProbedLibrary]) {
+        let ended = libraries
+            .iter()
+            .any(|library| library.outcome.ends_process());
+        if ended || libraries.iter().all(|library| library.ops.is_empty()) {
+            return;
+        }
+        let framework = self.hosted.framework();
+        let described = match self.ask(Request::Describe { framework }).await {
+            Ok(Reply::Described { libraries }) => libraries,
+            Ok(_) => Vec::new(),
+            Err(failure) => {
+                tracing::warn!("the ops are not described: {}", failure.into_message());
+                Vec::new()
+            }
+        };
+        for library in libraries {
+            let mut descriptions = described.iter();
+            let description = descriptions.find(|other| is_same_file(&other.path, &library.path));
+            for op in &mut library.ops {
+                let mut known = description.iter().flat_map(|library| &library.ops);
+                if let Some(known) = known.find(|known| is_description_of(&known.op, op)) {
+                    op.schemas.clone_from(&known.schemas);
+                    op.kernels.clone_from(&known.kernels);
+                }
+            }
+        }
+    }
+
     /// Ends the worker.
     pub async fn end(self) {
         self.process.end("is no longer needed");
@@ -107,9 +138,16 @@ impl Experiment {
         self.registered.push(report.clone());
         let number = before.len();
         if let Err(failure) = self.create_session(number).await {
+            let failed = self.failed(path, failure, ProbePhase::Session);
             return ProbedLibrary {
                 api_level: report.api_level,
-                ..self.failed(path, failure, ProbePhase::Session)
+                message: format!(
+                    "{} creates no session with the op library '{}': {}",
+                    self.hosted.runtime,
+                    path.display(),
+                    failed.message
+                ),
+                ..failed
             };
         }
         let (outcome, message) = if report.ops.is_empty() {
@@ -221,14 +259,23 @@ impl Failure {
 
 /// A library that the worker has already: what was found before.
 fn again(path: &Path, before: &[ProbedLibrary]) -> ProbedLibrary {
-    let file = |path: &Path| std::fs::canonicalize(path).ok();
     let known = before
         .iter()
-        .find(|library| file(&library.path) == file(path));
+        .find(|library| is_same_file(&library.path, path));
     ProbedLibrary {
         path: path.to_owned(),
         ..known.map_or_else(|| ProbedLibrary::not_reached(path.to_owned()), Clone::clone)
     }
+}
+
+/// Whether two paths lead to one file.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let file = |path: &Path| std::fs::canonicalize(path).ok();
+    one == other || file(one).is_some_and(|one| file(other) == Some(one))
+}
+
+fn is_description_of(described: &RegisteredOp, op: &ProbedOp) -> bool {
+    (&described.domain, &described.name, &described.version) == (&op.domain, &op.name, &op.version)
 }
 
 fn phase_of(step: Step) -> Option<ProbePhase> {

@@ -23,6 +23,10 @@ pub trait Backend {
     /// behind it have not been touched.
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError>;
 
+    /// Describes what the libraries of [`load_libraries`](Self::load_libraries) registered, library
+    /// by library. What cannot be told is left empty. Code of the libraries may run.
+    fn describe(&self) -> Vec<LibraryDescription>;
+
     /// Loads one version of a model with its op libraries and prepares its instances.
     ///
     /// Op libraries that are loaded already (same path, same content) are used again.
@@ -131,6 +135,26 @@ pub struct LibraryReport {
     pub ops: Vec<RegisteredOp>,
     /// The highest API level it asked the runtime for, where the framework has such levels.
     pub api_level: Option<u32>,
+}
+
+/// What one op library registered, in the framework's own terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LibraryDescription {
+    /// The file that was loaded.
+    pub path: PathBuf,
+    /// Its ops, each once.
+    pub ops: Vec<OpDescription>,
+}
+
+/// One op that a library registered, in the framework's own terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpDescription {
+    /// The op.
+    pub op: RegisteredOp,
+    /// What it takes and returns, one text for each overload or struct.
+    pub schemas: Vec<String>,
+    /// What executes it, as far as the library brought it.
+    pub kernels: Vec<String>,
 }
 
 /// An op library that was closed and is still in the worker's memory map.

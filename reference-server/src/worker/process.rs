@@ -121,6 +121,13 @@ impl Worker {
                     Err(error) => Reply::OpenFailed { error },
                 }
             }
+            Request::Describe { framework } => Reply::Described {
+                libraries: self
+                    .backends
+                    .get(&framework)
+                    .map(|backend| backend.describe())
+                    .unwrap_or_default(),
+            },
             Request::Load {
                 framework,
                 specification,

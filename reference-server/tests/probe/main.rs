@@ -5,4 +5,8 @@
 mod support;
 
 mod every_framework;
+mod onnxruntime;
+mod pytorch;
 mod sub_command;
+mod tensorflow;
+mod tensorrt;

@@ -1,5 +1,6 @@
 //! The sub-command as whoever calls it sees it.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -7,7 +8,7 @@ use op_library::{Probe, ProbeOutcome, ProbedLibrary};
 use runtimes::{Cache, Compiler, Framework, Runtime};
 use test_ops::{Content, Library};
 
-use crate::support::samples::{builder, default_runtime};
+use crate::support::samples::{builder, default_runtime, runtime_named};
 
 /// A runtime with which libraries are probed, and a folder for those that are made for a test.
 pub struct Bench {
@@ -18,8 +19,17 @@ pub struct Bench {
 impl Bench {
     /// With the default runtime of a framework.
     pub fn of(framework: Framework) -> Self {
+        Self::new(default_runtime(framework))
+    }
+
+    /// With the runtime of this name.
+    pub fn with(name: &str) -> Self {
+        Self::new(runtime_named(name))
+    }
+
+    fn new(runtime: Runtime) -> Self {
         Self {
-            runtime: default_runtime(framework),
+            runtime,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -43,6 +53,9 @@ impl Bench {
         std::fs::write(&file, source).unwrap();
         let library = self.folder.path().join(format!("lib{name}.so"));
         let mut all = self.runtime.compile_arguments();
+        if self.runtime.name.framework == Framework::TensorRt {
+            all.extend(declarations(&self.runtime));
+        }
         all.extend(["-shared", "-fPIC", "-o"].map(Into::into));
         all.extend([library.clone().into(), file.into()]);
         all.extend(arguments.iter().map(Into::into));
@@ -94,6 +107,18 @@ impl Bench {
         let mut command = sub_command(&self.runtime.name.to_string());
         command.args(arguments).args(libraries).output().unwrap()
     }
+}
+
+/// The server's own declarations of TensorRT's interface, of which no package has headers.
+fn declarations(runtime: &Runtime) -> Vec<OsString> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/bridges/tensorrt/include");
+    let version = &runtime.name.version;
+    vec![
+        "-isystem".into(),
+        folder.into(),
+        format!("-DRUNTIME_MAJOR={}", version.major()).into(),
+        format!("-DRUNTIME_MINOR={}", version.minor()).into(),
+    ]
 }
 
 /// The sub-command with a runtime, without libraries.

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use ort::sys::{OrtApiBase, OrtSessionOptions, OrtStatus, OrtStatusPtr};
 
+use super::custom_op::CustomOp;
 use super::registration;
 use super::runtime::Runtime;
 use super::status::check;
-use crate::worker::backend::{LibraryReport, LoadError, RefusedApi};
+use crate::worker::backend::{
+    LibraryDescription, LibraryReport, LoadError, OpDescription, RefusedApi, RegisteredOp,
+};
 use crate::worker::exception_barrier;
 use crate::worker::op_library::{Handle, LibraryId, OpLibraries, refused};
 use crate::worker::recorder::{SharedRecorder, Step};
@@ -16,11 +19,54 @@ use crate::worker::recorder::{SharedRecorder, Step};
 /// The signature of `RegisterCustomOps`, from ONNX Runtime's C interface.
 type RegisterCustomOps = exception_barrier::Entry<OrtSessionOptions, OrtApiBase, OrtStatus>;
 
+/// Since this level ONNX Runtime takes ops whose structs are newer than itself. Found by trying: 1.27.0
+/// says "Unsupported version" when a model uses such an op, 1.28.0 and later do not.
+const TAKES_ANY_STRUCT: u32 = 28;
+
 /// Lets op libraries register their ops and takes note of what they do.
 pub(super) struct Registrar {
     runtime: Arc<Runtime>,
     recorder: SharedRecorder,
     base: &'static OrtApiBase,
+}
+
+/// What a library registered with session options.
+pub(super) struct Registered {
+    pub(super) report: LibraryReport,
+    /// The domains that it added.
+    pub(super) domains: Vec<String>,
+    /// The structs of its ops, which live until it registers again.
+    structs: Vec<(RegisteredOp, CustomOp)>,
+}
+
+impl Registered {
+    /// The same in the form of a description.
+    ///
+    /// # Safety
+    /// The library is open and has not registered since. Its code runs.
+    pub(super) unsafe fn describe(&self) -> LibraryDescription {
+        let describe = |op: &RegisteredOp| {
+            let mut description = OpDescription {
+                op: op.clone(),
+                schemas: Vec::new(),
+                kernels: Vec::new(),
+            };
+            for (_, custom_op) in self.structs.iter().filter(|(other, _)| other == op) {
+                // SAFETY: the caller's promise.
+                let (signature, provider) =
+                    unsafe { (custom_op.signature(), custom_op.provider()) };
+                description.schemas.extend(signature);
+                if !description.kernels.contains(&provider) {
+                    description.kernels.push(provider);
+                }
+            }
+            description
+        };
+        LibraryDescription {
+            path: self.report.path.clone(),
+            ops: self.report.ops.iter().map(describe).collect(),
+        }
+    }
 }
 
 /// A library registers nothing, or asks for a level that the runtime lacks, or fails.
@@ -51,13 +97,13 @@ impl Registrar {
     ///
     /// # Errors
     /// The library has no entry point, asks for an API level that the runtime does not offer,
-    /// returns an error, or registers nothing.
+    /// returns an error, registers nothing, or has ops that the runtime cannot use.
     pub(super) fn register(
         &self,
         libraries: &OpLibraries,
         id: LibraryId,
         options: *mut OrtSessionOptions,
-    ) -> Result<(LibraryReport, Vec<String>), LoadError> {
+    ) -> Result<Registered, LoadError> {
         let path = libraries.path(id);
         let entry = register_custom_ops(libraries.handle(id)).ok_or_else(|| {
             refused(
@@ -88,7 +134,7 @@ impl Registrar {
             (Ok(()), Some(level)) if observed.ops.is_empty() => {
                 Some(self.level_refusal(level, None))
             }
-            (Ok(()), _) => None,
+            (Ok(()), _) => self.struct_refusal(&observed.structs),
             (Err(failure), Some(level)) => Some(self.level_refusal(level, Some(&failure.message))),
             (Err(failure), None) => Some(Refusal::new(format!(
                 "its function 'RegisterCustomOps' failed with \"{}\" ({:?}); the message is the \
@@ -102,15 +148,42 @@ impl Registrar {
                 registers_nothing: refusal.registers_nothing,
                 ..refused(path, &refusal.reason)
             }),
-            None => Ok((
-                LibraryReport {
+            None => Ok(Registered {
+                report: LibraryReport {
                     path: path.to_owned(),
                     ops: observed.ops,
                     api_level: observed.requested_level,
                 },
-                observed.domains,
-            )),
+                domains: observed.domains,
+                structs: observed.structs,
+            }),
         }
+    }
+
+    /// Why no op of the library can be used, where their structs are newer than the runtime takes. It
+    /// accepts them all the same, and every model that uses one fails.
+    fn struct_refusal(&self, structs: &[(RegisteredOp, CustomOp)]) -> Option<Refusal> {
+        let offered = self.runtime.api_level;
+        if offered >= TAKES_ANY_STRUCT {
+            return None;
+        }
+        // SAFETY: the library has just registered them.
+        let versions = structs.iter().map(|(_, op)| unsafe { op.version() });
+        let oldest = versions.min().filter(|&oldest| oldest > offered)?;
+        let runtime = &self.runtime.version;
+        let enough = oldest.min(TAKES_ANY_STRUCT);
+        Some(Refusal {
+            refused_api: Some(RefusedApi {
+                requested: enough,
+                offered,
+            }),
+            ..Refusal::new(format!(
+                "its ops are structs of version {oldest}, and ONNX Runtime {runtime} takes them up \
+                 to version {offered}: it accepts them, and no model that uses one can be loaded; \
+                 build it for API level {offered} or lower, or serve the model with ONNX Runtime \
+                 1.{enough} or newer"
+            ))
+        })
     }
 
     fn level_refusal(&self, level: u32, message: Option<&str>) -> Refusal {

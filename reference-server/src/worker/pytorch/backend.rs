@@ -13,8 +13,8 @@ use super::parameters::Parameters;
 use super::runtime::Runtime;
 use super::signature::Signature;
 use crate::worker::backend::{
-    Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
-    RuntimeSpecification, StillMapped,
+    Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
+    ModelSpecification, RuntimeSpecification, StillMapped,
 };
 use crate::worker::op_library::{LibraryId, warn_of};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
@@ -192,6 +192,10 @@ impl Backend for PyTorchBackend {
         self.for_all = held;
         acquired?;
         Ok(self.reports(&self.for_all[known..]))
+    }
+
+    fn describe(&self) -> Vec<LibraryDescription> {
+        self.registrar.describe(&self.for_all)
     }
 
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {

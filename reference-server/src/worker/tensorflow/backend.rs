@@ -17,8 +17,8 @@ use super::state;
 use super::status::Failure;
 use super::threads::Threads;
 use crate::worker::backend::{
-    Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
-    RuntimeSpecification, StillMapped,
+    Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
+    ModelSpecification, RuntimeSpecification, StillMapped,
 };
 use crate::worker::op_library::{FileIdentity, refused, refused_everywhere, warn_of};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
@@ -57,11 +57,7 @@ impl TensorFlowBackend {
         Ok(Self {
             models: HashMap::new(),
             for_all: Vec::new(),
-            libraries: OpLibraries::new(
-                runtime.clone(),
-                recorder.clone(),
-                specification.python.clone(),
-            ),
+            libraries: OpLibraries::new(runtime.clone(), recorder.clone(), specification),
             preloaded: specification.preloaded.clone(),
             runtime,
             recorder,
@@ -257,6 +253,10 @@ impl Backend for TensorFlowBackend {
         acquired?;
         let added = self.for_all[known..].iter();
         Ok(added.map(|&id| self.libraries.report(id)).collect())
+    }
+
+    fn describe(&self) -> Vec<LibraryDescription> {
+        self.libraries.describe(&self.for_all)
     }
 
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {
