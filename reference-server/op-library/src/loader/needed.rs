@@ -7,7 +7,7 @@ use std::sync::Arc;
 use runtimes::Framework;
 
 use crate::elf::Image;
-use crate::framework::registers;
+use crate::framework::registers_with_some;
 
 use super::search::{self, Requester};
 use super::store::{Candidate, image_of};
@@ -69,7 +69,7 @@ impl<F: Fn(&str) -> bool> Walk<F> {
             let Ok(found) = search::find(name, &requesters, &self.library_path) else {
                 continue;
             };
-            let is_op_library = registers(self.framework, &found.image);
+            let is_op_library = registers_with_some(self.framework, &found.image);
             self.chain.push((found.path.clone(), found.image));
             self.descend();
             self.chain.pop();
