@@ -143,6 +143,7 @@ fn help_is_complete_and_names_the_exit_statuses() {
         "runtimes",
         "report",
         "merge",
+        "check",
         "Examples:",
         "Exit status:",
         "70",

@@ -33,6 +33,8 @@ const EXAMPLES: &str = "Examples:
   cargo harness run --profile triton --server-bin /opt/tritonserver/bin/tritonserver
                                                   where a Triton departs from its profile
   cargo harness merge part-1/* part-2/*           one report of several parts
+  cargo harness check --library build/libops.so --runtime pytorch-2.11.0
+                                                  does this library work there?
   cargo harness list --format json                every case, for a script
   cargo harness setup --runtime pytorch-2.11.0 --full
                                                   PyTorch with all CUDA packages
@@ -41,6 +43,17 @@ const EXAMPLES: &str = "Examples:
 fn exit_codes() -> String {
     let lines = Exit::ALL.map(|exit| format!("  {:>2}  {}", exit.code(), exit.meaning()));
     format!("Exit status:\n{}", lines.join("\n"))
+}
+
+fn check_exit_codes() -> String {
+    format!(
+        "Exit status 0 says that every library works with at least one of the runtimes, that every \
+         model is served and gets through its first run and its unload, and that all of it was \
+         foretold.\nExit status 1 says that a library works with none of the runtimes, that a model \
+         is not served, or that something came otherwise than foretold. A library that works with \
+         some runtimes only is no failure: name the one that you run with --runtime.\n\n{}",
+        exit_codes()
+    )
 }
 
 /// What to do.
@@ -55,6 +68,9 @@ pub enum Command {
     /// Say what op libraries are, which installed runtimes they work with, and what to change
     #[command(after_help = exit_codes())]
     Inspect(Inspect),
+    /// Check op libraries of yours, and models that need them, and write a report
+    #[command(after_help = check_exit_codes())]
+    Check(Check),
     /// Print the cases without running them
     List(List),
     /// Install runtimes: the default of every framework, and what the cases need
@@ -210,6 +226,40 @@ pub struct Merge {
     /// Folder in which the folder of the joined results is made
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results_dir: PathBuf,
+}
+
+/// `harness check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// An op library: it is judged from its file and opened for real, in a process that is thrown
+    /// away, with every runtime of its framework; may be given several times, and then they are also
+    /// opened together
+    #[arg(
+        long = "library",
+        value_name = "FILE",
+        required_unless_present = "model_repository"
+    )]
+    pub libraries: Vec<PathBuf>,
+    /// A model repository, read where it is: a server loads each of its models, runs it once with
+    /// made-up inputs and unloads it. The folders of the libraries are allowed to be loaded from
+    #[arg(long, value_name = "DIR")]
+    pub model_repository: Option<PathBuf>,
+    /// With this runtime instead of all that are installed: the name of an installed one
+    /// (pytorch-2.11.0), or a path that holds one (…/site-packages/torch); may be given several times
+    #[arg(long = "runtime", value_name = "NAME|PATH")]
+    pub runtimes: Vec<String>,
+    /// How the server groups models into worker processes
+    #[arg(long, value_name = "POLICY", default_value = "op-set", value_parser = names::isolation())]
+    pub isolation: Isolation,
+    /// Folder in which the folder of this check is made
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results_dir: PathBuf,
+    /// Use this executable of the reference server instead of building it
+    #[arg(long, value_name = "FILE")]
+    pub server_bin: Option<PathBuf>,
+    /// Where runtimes are
+    #[command(flatten)]
+    pub cache: Cache,
 }
 
 /// `harness inspect`

@@ -44,7 +44,7 @@ pub fn closing(results: &Results, folder: &ResultsFolder) -> String {
     }
     text.push_str(&format!(
         "{}: {}\n",
-        results.verdict().text(),
+        results.headline(),
         results.counts_text()
     ));
     text.push_str(&format!("{}\n", folder.report().display()));

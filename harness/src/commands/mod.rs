@@ -1,6 +1,7 @@
 //! What each command does. A command returns its exit status; an error is told to the user by the
 //! caller and ends with the status that belongs to it.
 
+mod check;
 mod closing;
 mod inspect;
 mod list;
@@ -55,6 +56,7 @@ impl Failure {
 pub fn execute(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Check(arguments) => check::check(arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::List(arguments) => list::list(arguments),
         Command::Merge(arguments) => merge::merge(arguments),

@@ -83,6 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         summary: Counts::default(),
         cases: Vec::new(),
         measurements: Vec::new(),
+        check: None,
     };
     if work.is_empty() {
         terminal.say("this part of the run has neither a case nor a measurement");

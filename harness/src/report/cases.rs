@@ -307,7 +307,7 @@ fn outcome(outcome: Option<Outcome>) -> String {
 }
 
 /// An id as the target of a link: no character that would have to be escaped.
-fn anchor(prefix: &str, id: &str) -> String {
+pub fn anchor(prefix: &str, id: &str) -> String {
     let id: String = id
         .chars()
         .map(|c| {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::cases::{CaseDetail, Matrix};
+use super::check::CheckPage;
 use super::measurements::MeasurementRow;
 
 /// The whole page.
@@ -22,6 +23,10 @@ pub struct Page {
     pub problems: Vec<String>,
     /// What a reader must know about the whole.
     pub notices: Vec<String>,
+    /// What a user brought.
+    pub check: Option<CheckPage>,
+    /// Whether anything was measured, or might have been.
+    pub measured: bool,
     /// The heading over the failed and broken cases.
     pub troubled_title: String,
     /// Failed and broken cases.

@@ -6,6 +6,7 @@ use minijinja::{Environment, Value};
 use suites::{CaseResult, Profile, Verdict};
 
 use super::cases::{CaseDetail, badge, matrix};
+use super::check::check_page;
 use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
 use super::machine::{machines, part_rows, run_facts};
 use super::measurements::{MeasurementRow, generator, highlights};
@@ -33,6 +34,7 @@ pub fn html(results: &Results, plots: &[Plot]) -> Result<String, RenderError> {
     );
     // Auto-escaping follows the ending: everything in a `.html` template is escaped.
     environment.add_template("page.html", include_str!("templates/page.html"))?;
+    environment.add_template("check.html", include_str!("templates/check.html"))?;
     environment.add_template("case.html", include_str!("templates/case.html"))?;
     environment.add_template("figures.html", include_str!("templates/figures.html"))?;
     environment.add_global(
@@ -55,7 +57,7 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
     let detail =
         |case: &CaseResult, prefix| CaseDetail::new(case, results.part_of_case(&case.id), prefix);
     Page {
-        verdict: overall(results.verdict()),
+        verdict: overall(results),
         counts: numbers
             .into_iter()
             .map(|(number, verdict, text)| Count {
@@ -71,6 +73,11 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         command: command_text(&results.run.command_line),
         problems: results.run.problems.clone(),
         notices: results.run.notices.clone(),
+        check: results
+            .check
+            .as_ref()
+            .map(|check| check_page(check, &results.cases)),
+        measured: results.check.is_none(),
         troubled_title: match results.run.profile {
             Profile::Reference => "Not as expected".to_owned(),
             profile => format!("Where the server departs from profile {profile}"),
@@ -115,14 +122,14 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
     }
 }
 
-fn overall(overall: Overall) -> Badge {
-    let verdict = match overall {
+fn overall(results: &Results) -> Badge {
+    let verdict = match results.verdict() {
         Overall::Passed => Verdict::Pass,
         Overall::Failed => Verdict::Fail,
         Overall::Error => Verdict::Error,
         Overall::Interrupted => Verdict::Skip,
     };
-    let mut text = overall.text().to_owned();
+    let mut text = results.headline();
     text[..1].make_ascii_uppercase();
     Badge {
         text,

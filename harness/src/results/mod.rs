@@ -3,6 +3,7 @@
 //! `results.json` is the record; everything else (CSV, JUnit, summary, plots, report) is made from
 //! it and can be made again. The folder's layout is something that other tools rely on.
 
+mod check;
 mod folder;
 mod junit;
 mod machine;
@@ -11,6 +12,7 @@ mod record;
 mod summary;
 mod tables;
 
+pub use check::{Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting, Predicted};
 pub use folder::{FolderError, ResultsFolder};
 pub use machine::Machine;
 pub use merge::{MergeError, merge};

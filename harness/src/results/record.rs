@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use suites::{CaseResult, Verdict};
 
+use super::check::Check;
 use super::machine::Machine;
 use crate::measurement::{Measurement, Warning};
 
@@ -28,6 +29,9 @@ pub struct Results {
     pub cases: Vec<CaseResult>,
     /// The measurements, in the order in which they were made.
     pub measurements: Vec<Measurement>,
+    /// What came of op libraries and models that a user brought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
 }
 
 /// When and how a run was made.

@@ -16,5 +16,7 @@ mod supply;
 mod traffic;
 mod watchdog;
 
+pub use finding::Finding;
+
 pub(crate) use conduct::{Setting, conduct, unrun};
 pub(crate) use supply::{Supply, Variant};
