@@ -16,6 +16,7 @@ pub mod report;
 pub mod results;
 pub mod statistics;
 
+mod check;
 mod command_text;
 mod commit;
 mod interrupt;

@@ -199,7 +199,8 @@ impl CaseProgress {
 }
 
 /// A finished case in one line.
-fn finished(result: &CaseResult) -> String {
+#[must_use]
+pub fn finished(result: &CaseResult) -> String {
     let sign = match result.verdict {
         Verdict::Pass => "✓",
         Verdict::Fail => "✗",

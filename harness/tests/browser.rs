@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use harness::report;
+use harness::results::{Results, merge};
 
 const LAPTOP: u32 = 1280;
 const PHONE: u32 = 390;
@@ -28,10 +29,13 @@ struct Rendered {
 #[test]
 fn the_report_fits_a_laptop_and_a_phone_without_a_console_error() {
     let Some(chromium) = chromium() else { return };
-    let mut results = sample::sample_results();
-    results.cases.extend(sample::version_cases());
-    let html = report::html(&results, &report::plots(&results).unwrap()).unwrap();
-    for width in [LAPTOP, PHONE] {
+    let mut with_versions = sample::sample_results();
+    with_versions.cases.extend(sample::version_cases());
+    for (results, width) in [with_versions, joined(), sample::sample_check()]
+        .iter()
+        .flat_map(|results| [LAPTOP, PHONE].map(|width| (results, width)))
+    {
+        let html = report::html(results, &report::plots(results).unwrap()).unwrap();
         let rendered = render(&chromium, &html, width);
         assert_eq!(rendered.client_width, width, "{rendered:?}");
         assert!(
@@ -45,6 +49,25 @@ fn the_report_fits_a_laptop_and_a_phone_without_a_console_error() {
             rendered.console
         );
     }
+}
+
+/// The made-up run in three parts, of which one is missing, made on two machines.
+fn joined() -> Results {
+    let part = |shard: &str, cpu: &str| {
+        let mut part = sample::sample_results();
+        part.run.shard = Some(shard.to_owned());
+        part.run
+            .command_line
+            .extend(["--shard".to_owned(), shard.to_owned()]);
+        part.machine.cpu = Some(cpu.to_owned());
+        (PathBuf::from(shard), part)
+    };
+    let parts = vec![
+        part("1/3", "Example CPU"),
+        part("3/3", "Another CPU @ 3.10GHz"),
+    ];
+    let command_line = ["cargo", "harness", "merge", "part-1", "part-3"];
+    merge(parts, command_line.map(str::to_owned).to_vec(), &[]).unwrap()
 }
 
 /// Without this the test above would pass just as well with a browser that tells nothing.

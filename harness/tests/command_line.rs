@@ -142,6 +142,8 @@ fn help_is_complete_and_names_the_exit_statuses() {
         "setup",
         "runtimes",
         "report",
+        "merge",
+        "check",
         "Examples:",
         "Exit status:",
         "70",
@@ -243,6 +245,64 @@ fn a_report_is_rendered_again_from_its_record() {
     assert_eq!(output.status.code(), Some(0), "{}", standard_error(&output));
     assert_eq!(standard_output(&output).trim(), report.to_str().unwrap());
     assert_eq!(std::fs::read(&report).unwrap(), first);
+}
+
+#[test]
+fn parts_are_joined_into_a_folder_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts: Vec<String> = ["1/2", "2/2"]
+        .into_iter()
+        .zip([0, 3])
+        .map(|(shard, first)| {
+            let mut part = sample::sample_results();
+            part.run.shard = Some(shard.to_owned());
+            part.cases = part.cases.split_off(first);
+            part.cases.truncate(3);
+            let path = folder.path().join(shard.replace('/', "-of-"));
+            std::fs::create_dir(&path).unwrap();
+            ResultsFolder::at(&path).write(&part).unwrap();
+            path.display().to_string()
+        })
+        .collect();
+    let results = folder.path().join("results");
+    let merge = |parts: &[String]| {
+        let line = ["merge", "--results-dir", results.to_str().unwrap()].into_iter();
+        harness(
+            &line
+                .chain(parts.iter().map(String::as_str))
+                .collect::<Vec<_>>(),
+        )
+    };
+    let output = merge(&parts);
+    let text = standard_output(&output);
+    assert_eq!(output.status.code(), Some(1), "one case failed: {output:?}");
+    let report = Path::new(text.lines().last().unwrap());
+    let joined = ResultsFolder::at(report.parent().unwrap()).read().unwrap();
+    let mut cases = sample::sample_results().cases;
+    cases.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(joined.cases, cases);
+    assert_eq!(joined.run.command_line[2], "merge");
+    for name in [
+        "cases.csv",
+        "measurements.csv",
+        "junit.xml",
+        "summary.md",
+        "plots",
+    ] {
+        assert!(report.with_file_name(name).exists(), "{name}");
+    }
+
+    let output = merge(&parts[..1]);
+    assert!(
+        standard_output(&output).contains("part 2/2 is missing"),
+        "{output:?}"
+    );
+    let output = merge(&[parts[0].clone(), folder.path().display().to_string()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        standard_error(&output).contains("results.json"),
+        "{output:?}"
+    );
 }
 
 #[test]

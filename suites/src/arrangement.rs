@@ -328,6 +328,17 @@ pub enum Step {
     IsUnknownToInference(&'static str),
 }
 
+impl Step {
+    /// Whether it looks at something that only the reference server says or has: its log, its
+    /// workers, the runtime that it chose.
+    pub fn asks_the_reference_server(&self) -> bool {
+        matches!(
+            self,
+            Self::LogSays(_) | Self::AreIsolated(..) | Self::IsMappedOnlyBy(..) | Self::RunsOn(..)
+        )
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

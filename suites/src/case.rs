@@ -146,6 +146,9 @@ named! {
         /// What happens where an op library was built for another version of the framework, and is
         /// it told before?
         VersionMismatch = "version-mismatch",
+        /// Do the op libraries and models that a user brings work here? It has no cases of its own:
+        /// they are made of what is brought.
+        Check = "check",
     }
 }
 

@@ -31,6 +31,7 @@ pub use case::{Case, LoadingPath, Need, Selection, Suite, UnknownName, has_gpu};
 pub use compatibility::{Claim, Fit, Forecast, Prediction, Trial, TrialOutcome};
 pub use event::Event;
 pub use expectation::{Condition, Expectation, Isolation, Profile};
+pub use experiment::Finding;
 pub use observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
 pub use options::{Cancellation, RunOptions, default_jobs, runtime_of};
 pub use probe::{ProbeError, Prober};

@@ -40,7 +40,7 @@ impl RuntimeRange {
 }
 
 /// One of several parts of a run, each made elsewhere: `2/4` is the second of four.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Shard {
     index: usize,
     count: usize,
@@ -60,6 +60,11 @@ impl Shard {
     /// The cases of this part: every n-th one, so that neighbours, which take alike, are spread.
     pub fn part_of<T>(self, cases: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
         cases.skip(self.index).step_by(self.count)
+    }
+
+    /// All parts of the run that this is one of, itself among them.
+    pub fn siblings(self) -> impl Iterator<Item = Self> {
+        (0..self.count).map(move |index| Self { index, ..self })
     }
 }
 
@@ -126,6 +131,7 @@ mod tests {
                 .flat_map(|index| {
                     let shard: Shard = format!("{index}/{count}").parse().unwrap();
                     assert_eq!(shard.to_string(), format!("{index}/{count}"));
+                    assert_eq!(shard.siblings().nth(index - 1), Some(shard));
                     shard.part_of(0..length).collect::<Vec<_>>()
                 })
                 .collect();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use regex::Regex;
 use runtimes::{Framework, RuntimeName};
-use suites::{Isolation, RuntimeRange, Selection, Shard, Suite};
+use suites::{Isolation, Profile, RuntimeRange, Selection, Shard, Suite};
 
 use super::names;
 use crate::exit_code::Exit;
@@ -30,6 +30,11 @@ const EXAMPLES: &str = "Examples:
   cargo harness run --runtime pytorch-2.11.0 --runtime pytorch-2.9.1
                                                   these runtimes of PyTorch
   cargo harness run --shard 2/4                   the second quarter of a run
+  cargo harness run --profile triton --server-bin /opt/tritonserver/bin/tritonserver
+                                                  where a Triton departs from its profile
+  cargo harness merge part-1/* part-2/*           one report of several parts
+  cargo harness check --library build/libops.so --runtime pytorch-2.11.0
+                                                  does this library work there?
   cargo harness list --format json                every case, for a script
   cargo harness setup --runtime pytorch-2.11.0 --full
                                                   PyTorch with all CUDA packages
@@ -40,15 +45,32 @@ fn exit_codes() -> String {
     format!("Exit status:\n{}", lines.join("\n"))
 }
 
+fn check_exit_codes() -> String {
+    format!(
+        "Exit status 0 says that every library works with at least one of the runtimes, that every \
+         model is served and gets through its first run and its unload, and that all of it was \
+         foretold.\nExit status 1 says that a library works with none of the runtimes, that a model \
+         is not served, or that something came otherwise than foretold. A library that works with \
+         some runtimes only is no failure: name the one that you run with --runtime.\n\n{}",
+        exit_codes()
+    )
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the cases, measure, and write a report
     #[command(after_help = exit_codes())]
     Run(Run),
+    /// Join the results of the parts of one run into one report
+    #[command(after_help = exit_codes())]
+    Merge(Merge),
     /// Say what op libraries are, which installed runtimes they work with, and what to change
     #[command(after_help = exit_codes())]
     Inspect(Inspect),
+    /// Check op libraries of yours, and models that need them, and write a report
+    #[command(after_help = check_exit_codes())]
+    Check(Check),
     /// Print the cases without running them
     List(List),
     /// Install runtimes: the default of every framework, and what the cases need
@@ -120,6 +142,43 @@ impl Select {
     }
 }
 
+/// Whose behaviour is expected.
+#[derive(Debug, Clone, Args)]
+pub struct Subject {
+    /// Whose behaviour is expected. Triton is launched with the flags that it knows and is not
+    /// measured; a case that needs a backend which it does not have is skipped
+    #[arg(long, value_name = "NAME", default_value = "reference", value_parser = names::profile())]
+    pub profile: Profile,
+    /// How the reference server groups models into worker processes [default: op-set]; in Triton all
+    /// models share one process
+    #[arg(long, value_name = "POLICY", value_parser = names::isolation())]
+    pub isolation: Option<Isolation>,
+}
+
+impl Subject {
+    /// The isolation policy: the one that was asked for, or else the server's default.
+    ///
+    /// # Errors
+    /// The server does not know it.
+    pub fn isolation(&self) -> Result<Isolation, NoSuchIsolation> {
+        match (self.profile, self.isolation) {
+            (Profile::Reference, isolation) => Ok(isolation.unwrap_or(Isolation::OpSet)),
+            (Profile::Triton, None | Some(Isolation::Shared)) => Ok(Isolation::Shared),
+            (Profile::Triton, Some(isolation)) => Err(NoSuchIsolation { isolation }),
+        }
+    }
+}
+
+/// An isolation policy was asked for that the server does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "--profile triton knows no isolation policy {isolation}: all models of Triton share one process; \
+     leave out --isolation, or say `--isolation shared`"
+)]
+pub struct NoSuchIsolation {
+    isolation: Isolation,
+}
+
 /// Where runtimes are.
 #[derive(Debug, Clone, Args)]
 pub struct Cache {
@@ -135,9 +194,9 @@ pub struct Run {
     /// Which cases
     #[command(flatten)]
     pub select: Select,
-    /// How the server groups models into worker processes
-    #[arg(long, value_name = "POLICY", default_value = "op-set", value_parser = names::isolation())]
-    pub isolation: Isolation,
+    /// The server and whose behaviour is expected of it
+    #[command(flatten)]
+    pub subject: Subject,
     /// Folder in which the folder of this run is made
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results_dir: PathBuf,
@@ -148,7 +207,54 @@ pub struct Run {
     /// run only the cases that stand for their suite
     #[arg(long)]
     pub quick: bool,
-    /// Use this server executable instead of building the reference server
+    /// Use this server executable instead of building the reference server. With --profile triton:
+    /// the tritonserver of an installation, such as /opt/tritonserver/bin/tritonserver
+    #[arg(long, value_name = "FILE", required_if_eq("profile", "triton"))]
+    pub server_bin: Option<PathBuf>,
+    /// Where runtimes are
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
+/// `harness merge`
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// The results folders of the parts, each made with another --shard I/N. A part that is missing
+    /// is told in the report; of a part that is given twice the one that began later counts
+    #[arg(value_name = "DIR", required = true)]
+    pub folders: Vec<PathBuf>,
+    /// Folder in which the folder of the joined results is made
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results_dir: PathBuf,
+}
+
+/// `harness check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// An op library: it is judged from its file and opened for real, in a process that is thrown
+    /// away, with every runtime of its framework; may be given several times, and then they are also
+    /// opened together
+    #[arg(
+        long = "library",
+        value_name = "FILE",
+        required_unless_present = "model_repository"
+    )]
+    pub libraries: Vec<PathBuf>,
+    /// A model repository, read where it is: a server loads each of its models, runs it once with
+    /// made-up inputs and unloads it. The folders of the libraries are allowed to be loaded from
+    #[arg(long, value_name = "DIR")]
+    pub model_repository: Option<PathBuf>,
+    /// With this runtime instead of all that are installed: the name of an installed one
+    /// (pytorch-2.11.0), or a path that holds one (…/site-packages/torch); may be given several times
+    #[arg(long = "runtime", value_name = "NAME|PATH")]
+    pub runtimes: Vec<String>,
+    /// How the server groups models into worker processes
+    #[arg(long, value_name = "POLICY", default_value = "op-set", value_parser = names::isolation())]
+    pub isolation: Isolation,
+    /// Folder in which the folder of this check is made
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub results_dir: PathBuf,
+    /// Use this executable of the reference server instead of building it
     #[arg(long, value_name = "FILE")]
     pub server_bin: Option<PathBuf>,
     /// Where runtimes are
@@ -188,9 +294,9 @@ pub struct List {
     /// Which cases
     #[command(flatten)]
     pub select: Select,
-    /// Expectations under this isolation policy
-    #[arg(long, value_name = "POLICY", default_value = "op-set", value_parser = names::isolation())]
-    pub isolation: Isolation,
+    /// Whose behaviour is expected
+    #[command(flatten)]
+    pub subject: Subject,
     /// How to print them
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -289,6 +395,33 @@ mod tests {
             let others = if full { &all } else { &two };
             assert_eq!(of(&some, tensorflow), of(others, tensorflow));
         }
+    }
+
+    #[test]
+    fn triton_takes_a_server_and_no_isolation() {
+        let parse = |line: &[&str]| {
+            let line = ["harness", "run"].iter().chain(line);
+            let arguments = Arguments::try_parse_from(line)?;
+            match arguments.command {
+                Command::Run(run) => Ok(run.subject),
+                other => panic!("{other:?}"),
+            }
+        };
+        let error: clap::Error = parse(&["--profile", "triton"]).unwrap_err();
+        assert!(error.to_string().contains("--server-bin"), "{error}");
+        let triton = ["--profile", "triton", "--server-bin", "tritonserver"];
+        let subject = parse(&triton).unwrap();
+        assert_eq!(subject.isolation(), Ok(Isolation::Shared));
+        let line: Vec<&str> = triton
+            .into_iter()
+            .chain(["--isolation", "op-set"])
+            .collect();
+        let error = parse(&line).unwrap().isolation().unwrap_err().to_string();
+        assert!(
+            error.contains("op-set") && error.contains("shared"),
+            "{error}"
+        );
+        assert_eq!(parse(&[]).unwrap().isolation(), Ok(Isolation::OpSet));
     }
 
     #[test]

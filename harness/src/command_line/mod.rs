@@ -4,6 +4,6 @@ mod arguments;
 mod names;
 
 pub use arguments::{
-    Arguments, Cache, Command, Format, Inspect, List, Report, Run, Runtimes, Select, Setup,
-    TextOrJson,
+    Arguments, Cache, Check, Command, Format, Inspect, List, Merge, Report, Run, Runtimes, Select,
+    Setup, Subject, TextOrJson,
 };

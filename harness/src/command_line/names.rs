@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use runtimes::{Catalog, Framework, RuntimeName};
-use suites::{Isolation, Selection, Suite};
+use suites::{Isolation, Profile, Selection, Suite};
 
 /// Frameworks that have cases.
 pub fn framework() -> impl TypedValueParser<Value = Framework> {
@@ -29,13 +29,26 @@ pub fn any_framework() -> impl TypedValueParser<Value = Framework> {
     )
 }
 
-/// Suites.
+/// Suites that have cases of their own.
 pub fn suite() -> impl TypedValueParser<Value = Suite> {
     one_of(
         Suite::ALL
             .iter()
+            .filter(|suite| **suite != Suite::Check)
             .map(|suite| (suite.name().to_owned(), *suite)),
     )
+}
+
+/// Expectation profiles.
+pub fn profile() -> impl TypedValueParser<Value = Profile> {
+    let help = |profile| match profile {
+        Profile::Reference => "the reference server of this project",
+        Profile::Triton => "Triton Inference Server",
+    };
+    let values = Profile::ALL
+        .iter()
+        .map(|profile| PossibleValue::new(profile.name()).help(help(*profile)));
+    PossibleValuesParser::new(values).try_map(|name: String| name.parse::<Profile>())
 }
 
 /// Isolation policies.

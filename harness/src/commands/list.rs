@@ -1,7 +1,7 @@
 //! `harness list`
 
 use serde::Serialize;
-use suites::{Case, Outcome, Profile};
+use suites::{Case, Isolation, Outcome};
 
 use super::{Failure, print};
 use crate::command_line::{Format, List};
@@ -23,7 +23,11 @@ struct Row {
 /// Prints the cases.
 pub fn list(arguments: &List) -> Result<Exit, Failure> {
     let cases = suites::cases(&arguments.select.selection());
-    let rows: Vec<Row> = cases.iter().map(|case| row(case, arguments)).collect();
+    let isolation = arguments.subject.isolation().map_err(Failure::usage)?;
+    let rows: Vec<Row> = cases
+        .iter()
+        .map(|case| row(case, arguments, isolation))
+        .collect();
     match arguments.format {
         Format::Json => {
             let json = serde_json::to_string_pretty(&rows).map_err(Failure::internal)?;
@@ -37,12 +41,12 @@ pub fn list(arguments: &List) -> Result<Exit, Failure> {
     Ok(Exit::AsExpected)
 }
 
-fn row(case: &Case, arguments: &List) -> Row {
+fn row(case: &Case, arguments: &List, isolation: Isolation) -> Row {
     let version = case
         .own_runtime(case.framework)
         .or_else(|| suites::runtime_of(&arguments.select.runtimes, case.framework))
         .map(|runtime| runtime.version.to_semver());
-    let isolation = case.isolation.unwrap_or(arguments.isolation);
+    let isolation = case.isolation.unwrap_or(isolation);
     Row {
         id: case.id.clone(),
         suite: case.suite.to_string(),
@@ -50,7 +54,7 @@ fn row(case: &Case, arguments: &List) -> Row {
         path: case.path.to_string(),
         description: case.description.clone(),
         expected: version
-            .and_then(|version| case.expectation(Profile::Reference, isolation, &version))
+            .and_then(|version| case.expectation(arguments.subject.profile, isolation, &version))
             .map(|expectation| expectation.outcome),
         needs: case.needs.iter().map(ToString::to_string).collect(),
     }

@@ -1,8 +1,11 @@
 //! What each command does. A command returns its exit status; an error is told to the user by the
 //! caller and ends with the status that belongs to it.
 
+mod check;
+mod closing;
 mod inspect;
 mod list;
+mod merge;
 mod provision;
 mod report;
 mod run;
@@ -53,8 +56,10 @@ impl Failure {
 pub fn execute(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Check(arguments) => check::check(arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::List(arguments) => list::list(arguments),
+        Command::Merge(arguments) => merge::merge(arguments),
         Command::Setup(arguments) => setup::setup(arguments),
         Command::Runtimes(arguments) => runtimes::runtimes(arguments),
         Command::Report(arguments) => report::report(arguments),

@@ -5,8 +5,9 @@ use std::time::Instant;
 use anyhow::anyhow;
 use jiff::Timestamp;
 use runtimes::Cache;
-use suites::{Cancellation, Case, CaseResult, Profile, RunOptions};
+use suites::{Cancellation, Case, CaseResult, RunOptions};
 
+use super::closing::{closing, command_line, exit};
 use super::report::failure;
 use super::work::Work;
 use super::{Failure, print, provision};
@@ -18,8 +19,7 @@ use crate::interrupt;
 use crate::preflight::Needs;
 use crate::quantity::quantity;
 use crate::results::{
-    Counts, Machine, Overall, Results, ResultsFolder, Run, RuntimeRecord, SCHEMA_VERSION,
-    verdict_table,
+    Counts, Machine, Results, ResultsFolder, Run, RuntimeRecord, SCHEMA_VERSION, Selected,
 };
 use crate::terminal::{CaseProgress, Terminal};
 
@@ -27,6 +27,7 @@ use crate::terminal::{CaseProgress, Terminal};
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (start, begin) = (Timestamp::now(), Instant::now());
     let terminal = Terminal::standard_error();
+    let isolation = arguments.subject.isolation().map_err(Failure::usage)?;
     let work = Work::select(arguments)?;
     let Select { runtimes, full, .. } = &arguments.select;
 
@@ -64,20 +65,25 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             command_line: command_line(),
             commit,
             harness_version: env!("CARGO_PKG_VERSION").to_owned(),
-            isolation: arguments.isolation,
-            profile: Profile::Reference,
+            isolation,
+            profile: arguments.subject.profile,
             quick: arguments.quick,
+            selection: selected(&arguments.select),
+            shard: arguments.select.shard.map(|shard| shard.to_string()),
+            parts: Vec::new(),
             start,
             duration_s: 0.0,
             interrupted: false,
             warnings: Vec::new(),
             problems: Vec::new(),
+            notices: Vec::new(),
         },
         machine,
         runtimes: runtime_records(&cache, &needed),
         summary: Counts::default(),
         cases: Vec::new(),
         measurements: Vec::new(),
+        check: None,
     };
     if work.is_empty() {
         terminal.say("this part of the run has neither a case nor a measurement");
@@ -141,7 +147,8 @@ fn prepare(
         spinner.finish_and_clear();
     }
     let mut options = RunOptions::new(server.map_err(Failure::environment)?, cache.root());
-    options.isolation = arguments.isolation;
+    options.isolation = arguments.subject.isolation().map_err(Failure::usage)?;
+    options.profile = arguments.subject.profile;
     options.runtimes.clone_from(&arguments.select.runtimes);
     options.cancellation = cancellation;
     if let Some(jobs) = arguments.jobs {
@@ -203,13 +210,14 @@ fn measure(plan: &Plan, terminal: Terminal) -> Measured {
     measured
 }
 
-/// The command line as it can be typed again in the clone.
-fn command_line() -> Vec<String> {
-    let arguments = std::env::args().skip(1);
-    ["cargo".to_owned(), "harness".to_owned()]
-        .into_iter()
-        .chain(arguments)
-        .collect()
+fn selected(select: &Select) -> Selected {
+    Selected {
+        frameworks: select.framework.iter().map(ToString::to_string).collect(),
+        suites: select.suite.iter().map(ToString::to_string).collect(),
+        filter: select.filter.as_ref().map(ToString::to_string),
+        runtimes: select.runtimes.iter().map(ToString::to_string).collect(),
+        full: select.full,
+    }
 }
 
 fn runtime_records(cache: &Cache, needed: &provision::Wanted) -> Vec<RuntimeRecord> {
@@ -223,76 +231,4 @@ fn runtime_records(cache: &Cache, needed: &provision::Wanted) -> Vec<RuntimeReco
             path: runtime.main_library.display().to_string(),
         })
         .collect()
-}
-
-/// What the terminal shows last: the verdicts, what went wrong, and where the report is.
-fn closing(results: &Results, folder: &ResultsFolder) -> String {
-    let mut text = String::new();
-    if !results.cases.is_empty() {
-        text.push_str(&format!("\n{}\n", verdict_table(&results.cases)));
-    }
-    for problem in &results.run.problems {
-        text.push_str(&format!("! {problem}\n"));
-    }
-    for warning in &results.run.warnings {
-        text.push_str(&format!("⚠ {warning}\n"));
-    }
-    let warned = results
-        .measurements
-        .iter()
-        .filter(|m| !m.warnings.is_empty())
-        .count();
-    if warned > 0 {
-        text.push_str(&format!(
-            "⚠ {warned} of {} measurements carry a warning; the report tells which\n",
-            results.measurements.len()
-        ));
-    }
-    text.push_str(&format!(
-        "{}: {}\n",
-        results.verdict().text(),
-        results.counts_text()
-    ));
-    text.push_str(&format!("{}\n", folder.report().display()));
-    text
-}
-
-fn exit(results: &Results) -> Exit {
-    match results.verdict() {
-        Overall::Passed => Exit::AsExpected,
-        Overall::Failed => Exit::CaseFailed,
-        Overall::Error => Exit::Internal,
-        Overall::Interrupted => Exit::Environment,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample::sample_results;
-
-    #[test]
-    fn the_path_of_the_report_comes_last() {
-        let folder = ResultsFolder::at("/results/run");
-        let text = closing(&sample_results(), &folder);
-        assert_eq!(text.lines().last(), Some("/results/run/report.html"));
-        insta::assert_snapshot!(text);
-    }
-
-    #[test]
-    fn the_status_tells_the_worst_that_happened() {
-        let mut results = sample_results();
-        assert_eq!(exit(&results), Exit::CaseFailed);
-        results.summary.failed = 0;
-        assert_eq!(exit(&results), Exit::Internal);
-        results.summary.errors = 0;
-        assert_eq!(exit(&results), Exit::AsExpected);
-        results.run.interrupted = true;
-        assert_eq!(exit(&results), Exit::Environment);
-        results
-            .run
-            .problems
-            .push("startup/x was not measured".to_owned());
-        assert_eq!(exit(&results), Exit::Internal);
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 use runtimes::Framework;
-use suites::{Case, Selection};
+use suites::{Case, Profile, Selection};
 
 use super::Failure;
 use crate::command_line::Run as Arguments;
@@ -17,7 +17,7 @@ pub struct Work {
     pub cases: Vec<Case>,
     /// The measurements, in the order in which they are made.
     pub experiments: Vec<Experiment>,
-    /// The frameworks that would be measured if this machine could serve models of them.
+    /// The frameworks that would be measured too if this machine could serve models of them.
     pub unmeasurable: Vec<Framework>,
 }
 
@@ -43,10 +43,11 @@ impl Work {
             .map(|case| case.framework)
             .collect();
         let frameworks: Vec<Framework> = frameworks.into_iter().collect();
-        let measurable = experiments::measurable(&frameworks);
-        // A suite is a set of cases; who asks for one does not ask for measurements.
-        let all = if select.suite.is_empty() {
-            experiments::experiments(&measurable, select.filter.as_ref())
+        // A suite is a set of cases; who asks for one does not ask for measurements. They are made
+        // with what only the reference server can be asked.
+        let measures = select.suite.is_empty() && arguments.subject.profile == Profile::Reference;
+        let all = if measures {
+            experiments::experiments(&frameworks, select.filter.as_ref())
         } else {
             Vec::new()
         };
@@ -65,32 +66,42 @@ impl Work {
                 filter.unwrap_or_default()
             )));
         }
-        let mut unmeasurable = frameworks;
-        unmeasurable.retain(|framework| !all.is_empty() && !measurable.contains(framework));
+        // Which part an experiment is in must not depend on what this machine can measure.
+        let mut experiments = match select.shard {
+            Some(shard) => experiments::part_of(&all, shard),
+            None => all,
+        };
+        let mut unmeasurable = measured(&experiments);
+        let measurable = experiments::measurable(&unmeasurable);
+        unmeasurable.retain(|framework| !measurable.contains(framework));
+        experiments.retain(|experiment| {
+            let framework = experiment.framework();
+            framework.is_none_or(|framework| !unmeasurable.contains(&framework))
+        });
         Ok(Self {
             cases: suites::cases(&selection),
-            experiments: match select.shard {
-                Some(shard) => experiments::part_of(&all, shard),
-                None => all,
-            },
+            experiments,
             unmeasurable,
         })
     }
 
     /// The frameworks that are measured.
     pub fn measured(&self) -> Vec<Framework> {
-        let frameworks: BTreeSet<Framework> = self
-            .experiments
-            .iter()
-            .filter_map(Experiment::framework)
-            .collect();
-        frameworks.into_iter().collect()
+        measured(&self.experiments)
     }
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty() && self.experiments.is_empty()
     }
+}
+
+fn measured(experiments: &[Experiment]) -> Vec<Framework> {
+    let frameworks: BTreeSet<Framework> = experiments
+        .iter()
+        .filter_map(Experiment::framework)
+        .collect();
+    frameworks.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use suites::{CaseResult, Framework, LoadingPath, Outcome, Suite, Verdict};
 use super::context::{Badge, Count, Fact};
 use super::heat_map::heat_map_anchor;
 use crate::quantity::quantity;
+use crate::results::Part;
 
 /// One case with everything that is known of it.
 #[derive(Debug, Serialize)]
@@ -115,8 +116,9 @@ pub fn badge(verdict: Verdict) -> Badge {
 }
 
 impl CaseDetail {
-    /// Everything about `case`, with targets of links that begin with `prefix`.
-    pub fn new(case: &CaseResult, prefix: &str) -> Self {
+    /// Everything about `case`, which is from `part` where the run had several, with targets of
+    /// links that begin with `prefix`.
+    pub fn new(case: &CaseResult, part: Option<&Part>, prefix: &str) -> Self {
         let evidence = &case.evidence;
         Self {
             id: case.id.clone(),
@@ -125,7 +127,7 @@ impl CaseDetail {
             verdict: badge(case.verdict),
             expected: outcome(case.expected),
             outcome: outcome(case.outcome),
-            facts: facts(case),
+            facts: facts(case, part),
             message: case.message.trim().to_owned(),
             departures: evidence.departures.clone(),
             steps: evidence.steps.clone(),
@@ -136,12 +138,13 @@ impl CaseDetail {
     }
 }
 
-fn facts(case: &CaseResult) -> Vec<Fact> {
+fn facts(case: &CaseResult, part: Option<&Part>) -> Vec<Fact> {
     let mut facts = vec![
         Fact::new("phase", case.phase.name()),
         Fact::new("isolation", case.isolation.name()),
         Fact::new("runtime", &case.runtime),
     ];
+    facts.extend(part.map(|part| Fact::new("part", &part.shard)));
     let times = [
         ("ready after", case.time_to_ready_ms),
         ("load took", case.load_ms),
@@ -394,7 +397,7 @@ mod tests {
         let cases = sample_cases();
         let details: Vec<String> = cases
             .iter()
-            .map(|case| CaseDetail::new(case, "case").anchor)
+            .map(|case| CaseDetail::new(case, None, "case").anchor)
             .collect();
         for row in matrix(&cases).tables.iter().flat_map(|table| &table.rows) {
             for cell in row.cells.iter().flatten() {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::cases::{CaseDetail, Matrix};
+use super::check::CheckPage;
 use super::heat_map::HeatMap;
 use super::measurements::MeasurementRow;
 
@@ -21,6 +22,14 @@ pub struct Page {
     pub command: String,
     /// What went wrong beside the cases.
     pub problems: Vec<String>,
+    /// What a reader must know about the whole.
+    pub notices: Vec<String>,
+    /// What a user brought.
+    pub check: Option<CheckPage>,
+    /// Whether anything was measured, or might have been.
+    pub measured: bool,
+    /// The heading over the failed and broken cases.
+    pub troubled_title: String,
     /// Failed and broken cases.
     pub troubled: Vec<CaseDetail>,
     /// Case by framework and path.
@@ -37,8 +46,10 @@ pub struct Page {
     pub warnings: Vec<String>,
     /// Every measurement.
     pub measurements: Vec<MeasurementRow>,
-    /// Names and values on the machine.
-    pub machine: Vec<Fact>,
+    /// The machines, one where the run was made in one piece.
+    pub machines: Vec<MachineFacts>,
+    /// The parts that the record was joined from.
+    pub parts: Vec<PartRow>,
     /// Names, versions and places of the runtimes.
     pub runtimes: Vec<RuntimeRow>,
     /// Every case with what was done and how to do it again.
@@ -93,6 +104,30 @@ pub struct RuntimeRow {
     pub version: String,
     /// Where it lies.
     pub path: String,
+}
+
+/// A machine.
+#[derive(Debug, Serialize)]
+pub struct MachineFacts {
+    /// The heading over its facts.
+    pub title: String,
+    /// Names and values.
+    pub facts: Vec<Fact>,
+}
+
+/// A part's row.
+#[derive(Debug, Serialize)]
+pub struct PartRow {
+    /// Which one.
+    pub shard: String,
+    /// When it began.
+    pub start: String,
+    /// How long it took, and whether it was ended early.
+    pub duration: String,
+    /// What it did.
+    pub content: String,
+    /// The command that does it again.
+    pub command: String,
 }
 
 /// The plots of each section.

@@ -1,12 +1,64 @@
 //! Machine and run as the page shows them.
 
-use super::context::Fact;
-use crate::quantity::bytes;
-use crate::results::{Machine, Run};
+use jiff::Timestamp;
+
+use super::context::{Fact, MachineFacts, PartRow};
+use crate::command_text::command_text;
+use crate::quantity::{bytes, count};
+use crate::results::{Machine, Part, Results, Run};
+
+/// The machines of `results`; where there are several, with the parts that were made on each.
+pub fn machines(results: &Results) -> Vec<MachineFacts> {
+    let machines = results.machines();
+    let several = machines.len() > 1;
+    let title = |parts: &[&Part]| {
+        let shards: Vec<&str> = parts.iter().map(|part| part.shard.as_str()).collect();
+        match shards.as_slice() {
+            [one] => format!("Machine of part {one}"),
+            shards => format!("Machine of parts {}", shards.join(", ")),
+        }
+    };
+    machines
+        .into_iter()
+        .map(|(machine, parts)| MachineFacts {
+            title: if several {
+                title(&parts)
+            } else {
+                "Machine".to_owned()
+            },
+            facts: machine_facts(machine),
+        })
+        .collect()
+}
+
+/// The rows of the parts of `run`.
+pub fn part_rows(run: &Run) -> Vec<PartRow> {
+    let row = |part: &Part| PartRow {
+        shard: part.shard.clone(),
+        start: time(part.start),
+        duration: duration(part.duration_s)
+            + if part.interrupted {
+                ", ended early"
+            } else {
+                ""
+            },
+        content: format!(
+            "{}, {}",
+            count(part.cases.len(), "case"),
+            count(part.measurements.len(), "measurement")
+        ),
+        command: command_text(&part.command_line),
+    };
+    run.parts.iter().map(row).collect()
+}
+
+fn time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
 
 /// Names and values on the machine; what is not known is said to be unknown, except for what a
 /// virtual machine never tells.
-pub fn machine_facts(machine: &Machine) -> Vec<Fact> {
+fn machine_facts(machine: &Machine) -> Vec<Fact> {
     let known = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
     let processors = match machine.cores {
         Some(cores) => format!(
@@ -58,11 +110,14 @@ pub fn machine_facts(machine: &Machine) -> Vec<Fact> {
 /// Names and values on the run.
 pub fn run_facts(run: &Run) -> Vec<Fact> {
     let mut facts = vec![
+        Fact::new("Started", time(run.start)),
         Fact::new(
-            "Started",
-            run.start.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            match run.parts.len() {
+                0 => "Took",
+                _ => "All parts took",
+            },
+            duration(run.duration_s),
         ),
-        Fact::new("Took", duration(run.duration_s)),
         Fact::new(
             "Commit",
             run.commit.clone().unwrap_or_else(|| "unknown".to_owned()),
@@ -71,6 +126,7 @@ pub fn run_facts(run: &Run) -> Vec<Fact> {
         Fact::new("Isolation", run.isolation.name()),
         Fact::new("Expectations", run.profile.name()),
     ];
+    facts.extend(run.shard.as_ref().map(|shard| Fact::new("Part", shard)));
     if run.interrupted {
         facts.push(Fact::new(
             "Ended early",

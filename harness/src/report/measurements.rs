@@ -5,12 +5,15 @@ use serde::Serialize;
 use super::context::Fact;
 use crate::measurement::{Kind, Measurement};
 use crate::quantity::{quantity, rate};
+use crate::results::Part;
 
 /// A line of the table of measurements.
 #[derive(Debug, Serialize)]
 pub struct MeasurementRow {
     /// The id.
     pub id: String,
+    /// The part of the run that it is from.
+    pub part: Option<String>,
     /// The median.
     pub median: String,
     /// Its 95 % confidence interval.
@@ -28,12 +31,13 @@ pub struct MeasurementRow {
 }
 
 impl MeasurementRow {
-    /// The line of `measurement`.
-    pub fn new(measurement: &Measurement) -> Self {
+    /// The line of `measurement`, which is from `part` where the run had several.
+    pub fn new(measurement: &Measurement, part: Option<&Part>) -> Self {
         let time = |value: f64| quantity(value, &measurement.unit);
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
         Self {
             id: measurement.id.clone(),
+            part: part.map(|part| part.shard.clone()),
             median: time(measurement.median),
             interval: or_none(
                 measurement

@@ -5,6 +5,7 @@
 //! it. Each plot is a module under `plots` and is drawn once, for the page and for `plots/*.svg`.
 
 mod cases;
+mod check;
 mod context;
 mod heat_map;
 mod machine;

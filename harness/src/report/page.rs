@@ -3,12 +3,13 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value};
-use suites::Verdict;
+use suites::{CaseResult, Profile, Verdict};
 
 use super::cases::{CaseDetail, badge, matrix};
+use super::check::check_page;
 use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
 use super::heat_map::heat_maps;
-use super::machine::{machine_facts, run_facts};
+use super::machine::{machines, part_rows, run_facts};
 use super::measurements::{MeasurementRow, generator, highlights};
 use super::plots::{Plot, Section};
 use crate::command_text::command_text;
@@ -34,6 +35,7 @@ pub fn html(results: &Results, plots: &[Plot]) -> Result<String, RenderError> {
     );
     // Auto-escaping follows the ending: everything in a `.html` template is escaped.
     environment.add_template("page.html", include_str!("templates/page.html"))?;
+    environment.add_template("check.html", include_str!("templates/check.html"))?;
     environment.add_template("case.html", include_str!("templates/case.html"))?;
     environment.add_template("heat_map.html", include_str!("templates/heat_map.html"))?;
     environment.add_template("figures.html", include_str!("templates/figures.html"))?;
@@ -54,8 +56,10 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         (counts.skipped, Verdict::Skip, "skipped"),
         (counts.errors, Verdict::Error, "errors"),
     ];
+    let detail =
+        |case: &CaseResult, prefix| CaseDetail::new(case, results.part_of_case(&case.id), prefix);
     Page {
-        verdict: overall(results.verdict()),
+        verdict: overall(results),
         counts: numbers
             .into_iter()
             .map(|(number, verdict, text)| Count {
@@ -70,9 +74,19 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         run: run_facts(&results.run),
         command: command_text(&results.run.command_line),
         problems: results.run.problems.clone(),
+        notices: results.run.notices.clone(),
+        check: results
+            .check
+            .as_ref()
+            .map(|check| check_page(check, &results.cases)),
+        measured: results.check.is_none(),
+        troubled_title: match results.run.profile {
+            Profile::Reference => "Not as expected".to_owned(),
+            profile => format!("Where the server departs from profile {profile}"),
+        },
         troubled: results
             .troubled()
-            .map(|case| CaseDetail::new(case, "trouble"))
+            .map(|case| detail(case, "trouble"))
             .collect(),
         matrix: matrix(&results.cases),
         heat_maps: heat_maps(&results.cases),
@@ -88,9 +102,12 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         measurements: results
             .measurements
             .iter()
-            .map(MeasurementRow::new)
+            .map(|measurement| {
+                MeasurementRow::new(measurement, results.part_of_measurement(&measurement.id))
+            })
             .collect(),
-        machine: machine_facts(&results.machine),
+        machines: machines(results),
+        parts: part_rows(&results.run),
         runtimes: results
             .runtimes
             .iter()
@@ -103,19 +120,19 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         cases: results
             .cases
             .iter()
-            .map(|case| CaseDetail::new(case, "case"))
+            .map(|case| detail(case, "case"))
             .collect(),
     }
 }
 
-fn overall(overall: Overall) -> Badge {
-    let verdict = match overall {
+fn overall(results: &Results) -> Badge {
+    let verdict = match results.verdict() {
         Overall::Passed => Verdict::Pass,
         Overall::Failed => Verdict::Fail,
         Overall::Error => Verdict::Error,
         Overall::Interrupted => Verdict::Skip,
     };
-    let mut text = overall.text().to_owned();
+    let mut text = results.headline();
     text[..1].make_ascii_uppercase();
     Badge {
         text,
@@ -129,11 +146,21 @@ fn setting(results: &Results) -> String {
         .iter()
         .map(|runtime| runtime.name.as_str())
         .collect();
+    let mut processors: Vec<&str> = Vec::new();
+    for (machine, _) in results.machines() {
+        let cpu = machine.cpu.as_deref().unwrap_or_default();
+        if !processors.contains(&cpu) {
+            processors.push(cpu);
+        }
+    }
+    let part = results.run.shard.as_ref();
     let mut parts = vec![
+        part.map(|shard| format!("part {shard}"))
+            .unwrap_or_default(),
         format!("{} cases", results.summary.total()),
         format!("isolation {}", results.run.isolation),
         runtimes.join(", "),
-        results.machine.cpu.clone().unwrap_or_default(),
+        processors.join(", "),
     ];
     parts.retain(|part| !part.is_empty());
     parts.join(" · ")

@@ -149,10 +149,9 @@ impl ResultsFolder {
     /// # Errors
     /// [`FolderError::Io`] and [`FolderError::Render`].
     pub fn render(&self, results: &Results) -> Result<(), FolderError> {
-        let cases = cases_csv(&results.cases).map_err(render_error("cases.csv"))?;
+        let cases = cases_csv(results).map_err(render_error("cases.csv"))?;
         self.put("cases.csv", &cases)?;
-        let measurements =
-            measurements_csv(&results.measurements).map_err(render_error("measurements.csv"))?;
+        let measurements = measurements_csv(results).map_err(render_error("measurements.csv"))?;
         self.put("measurements.csv", &measurements)?;
         let junit = junit_xml(results).map_err(render_error("junit.xml"))?;
         self.put("junit.xml", junit.as_bytes())?;

@@ -45,6 +45,18 @@ impl Machine {
         Self::read_under(Path::new("/"))
     }
 
+    /// Whether numbers from there can stand beside numbers from here: everything that is the same
+    /// from moment to moment is the same.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let lasting = |machine: &Self| Self {
+            clock_mhz: None,
+            load_average: None,
+            ..machine.clone()
+        };
+        lasting(self) == lasting(other)
+    }
+
     fn read_under(root: &Path) -> Self {
         let text = |path: &str| fs::read_to_string(root.join(path)).ok();
         let line = |path: &str| {

@@ -3,14 +3,18 @@
 //! `results.json` is the record; everything else (CSV, JUnit, summary, plots, report) is made from
 //! it and can be made again. The folder's layout is something that other tools rely on.
 
+mod check;
 mod folder;
 mod junit;
 mod machine;
+mod merge;
 mod record;
 mod summary;
 mod tables;
 
+pub use check::{Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting, Predicted};
 pub use folder::{FolderError, ResultsFolder};
 pub use machine::Machine;
-pub use record::{Counts, Overall, Results, Run, RuntimeRecord, SCHEMA_VERSION};
+pub use merge::{MergeError, merge};
+pub use record::{Counts, Overall, Part, Results, Run, RuntimeRecord, SCHEMA_VERSION, Selected};
 pub use summary::{summary_markdown, verdict_table};

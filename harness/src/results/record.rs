@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use suites::{CaseResult, Verdict};
 
+use super::check::Check;
 use super::machine::Machine;
 use crate::measurement::{Measurement, Warning};
 
@@ -28,6 +29,9 @@ pub struct Results {
     pub cases: Vec<CaseResult>,
     /// The measurements, in the order in which they were made.
     pub measurements: Vec<Measurement>,
+    /// What came of op libraries and models that a user brought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
 }
 
 /// When and how a run was made.
@@ -46,9 +50,18 @@ pub struct Run {
     pub profile: suites::Profile,
     /// Whether the measurements were shortened.
     pub quick: bool,
-    /// When it began, in UTC.
+    /// What was to be done, of which it may have done a part.
+    #[serde(default)]
+    pub selection: Selected,
+    /// The part of the selection that it did, such as `2/4`; `None`: all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
+    /// The parts that it was joined from, in their order; empty where it was made in one piece.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// When it began, in UTC: its first part, where it has several.
     pub start: Timestamp,
-    /// How long it took, in seconds.
+    /// How long it took, in seconds: all its parts together, where it has several.
     pub duration_s: f64,
     /// Whether it was ended early; the record then holds what was done until then.
     pub interrupted: bool,
@@ -58,6 +71,46 @@ pub struct Run {
     /// What went wrong beside the cases, such as a measurement that could not be made.
     #[serde(default)]
     pub problems: Vec<String>,
+    /// What a reader must know about the whole record although nothing went wrong in it, such as a
+    /// part that is missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
+}
+
+/// What a run was asked to do. Empty lists: everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selected {
+    /// Frameworks.
+    pub frameworks: Vec<String>,
+    /// Suites.
+    pub suites: Vec<String>,
+    /// The pattern that an id must match.
+    pub filter: Option<String>,
+    /// The runtimes that were named.
+    pub runtimes: Vec<String>,
+    /// Whether all runtimes were asked for, and full sizes.
+    pub full: bool,
+}
+
+/// One part of a run that was made in several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which one, such as `2/4`.
+    pub shard: String,
+    /// The command line, as it can be typed again.
+    pub command_line: Vec<String>,
+    /// When it began, in UTC.
+    pub start: Timestamp,
+    /// How long it took, in seconds.
+    pub duration_s: f64,
+    /// Whether it was ended early.
+    pub interrupted: bool,
+    /// Where it was made.
+    pub machine: Machine,
+    /// The ids of the cases that are its own.
+    pub cases: Vec<String>,
+    /// The ids of the measurements that are its own.
+    pub measurements: Vec<String>,
 }
 
 /// A framework runtime that took part.
@@ -107,6 +160,38 @@ impl Counts {
 }
 
 impl Results {
+    /// The part that the case `id` is from; `None` where the run was made in one piece.
+    #[must_use]
+    pub fn part_of_case(&self, id: &str) -> Option<&Part> {
+        let mut parts = self.run.parts.iter();
+        parts.find(|part| part.cases.iter().any(|case| case == id))
+    }
+
+    /// The part that the measurement `id` is from; `None` where the run was made in one piece.
+    #[must_use]
+    pub fn part_of_measurement(&self, id: &str) -> Option<&Part> {
+        let mut parts = self.run.parts.iter();
+        parts.find(|part| part.measurements.iter().any(|measured| measured == id))
+    }
+
+    /// The machines that it was made on, each once, with the parts that were made there; one
+    /// without parts where it was made in one piece.
+    #[must_use]
+    pub fn machines(&self) -> Vec<(&Machine, Vec<&Part>)> {
+        if self.run.parts.is_empty() {
+            return vec![(&self.machine, Vec::new())];
+        }
+        let mut machines: Vec<(&Machine, Vec<&Part>)> = Vec::new();
+        for part in &self.run.parts {
+            let mut known = machines.iter_mut();
+            match known.find(|(machine, _)| machine.is_like(&part.machine)) {
+                Some((_, parts)) => parts.push(part),
+                None => machines.push((&part.machine, vec![part])),
+            }
+        }
+        machines
+    }
+
     /// What the whole run came to.
     #[must_use]
     pub fn verdict(&self) -> Overall {

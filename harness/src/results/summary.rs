@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use suites::{CaseResult, Verdict};
 
+use super::check::Check;
 use super::record::{Overall, Results};
+use crate::check::did;
 use crate::measurement::Kind;
 use crate::quantity::{count, quantity, rate};
 
@@ -22,6 +24,16 @@ impl Overall {
 }
 
 impl Results {
+    /// The run's result in a few words.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        let verdict = self.verdict();
+        match &self.check {
+            Some(check) => check.headline(verdict),
+            None => verdict.text().to_owned(),
+        }
+    }
+
     /// The counts in one line: `41 passed, 1 failed, 0 skipped, 0 errors`, and whether the run was
     /// ended early.
     #[must_use]
@@ -59,11 +71,17 @@ pub fn summary_markdown(results: &Results) -> String {
     let mut line = |content: String| {
         let _ = writeln!(text, "{content}");
     };
-    line(format!("# Custom ops: {}", results.verdict().text()));
+    line(format!("# Custom ops: {}", results.headline()));
     line(String::new());
     line(format!("{}. {}", results.counts_text(), setting(results)));
+    for notice in &results.run.notices {
+        line(format!("\n> ⚠ {}", cell(notice)));
+    }
     for problem in &results.run.problems {
         line(format!("\n> {}", cell(problem)));
+    }
+    if let Some(check) = &results.check {
+        line(libraries_markdown(check));
     }
     let troubled: Vec<&CaseResult> = results.troubled().collect();
     if !troubled.is_empty() {
@@ -146,6 +164,37 @@ pub fn summary_markdown(results: &Results) -> String {
     text
 }
 
+/// A line for each library and runtime.
+fn libraries_markdown(check: &Check) -> String {
+    let mut text = String::new();
+    if !check.libraries.is_empty() {
+        text.push_str(
+            "\n## Your libraries\n\n| library | runtime | predicted | observed | why |\n",
+        );
+        text.push_str("|---|---|---|---|---|\n");
+    }
+    for library in &check.libraries {
+        for fit in &library.fits {
+            let observed = fit.observed.as_ref();
+            let outcome = observed.map_or("not tried", |observed| did(observed.outcome));
+            let why = match observed {
+                Some(observed) if fit.is_usable() => count(observed.ops.len(), "op"),
+                _ => fit.predicted.reason.clone(),
+            };
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "| `{}` | {} | {} | {outcome} | {} |",
+                cell(&library.label),
+                fit.runtime,
+                fit.predicted.verdict,
+                cell(&why)
+            );
+        }
+    }
+    text
+}
+
 fn value_in(unit: &str) -> impl Fn(f64) -> String {
     move |value| quantity(value, unit)
 }
@@ -157,6 +206,11 @@ fn setting(results: &Results) -> String {
         .iter()
         .map(|runtime| runtime.name.as_str())
         .collect();
+    let part = match (&results.run.shard, results.run.parts.len()) {
+        (Some(shard), _) => format!("Part {shard}. "),
+        (None, 0) => String::new(),
+        (None, parts) => format!("Joined from {}. ", count(parts, "part")),
+    };
     let startups = results
         .measurements
         .iter()
@@ -168,7 +222,8 @@ fn setting(results: &Results) -> String {
         ""
     };
     format!(
-        "Isolation `{}`, {}, {} logical processors, {}{measured}.",
+        "{}Isolation `{}`, {}, {} logical processors, {}{measured}.",
+        part,
         results.run.isolation,
         if runtimes.is_empty() {
             "no runtime".to_owned()

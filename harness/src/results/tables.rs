@@ -1,14 +1,13 @@
 //! `cases.csv` and `measurements.csv`.
 
-use suites::CaseResult;
+use super::record::Results;
 
-use crate::measurement::Measurement;
-
-/// The cases, one a line, under the field names of `results.json`.
+/// The cases, one a line, under the field names of `results.json`, and the part of the run that each
+/// is from, where it had several.
 ///
 /// # Errors
 /// None in practice: the writer writes to memory.
-pub fn cases_csv(cases: &[CaseResult]) -> Result<Vec<u8>, csv::Error> {
+pub fn cases_csv(results: &Results) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "id",
@@ -29,8 +28,9 @@ pub fn cases_csv(cases: &[CaseResult]) -> Result<Vec<u8>, csv::Error> {
         "prediction_reason",
         "trial",
         "trial_message",
+        "part",
     ])?;
-    for case in cases {
+    for case in &results.cases {
         let prediction = case.prediction.as_ref();
         let trial = case.trial.as_ref();
         writer.write_record([
@@ -52,6 +52,7 @@ pub fn cases_csv(cases: &[CaseResult]) -> Result<Vec<u8>, csv::Error> {
             text(prediction.map(|prediction| &prediction.reason)),
             text(trial.map(|trial| trial.outcome)),
             text(trial.map(|trial| &trial.message)),
+            text(results.part_of_case(&case.id).map(|part| &part.shard)),
         ])?;
     }
     writer
@@ -60,11 +61,12 @@ pub fn cases_csv(cases: &[CaseResult]) -> Result<Vec<u8>, csv::Error> {
 }
 
 /// The measurements, one a line, under the field names of `results.json`; warnings as text,
-/// separated by `; `, a shape as `1x64`.
+/// separated by `; `, a shape as `1x64`; and the part of the run that each is from, where it had
+/// several.
 ///
 /// # Errors
 /// None in practice: the writer writes to memory.
-pub fn measurements_csv(measurements: &[Measurement]) -> Result<Vec<u8>, csv::Error> {
+pub fn measurements_csv(results: &Results) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
         "id",
@@ -85,8 +87,9 @@ pub fn measurements_csv(measurements: &[Measurement]) -> Result<Vec<u8>, csv::Er
         "throughput",
         "bandwidth_fraction",
         "warnings",
+        "part",
     ])?;
-    for measurement in measurements {
+    for measurement in &results.measurements {
         let warnings: Vec<String> = measurement
             .warnings
             .iter()
@@ -115,6 +118,11 @@ pub fn measurements_csv(measurements: &[Measurement]) -> Result<Vec<u8>, csv::Er
             text(measurement.throughput),
             text(measurement.bandwidth_fraction),
             warnings.join("; "),
+            text(
+                results
+                    .part_of_measurement(&measurement.id)
+                    .map(|part| &part.shard),
+            ),
         ])?;
     }
     writer
@@ -130,7 +138,7 @@ fn text(value: Option<impl ToString>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::{sample_cases, sample_measurements};
+    use crate::sample::sample_results;
 
     fn columns(csv: &[u8]) -> Vec<csv::StringRecord> {
         let mut reader = csv::ReaderBuilder::new()
@@ -141,20 +149,20 @@ mod tests {
 
     #[test]
     fn every_case_is_one_record_whatever_its_message_holds() {
-        let mut cases = sample_cases();
-        cases[0].message = "two\nlines, a comma and a \"quote\"".to_owned();
-        let records = columns(&cases_csv(&cases).unwrap());
-        assert_eq!(records.len(), cases.len() + 1);
-        assert_eq!(&records[1][10], cases[0].message);
+        let mut results = sample_results();
+        results.cases[0].message = "two\nlines, a comma and a \"quote\"".to_owned();
+        let records = columns(&cases_csv(&results).unwrap());
+        assert_eq!(records.len(), results.cases.len() + 1);
+        assert_eq!(&records[1][10], results.cases[0].message);
         assert_eq!(&records[0][0], "id");
     }
 
     #[test]
     fn unknown_values_are_empty() {
-        let mut measurements = sample_measurements();
-        measurements.truncate(1);
-        measurements[0].p99 = None;
-        let records = columns(&measurements_csv(&measurements).unwrap());
+        let mut results = sample_results();
+        results.measurements.truncate(1);
+        results.measurements[0].p99 = None;
+        let records = columns(&measurements_csv(&results).unwrap());
         let column = records[0].iter().position(|name| name == "p99").unwrap();
         assert_eq!(&records[1][column], "");
     }

@@ -2,7 +2,11 @@
 //! about a run.
 
 use harness::measurement::{About, Kind, Measurement, Samples, Warning};
-use harness::results::{Counts, Machine, Results, Run, RuntimeRecord, SCHEMA_VERSION};
+use harness::results::{
+    Check, CheckedLibrary, CheckedModel, CheckedPair, Counts, Fit, Machine, Meeting, Predicted,
+    Results, Run, RuntimeRecord, SCHEMA_VERSION, Selected,
+};
+use op_library::{Finding, FindingId, ProbeOutcome, ProbePhase, ProbedLibrary, ProbedOp, Severity};
 use std::time::Duration;
 use suites::{
     CaseResult, Evidence, Exit, Forecast, Framework, Isolation, LoadingPath, Outcome, Phase,
@@ -332,11 +336,15 @@ pub fn sample_results() -> Results {
             isolation: Isolation::OpSet,
             profile: Profile::Reference,
             quick: true,
+            selection: Selected::default(),
+            shard: None,
+            parts: Vec::new(),
             start: "2026-01-02T03:04:05Z".parse().expect("a valid time"),
             duration_s: 184.5,
             interrupted: false,
             warnings: vec![Warning::BusyMachine { share: 0.31 }],
             problems: Vec::new(),
+            notices: Vec::new(),
         },
         machine: Machine {
             cpu: Some("Example CPU @ 2.80GHz".to_owned()),
@@ -362,5 +370,160 @@ pub fn sample_results() -> Results {
         summary: Counts::of(&cases),
         cases,
         measurements: sample_measurements(),
+        check: None,
     }
+}
+
+/// A check of two libraries of PyTorch, of which one works in one of two runtimes, and of two models.
+#[allow(dead_code, reason = "each test executable uses a part of this module")]
+pub fn sample_check() -> Results {
+    let label = |name: &str, runtime: &str| format!("{name}@{runtime}");
+    let case = |name: &str, verdict: Verdict, outcome: Option<Outcome>, message: &str| CaseResult {
+        id: format!("check/pytorch/model-config/{name}"),
+        suite: Suite::Check,
+        framework: Framework::PyTorch,
+        verdict,
+        expected: Some(Outcome::Served),
+        outcome,
+        message: message.to_owned(),
+        ..served(
+            "",
+            "The library is opened in a process that is thrown away.",
+        )
+    };
+    let mut results = sample_results();
+    results.measurements.clear();
+    results.cases.clear();
+    let mut check = Check::default();
+    for (name, path) in [
+        ("libgelu.so", "/home/user/build/libgelu.so".to_owned()),
+        (
+            "libold.so",
+            format!("/home/user/{}libold.so", "third-party/".repeat(12)),
+        ),
+    ] {
+        let works = name == "libgelu.so";
+        let missing = "'libold.so' uses the symbol at::_ops::sum_dim_IntList::call(at::Tensor const&), \
+                       which the runtime does not have";
+        let fit = |runtime: &str| {
+            let first = runtime == "pytorch-2.11.0";
+            let outcome = match (works, first) {
+                (true, true) => ProbeOutcome::Registered,
+                (true, false) => ProbeOutcome::Crashed,
+                (false, _) => ProbeOutcome::Failed,
+            };
+            Fit {
+                runtime: runtime.to_owned(),
+                framework: Framework::PyTorch,
+                case: format!("check/pytorch/model-config/{}", label(name, runtime)),
+                predicted: Predicted {
+                    verdict: if works { "loads" } else { "fails" }.to_owned(),
+                    reason: if works {
+                        "every symbol resolves".to_owned()
+                    } else {
+                        missing.to_owned()
+                    },
+                    remedy: (!works).then(|| "build it for this version".to_owned()),
+                },
+                findings: Vec::new(),
+                observed: Some(ProbedLibrary {
+                    outcome,
+                    phase: Some(ProbePhase::Dlopen),
+                    message: match outcome {
+                        ProbeOutcome::Registered => String::new(),
+                        _ => "the worker was killed by signal 11 (SIGSEGV)".to_owned(),
+                    },
+                    ops: vec![ProbedOp {
+                        domain: "custom_ops".to_owned(),
+                        name: "bias_gelu".to_owned(),
+                        version: String::new(),
+                        schemas: vec!["(Tensor x, Tensor bias) -> Tensor".to_owned()],
+                        kernels: vec!["CPU".to_owned(), "CUDA".to_owned()],
+                    }],
+                    ..ProbedLibrary::not_reached(path.clone().into())
+                }),
+            }
+        };
+        let fits: Vec<Fit> = ["pytorch-2.11.0", "pytorch-2.9.1"].map(fit).into();
+        for fit in &fits {
+            let wrong = works && !fit.is_usable();
+            let verdict = if wrong { Verdict::Fail } else { Verdict::Pass };
+            let outcome = Some(Outcome::WorkerCrashed);
+            results.cases.push(case(
+                &label(name, &fit.runtime),
+                verdict,
+                outcome,
+                "signal 11",
+            ));
+        }
+        let verdict = if works { Verdict::Pass } else { Verdict::Fail };
+        let whole = case(name, verdict, Some(Outcome::Served), "");
+        check.libraries.push(CheckedLibrary {
+            label: name.to_owned(),
+            path: path.into(),
+            size: 8 << 20,
+            build_id: Some("0123456789abcdef".repeat(2)),
+            needed: ["libtorch.so", "libc10.so", "libc.so.6"]
+                .map(str::to_owned)
+                .to_vec(),
+            frameworks: vec![Framework::PyTorch],
+            case: whole.id.clone(),
+            findings: vec![Finding {
+                severity: Severity::Warning,
+                id: FindingId::PinnedByUniqueSymbol,
+                message: "a STB_GNU_UNIQUE symbol keeps the library mapped".to_owned(),
+                remedy: "build it with -fno-gnu-unique".to_owned(),
+            }],
+            fits,
+        });
+        results.cases.push(whole);
+    }
+    let pair = case(
+        "libgelu.so+copy@pytorch-2.11.0",
+        Verdict::Pass,
+        None,
+        "aborts",
+    );
+    check.pairs.push(CheckedPair {
+        first: "libgelu.so".to_owned(),
+        second: None,
+        runtime: "pytorch-2.11.0".to_owned(),
+        framework: Framework::PyTorch,
+        case: pair.id.clone(),
+        shared: vec!["op custom_ops::bias_gelu".to_owned()],
+        predicted: Some(Meeting::Crashed),
+        observed: Some(Meeting::Crashed),
+        message: "Only a single TORCH_LIBRARY".to_owned(),
+    });
+    results.cases.push(pair);
+    for (name, is_served) in [("gelu", true), ("old", false)] {
+        let steps = ["load", "first-run", "unload"].map(|step| {
+            let verdict = if is_served {
+                Verdict::Pass
+            } else {
+                Verdict::Skip
+            };
+            case(&label(name, step), verdict, None, "")
+        });
+        check.models.push(CheckedModel {
+            name: name.to_owned(),
+            framework: Framework::PyTorch,
+            runtime: is_served.then(|| "pytorch-2.11.0".to_owned()),
+            named: vec!["libgelu.so".to_owned()],
+            mapped: vec!["/home/user/build/libgelu.so".into()],
+            cases: steps.iter().map(|case| case.id.clone()).collect(),
+            served: is_served,
+            message: if is_served {
+                String::new()
+            } else {
+                "the model needs the op old::sum, which no library that it names provides"
+                    .to_owned()
+            },
+        });
+        results.cases.extend(steps);
+    }
+    results.cases.sort_by(|a, b| a.id.cmp(&b.id));
+    results.summary = Counts::of(&results.cases);
+    results.check = Some(check);
+    results
 }

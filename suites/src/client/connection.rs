@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::body::{Answer, HEADER_LENGTH, InferenceRequest, MalformedAnswer};
+use super::metadata::{ModelMetadata, TensorMetadata, output_metadata};
 
 /// Why a request has no result.
 #[derive(Debug, thiserror::Error)]
@@ -191,11 +192,44 @@ impl Client {
         self.get_json(&format!("/v2/models/{model}/stats"))
     }
 
+    /// The inputs and outputs of a model.
+    ///
+    /// # Errors
+    /// The model is not loaded, or the server does not answer.
+    pub fn metadata(&self, model: &str) -> Result<ModelMetadata, ClientError> {
+        let path = format!("/v2/models/{model}");
+        let described = format!("GET {path}");
+        let response = self.send(self.http.get(format!("{}{path}", self.base)), &described)?;
+        self.json((described, response))
+    }
+
     /// Runs a model.
     ///
     /// # Errors
     /// The server refuses, does not answer, or answers against the protocol.
     pub fn infer(&self, model: &str, request: &InferenceRequest) -> Result<Answer, ClientError> {
+        self.run(model, request, Answer::decode)
+    }
+
+    /// Runs a model, and returns what its outputs are called and how large they are: values of any
+    /// type are passed over.
+    ///
+    /// # Errors
+    /// As [`infer`](Self::infer).
+    pub fn try_out(
+        &self,
+        model: &str,
+        request: &InferenceRequest,
+    ) -> Result<Vec<TensorMetadata>, ClientError> {
+        self.run(model, request, output_metadata)
+    }
+
+    fn run<T>(
+        &self,
+        model: &str,
+        request: &InferenceRequest,
+        decode: impl FnOnce(&[u8], Option<usize>) -> Result<T, MalformedAnswer>,
+    ) -> Result<T, ClientError> {
         let path = format!("/v2/models/{model}/infer");
         let described = format!("POST {path}");
         let mut builder = self
@@ -228,7 +262,7 @@ impl Client {
         let body = response
             .bytes()
             .map_err(|error| self.no_answer(&described, &error))?;
-        Answer::decode(&body, header_length).map_err(malformed)
+        decode(&body, header_length).map_err(malformed)
     }
 
     fn is_ok(&self, path: &str) -> Result<bool, ClientError> {

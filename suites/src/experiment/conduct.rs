@@ -4,24 +4,32 @@ use std::time::{Duration, Instant};
 
 use runtimes::RuntimeName;
 
-use super::finding::{Finding, phase_of_refusal};
+use super::finding::{Finding, missing_backend, phase_of_refusal};
 use super::folder::{ArrangeError, CaseFolder};
 use super::launch::{launch_command, placeholders};
+use super::reproduction::reproduce;
 use super::steps::{Stage, StepError};
 use super::supply::Supply;
 use super::trial::{TrialError, Tried, predict_and_try};
 use super::watchdog::{Bite, Watchdog};
-use crate::arrangement::{Launch, Route};
-use crate::case::{Case, Need};
+use crate::arrangement::{Arrangement, Launch, Route, Step};
+use crate::case::Case;
 use crate::client::Client;
 use crate::expectation::{Expectation, Isolation, Placeholders, Profile};
 use crate::observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
-use crate::options::{RunOptions, runtime_of};
-use crate::scope::RuntimeRange;
+use crate::options::RunOptions;
 use crate::server::{ServerError, ServerProcess, Termination, WaitError};
 
 /// Longest wait for a server to end that was asked to.
-const END_LIMIT: Duration = Duration::from_secs(15);
+fn end_limit(profile: Profile) -> Duration {
+    Duration::from_secs(match profile {
+        Profile::Reference => 15,
+        // Its own time limit, `--exit-timeout-secs`, is 30 s unless it is told another one, and it
+        // takes all of it where a client stays connected.
+        Profile::Triton => 45,
+    })
+}
+
 /// What a client waits beyond the server's own time limits.
 const CLIENT_MARGIN: Duration = Duration::from_secs(30);
 /// Lines of the log that are kept as evidence.
@@ -78,13 +86,55 @@ struct Observation {
     evidence: Evidence,
 }
 
+impl Observation {
+    /// What the server said, where it lacks the backend of a model: then nothing was seen of the op
+    /// library.
+    fn missing_backend(&self) -> Option<String> {
+        let refused = matches!(
+            self.finding.outcome,
+            Outcome::Rejected | Outcome::RefusedStart
+        );
+        let words = missing_backend(&self.finding.message).filter(|_| refused)?;
+        Some(words.to_owned())
+    }
+}
+
+/// The result of a case whose server has no backend for it.
+fn skipped_without_backend(
+    case: &Case,
+    setting: &Setting<'_>,
+    observation: Observation,
+    words: &str,
+) -> CaseResult {
+    let reason = format!(
+        "needs a backend that the server does not have; it says: {words}; run it on a server that \
+         has the backend"
+    );
+    let result = unrun(case, setting, Verdict::Skip, reason);
+    CaseResult {
+        phase: observation.finding.phase,
+        time_to_ready_ms: observation.time_to_ready.map(milliseconds),
+        evidence: Evidence {
+            reproduce: result.evidence.reproduce.clone(),
+            ..observation.evidence
+        },
+        ..result
+    }
+}
+
 /// Conducts one case; `None` where the run was cancelled meanwhile.
 pub fn conduct(case: &Case, setting: &Setting<'_>) -> Option<CaseResult> {
     let begin = Instant::now();
     let result = match reason_to_skip(case, setting) {
         Some(reason) => unrun(case, setting, Verdict::Skip, reason),
         None => match observe(case, setting, begin) {
-            Ok(observation) => judge(case, setting, observation?),
+            Ok(observation) => {
+                let observation = observation?;
+                match observation.missing_backend() {
+                    Some(words) => skipped_without_backend(case, setting, observation, &words),
+                    None => judge(case, setting, observation),
+                }
+            }
             Err(error) => unrun(case, setting, Verdict::Error, error.to_string()),
         },
     };
@@ -141,56 +191,6 @@ fn reason_to_skip(case: &Case, setting: &Setting<'_>) -> Option<String> {
         )),
         None => None,
     }
-}
-
-/// A command line that runs this case again.
-fn reproduce(case: &Case, setting: &Setting<'_>) -> String {
-    let selection: String = if needs_whole_catalogue(case) {
-        " --full".to_owned()
-    } else {
-        runtimes_to_name(case, setting.options)
-            .iter()
-            .map(|runtime| format!(" --runtime {runtime}"))
-            .collect()
-    };
-    format!(
-        "cargo harness run --isolation {}{selection} --filter '^{}$'",
-        setting.isolation_of(case),
-        case.id
-    )
-}
-
-/// Whether there is the case only in a run with everything: its op library is none of the few that
-/// are tried otherwise, or its runtime must be there in the full size.
-fn needs_whole_catalogue(case: &Case) -> bool {
-    let full = |need: &Need| matches!(need, Need::FullRuntime(_));
-    Supply::published(case).any(|library| !library.small) || case.needs.iter().any(full)
-}
-
-/// The runtimes that a run must be told for the case to be the same in it: none where it uses what
-/// every run has.
-fn runtimes_to_name(case: &Case, options: &RunOptions) -> Vec<RuntimeName> {
-    let default = options.runtime_in(case, case.framework);
-    let needed = case.needs.iter().filter_map(|need| match need {
-        Need::Runtime(name) => Some(*name),
-        Need::FullRuntime(_) | Need::Gpu | Need::NoGpu | Need::PythonLibrary => None,
-    });
-    let mut names: Vec<RuntimeName> = Vec::new();
-    for name in default.into_iter().chain(needed) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    let usual = |name: &RuntimeName| {
-        let of_every_run = RuntimeRange::default().of(name.framework);
-        of_every_run.contains(name)
-    };
-    let default_is_usual =
-        case.own_runtime(case.framework).is_some() || default == runtime_of(&[], case.framework);
-    if default_is_usual && names.iter().all(usual) {
-        names.clear();
-    }
-    names
 }
 
 fn judge(case: &Case, setting: &Setting<'_>, observation: Observation) -> CaseResult {
@@ -272,6 +272,7 @@ fn observe(
     let limit = launch.load_timeout.max(launch.execution_timeout) + CLIENT_MARGIN;
     let mut stage = Stage {
         arrangement,
+        profile: setting.options.profile,
         isolation: setting.isolation_of(case),
         names,
         client: Client::new(server.http_address(), limit)?,
@@ -302,42 +303,57 @@ fn observe(
         }
         Err(error) => {
             came_up = false;
-            failed_start(error, launch, &stage.server)
+            failed_start(error, launch, &stage)
         }
     };
-    let traffic = stage.traffic.take().map(|traffic| traffic.finish());
+    let Stage {
+        client,
+        folder: _until_the_server_has_ended,
+        mut server,
+        names,
+        traffic,
+        reached,
+        notes,
+        load_time,
+        mapped_before,
+        mapped_after,
+        ..
+    } = stage;
+    let traffic = traffic.map(|traffic| traffic.finish());
+    // A server may wait for its clients' connections to be closed before it ends.
+    drop(client);
     match watchdog.bite() {
         Some(Bite::Cancelled) => return Ok(None),
         Some(Bite::TimeLimit) => {
             let limit = setting.options.case_time_limit;
             let message = format!("the case took longer than {limit:?}; {}", finding.message);
-            finding = Finding::new(Outcome::Hung, stage.reached, message);
+            finding = Finding::new(Outcome::Hung, reached, message);
         }
         None => {
-            let told = end(&mut stage.server, &finding, setting.options.profile);
+            let told = end(&mut server, &finding, setting.options.profile);
             // How a server ends that was never there is part of the outcome.
             unmet.extend(told.into_iter().filter(|_| came_up));
         }
     }
-    let exit = stage.server.kill();
+    let exit = server.kill();
     drop(watchdog);
     Ok(Some(Observation {
         finding,
         tried,
         unmet,
         time_to_ready,
-        load_time: stage.load_time,
+        load_time,
         traffic,
         evidence: Evidence {
-            steps: stage.notes,
+            steps: notes,
             exit: Some(exit),
-            log_tail: stage.server.log_tail(LOG_LINES),
-            mapped_before_unload: stage.mapped_before,
-            mapped_after_unload: stage.mapped_after,
-            server_command: stage.server.command_line().to_vec(),
+            log_tail: server.log_tail(LOG_LINES),
+            mapped_before_unload: mapped_before,
+            mapped_after_unload: mapped_after,
+            server_command: server.command_line().to_vec(),
             ..Evidence::default()
         },
-        names: stage.names,
+        names,
     }))
 }
 
@@ -365,7 +381,7 @@ fn take_steps(stage: &mut Stage<'_>, unmet: &mut Vec<String>) -> Result<Finding,
         }
     }
     let finding = found.unwrap_or_else(|| Finding::new(Outcome::Served, stage.reached, ""));
-    for step in &arrangement.afterwards {
+    for step in afterwards(arrangement, stage.profile, finding.outcome) {
         match stage.perform(step) {
             Ok(()) => {}
             Err(StepError::Found(later)) => {
@@ -381,15 +397,34 @@ fn take_steps(stage: &mut Stage<'_>, unmet: &mut Vec<String>) -> Result<Finding,
     Ok(finding)
 }
 
+/// The steps after the observation. A server that is gone can be asked nothing; and whether another
+/// server than ours takes a library that was repaired is in nobody's expectations.
+fn afterwards(
+    arrangement: &Arrangement,
+    profile: Profile,
+    outcome: Outcome,
+) -> impl Iterator<Item = &Step> {
+    let reference = profile == Profile::Reference;
+    let steps = arrangement.afterwards.iter();
+    steps
+        .filter(move |_| reference || outcome != Outcome::Aborted)
+        .take_while(move |step| reference || !matches!(step, Step::Replace(..)))
+}
+
 /// What it means that the server did not come up.
-fn failed_start(error: WaitError, launch: &Launch, server: &ServerProcess) -> Finding {
-    let log = server.log_tail(LOG_LINES).join("\n");
+fn failed_start(error: WaitError, launch: &Launch, stage: &Stage<'_>) -> Finding {
+    let log = match stage.profile {
+        Profile::Reference => stage.server.log_tail(LOG_LINES).join("\n"),
+        // Its tables come after the reason, and are longer.
+        Profile::Triton => stage.server.log(),
+    };
     // What it did until then is in the evidence.
     let complaints: Vec<&str> = log
         .lines()
-        .filter(|line| !line.contains(" INFO "))
+        .filter(|line| is_complaint(line, stage.profile))
         .collect();
-    let message = format!("{error}; its log says:\n{}", complaints.join("\n"));
+    let complaints = complaints.join("\n");
+    let message = format!("{error}; its log says:\n{complaints}");
     // The dynamic loader ends with this status where a library that it needs cannot be used.
     const UNLOADABLE: i32 = 127;
     let preloads = launch
@@ -407,22 +442,38 @@ fn failed_start(error: WaitError, launch: &Launch, server: &ServerProcess) -> Fi
             spawn,
             format!("the dynamic loader ended the process before it began: {message}"),
         ),
-        WaitError::Exited(Exit::Status(_)) => {
-            Finding::new(Outcome::RefusedStart, phase_of_refusal(&log), message)
-        }
+        WaitError::Exited(Exit::Status(_)) => Finding::new(
+            Outcome::RefusedStart,
+            phase_of_refusal(&complaints),
+            message,
+        ),
         WaitError::Exited(Exit::Signal(_)) => Finding::new(Outcome::Aborted, spawn, message),
         WaitError::Deadline(_) => Finding::new(Outcome::Hung, spawn, message),
+    }
+}
+
+/// Whether a line of the log is more than an account of what the server does.
+fn is_complaint(line: &str, profile: Profile) -> bool {
+    match profile {
+        Profile::Reference => !line.contains(" INFO "),
+        // Severity and date, as in `I1128 11:27:12.093879`, or a line of a table.
+        Profile::Triton => {
+            let dated = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
+            let tells = line.strip_prefix('I').is_some_and(dated);
+            !tells && !line.starts_with(['|', '+']) && !line.is_empty()
+        }
     }
 }
 
 /// Ends the server; what was not as it should be.
 fn end(server: &mut ServerProcess, finding: &Finding, profile: Profile) -> Vec<String> {
     let had_ended = server.poll_exit().is_some();
+    let limit = end_limit(profile);
     let Termination {
         exit,
         killed,
         left_behind,
-    } = server.terminate(END_LIMIT);
+    } = server.terminate(limit);
     let mut unmet = Vec::new();
     if left_behind > 0 {
         unmet.push(format!("{left_behind} processes outlived the server"));
@@ -434,7 +485,7 @@ fn end(server: &mut ServerProcess, finding: &Finding, profile: Profile) -> Vec<S
             unmet.push(format!("the server had ended with {exit}"));
         } else if killed {
             unmet.push(format!(
-                "the server did not end within {END_LIMIT:?} of SIGTERM"
+                "the server did not end within {limit:?} of SIGTERM"
             ));
         } else if exit != Exit::Status(0) {
             unmet.push(format!(
@@ -443,31 +494,4 @@ fn end(server: &mut ServerProcess, finding: &Finding, profile: Profile) -> Vec<S
         }
     }
     unmet
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What the command names for a case with these needs, in a run with `chosen`.
-    fn named(chosen: &[RuntimeName], needs: &[RuntimeName]) -> Vec<RuntimeName> {
-        let mut case = crate::load_time::cases().remove(0);
-        case.needs = needs.iter().copied().map(Need::Runtime).collect();
-        let mut options = RunOptions::new("server", "cache");
-        options.runtimes = chosen.to_vec();
-        runtimes_to_name(&case, &options)
-    }
-
-    #[test]
-    fn a_command_names_the_runtimes_that_not_every_run_has() {
-        let framework = crate::load_time::cases()[0].framework;
-        let [default, other, third] = RuntimeRange::All.of(framework)[..] else {
-            panic!("the catalogue has three runtimes of {framework}");
-        };
-        assert_eq!(named(&[], &[]), []);
-        assert_eq!(named(&[], &[other, default]), []);
-        assert_eq!(named(&[other], &[]), [other]);
-        assert_eq!(named(&[other], &[default]), [other, default]);
-        assert_eq!(named(&[], &[third, default]), [default, third]);
-    }
 }

@@ -61,6 +61,18 @@ impl Finding {
     }
 }
 
+/// What a server says that lacks the backend of a model: the sentence of `text` that says so. Triton
+/// says it of a model as well as in its log.
+pub fn missing_backend(text: &str) -> Option<&str> {
+    const WORDS: &str = "unable to find backend library for backend '";
+    let begin = text.find(WORDS)?;
+    let sentence = &text[begin..];
+    let end = sentence
+        .find(['.', ';', '\n', '"'])
+        .unwrap_or(sentence.len());
+    Some(&sentence[..end])
+}
+
 /// Whether a refusal says that the process which hosted the op library ended.
 fn tells_of_a_death(text: &str) -> bool {
     text.contains("killed by signal") || text.contains("exited with status")
@@ -69,7 +81,9 @@ fn tells_of_a_death(text: &str) -> bool {
 /// Where a load ended, by the words of the refusal: the client has nothing else to go by. The
 /// first clue that occurs counts, so the more specific ones come first.
 pub fn phase_of_refusal(text: &str) -> Phase {
-    const CLUES: [(&str, Phase); 14] = [
+    const CLUES: [(&str, Phase); 15] = [
+        // ONNX Runtime's own words, in which the loader's follow.
+        ("failed to get symbol registercustomops", Phase::Register),
         ("both register op", Phase::Register),
         ("register the op", Phase::Register),
         ("needs the op", Phase::Load),
@@ -138,8 +152,27 @@ mod tests {
     }
 
     #[test]
+    fn a_missing_backend_is_told_in_the_servers_words() {
+        let words = "unable to find backend library for backend 'onnxruntime', try specifying \
+                     runtime on the model configuration";
+        for text in [
+            format!("version 1 is at UNAVAILABLE state: Invalid argument: {words}.;\n"),
+            format!("E1 server.cc] \"failed to load 'm' version 1: {words}.\"\nnext line"),
+            words.to_owned(),
+        ] {
+            assert_eq!(missing_backend(&text), Some(words), "{text}");
+        }
+        assert_eq!(missing_backend("unable to find backend"), None);
+    }
+
+    #[test]
     fn a_refused_load_tells_its_phase() {
         for (text, phase) in [
+            (
+                "onnx runtime error 1: Failed to get symbol RegisterCustomOps with error: /a.so: \
+                 undefined symbol: RegisterCustomOps",
+                Phase::Register,
+            ),
             ("'/a.so' is not an ELF file", Phase::Dlopen),
             (
                 "'/a.so' uses the undefined symbol OrtGetApiBase; use RegisterCustomOps",

@@ -1,13 +1,14 @@
 //! The command line and the environment of a case's server.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use super::conduct::Setting;
 use super::folder::{ArrangeError, CaseFolder};
 use crate::arrangement::{ControlMode, Place, Route};
 use crate::case::Case;
-use crate::expectation::Placeholders;
+use crate::expectation::{Placeholders, Profile};
 use crate::server::ServerCommand;
 
 /// What the dynamic loader brings into a process.
@@ -25,15 +26,45 @@ pub fn launch_command(
     folder: &CaseFolder<'_>,
 ) -> Result<ServerCommand, ArrangeError> {
     let launch = &case.arrangement.launch;
-    let options = setting.options;
-    let seconds = |duration: Duration| duration.as_secs_f64().ceil().to_string();
-    let mut command = ServerCommand::new(&options.server_bin)
+    let mut command = ServerCommand::new(&setting.options.server_bin)
         .working_directory(folder.root())
         .flag("model-repository", folder.models())
         .flag("model-control-mode", launch.control_mode.flag())
+        .flag("exit-on-error", launch.exit_on_error.to_string());
+    command = match setting.options.profile {
+        Profile::Reference => of_reference_server(command, case, setting, folder)?,
+        Profile::Triton => of_triton(command, &setting.options.server_bin),
+    };
+    if launch.control_mode == ControlMode::Poll {
+        command = command.flag("repository-poll-secs", "1");
+    }
+    for model in &launch.load_models {
+        command = command.flag("load-model", model);
+    }
+    give_libraries(command, case, setting, folder)
+}
+
+/// Adds what only the reference server has a flag for.
+///
+/// # Errors
+/// A package that a library lies in is not installed.
+fn of_reference_server(
+    mut command: ServerCommand,
+    case: &Case,
+    setting: &Setting<'_>,
+    folder: &CaseFolder<'_>,
+) -> Result<ServerCommand, ArrangeError> {
+    let launch = &case.arrangement.launch;
+    let seconds = |duration: Duration| duration.as_secs_f64().ceil().to_string();
+    for framework in case.frameworks() {
+        if let Some(runtime) = setting.supply.default_runtime(case, framework) {
+            command = command.flag("runtime", format!("{framework}={runtime}"));
+        }
+    }
+    command = command
         .flag("op-library-root", folder.libraries())
         .flag("isolation", setting.isolation_of(case).name())
-        .flag("runtime-cache", &options.runtime_cache)
+        .flag("runtime-cache", &setting.options.runtime_cache)
         .flag(
             "runtime-select",
             if launch.strict_runtime {
@@ -42,7 +73,6 @@ pub fn launch_command(
                 "auto"
             },
         )
-        .flag("exit-on-error", launch.exit_on_error.to_string())
         .flag("load-timeout", seconds(launch.load_timeout))
         .flag("execution-timeout", seconds(launch.execution_timeout));
     for library in &case.arrangement.libraries {
@@ -50,18 +80,19 @@ pub fn launch_command(
             command = command.flag("op-library-root", setting.supply.package(published)?);
         }
     }
-    for framework in case.frameworks() {
-        if let Some(runtime) = setting.supply.default_runtime(case, framework) {
-            command = command.flag("runtime", format!("{framework}={runtime}"));
-        }
+    Ok(command)
+}
+
+/// Adds what Triton needs beside. Its backends lie beside the folder of its executable, unless it
+/// was built into another place, which it knows.
+fn of_triton(command: ServerCommand, program: &Path) -> ServerCommand {
+    let installation = program.parent().and_then(Path::parent);
+    let backends = installation.map(|folder| folder.join("backends"));
+    let command = command.with_grpc();
+    match backends.filter(|folder| folder.is_dir()) {
+        Some(backends) => command.flag("backend-directory", backends),
+        None => command,
     }
-    if launch.control_mode == ControlMode::Poll {
-        command = command.flag("repository-poll-secs", "1");
-    }
-    for model in &launch.load_models {
-        command = command.flag("load-model", model);
-    }
-    give_libraries(command, case, setting, folder)
 }
 
 /// Adds the op libraries that are given at launch.

@@ -11,11 +11,14 @@ mod launch;
 mod plan;
 mod question;
 mod ready;
+mod reproduction;
 mod steps;
 mod supply;
 mod traffic;
 mod trial;
 mod watchdog;
+
+pub use finding::Finding;
 
 pub(crate) use conduct::{Setting, conduct, unrun};
 pub(crate) use supply::{Supply, Variant};

@@ -12,7 +12,7 @@ use super::question::{Question, Signatures, WrongAnswer};
 use super::traffic::RunningTraffic;
 use crate::arrangement::{Arrangement, ModelFolder, Step};
 use crate::client::{Client, ClientError, IndexEntry};
-use crate::expectation::{Isolation, Placeholders};
+use crate::expectation::{Isolation, Placeholders, Profile};
 use crate::observation::{Outcome, Phase};
 use crate::server::ServerProcess;
 
@@ -50,6 +50,8 @@ impl From<ArrangeError> for StepError {
 pub struct Stage<'a> {
     /// What the case arranges.
     pub arrangement: &'a Arrangement,
+    /// Whose behaviour is expected.
+    pub profile: Profile,
     /// The server's isolation policy.
     pub isolation: Isolation,
     /// The case's files.
@@ -109,6 +111,12 @@ impl Stage<'_> {
     /// # Errors
     /// It did not succeed.
     pub fn perform(&mut self, step: &Step) -> Result<(), StepError> {
+        if self.profile != Profile::Reference && step.asks_the_reference_server() {
+            self.notes.push(format!(
+                "{step:?}: left out, only the reference server tells it"
+            ));
+            return Ok(());
+        }
         let begin = Instant::now();
         let result = self.carry_out(step);
         let milliseconds = begin.elapsed().as_secs_f64() * 1e3;

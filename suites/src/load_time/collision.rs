@@ -53,6 +53,15 @@ fn side_by_side() -> Definition {
                 ),
                 _ => (Outcome::Rejected, Phase::Register, "BiasGelu"),
             };
+            let draft = match draft.framework() {
+                // The second library is taken, and then no session finds a single kernel.
+                Framework::TensorFlow => draft.expect_of_triton(
+                    Outcome::Rejected,
+                    Phase::FirstRun,
+                    &["Multiple OpKernel registrations match"],
+                ),
+                _ => draft.expect_of_triton_by_model(Outcome::Served, Phase::FirstRun, &[]),
+            };
             Ok(if per_session {
                 draft.expect(&[], Outcome::Served, Phase::FirstRun, &[])
             } else {
@@ -84,6 +93,20 @@ fn given_to_all() -> Definition {
                 .model_with(model, &[OPS, OTHER])
                 .loads_at_start()
                 .steps([Step::IsReady]);
+            let draft = match draft.framework() {
+                Framework::PyTorch => draft.expect_of_triton_by_loader(
+                    Outcome::Aborted,
+                    Phase::Preload,
+                    &["signal 6", "Only a single TORCH_LIBRARY"],
+                ),
+                // It registers when the backend is opened, and that is before the server is up.
+                Framework::TensorFlow => draft.expect_of_triton_by_loader(
+                    Outcome::Aborted,
+                    Phase::Preload,
+                    &["signal 6", "ALREADY_EXISTS"],
+                ),
+                Framework::OnnxRuntime | Framework::TensorRt => draft,
+            };
             Ok(if aborts_in_loader {
                 draft.expect(&APART, Outcome::Aborted, Phase::Preload, &["signal 6"])
             } else {

@@ -143,11 +143,22 @@ fn contained_initializer(draft: Draft, broken: Broken, hangs: bool, texts: &[&st
             Step::IsReady,
         ]);
     }
-    let texts: Vec<&str> = ["{library}", "static initializer"]
+    let said: Vec<&str> = ["{library}", "static initializer"]
         .into_iter()
         .chain(texts.iter().copied())
         .collect();
-    expect_contained(draft, outcome, Phase::Dlopen, &texts)
+    let draft = expect_contained(draft, outcome, Phase::Dlopen, &said);
+    match broken {
+        // The client sees nothing but a closed connection.
+        Broken::InitializerCrashes => expect_triton_dies(draft, Phase::Load, "signal 11"),
+        Broken::InitializerAborts => expect_triton_dies(draft, Phase::Load, "signal 6"),
+        _ => draft,
+    }
+}
+
+/// Triton has no process to contain it in.
+fn expect_triton_dies(draft: Draft, phase: Phase, signal: &str) -> Draft {
+    draft.expect_of_triton_by_model(Outcome::Aborted, phase, &[signal])
 }
 
 /// The dynamic loader runs it in the server's own process, before the server begins.
@@ -162,13 +173,17 @@ fn preloaded_initializer(draft: Draft, broken: Broken, hangs: bool) -> Draft {
         })
         .steps([Step::IsReady]);
     if hangs {
-        return draft.expect(&[], Outcome::Hung, Phase::Preload, &[]);
+        return draft
+            .expect(&[], Outcome::Hung, Phase::Preload, &[])
+            .expect_of_triton_by_loader(Outcome::Hung, Phase::Preload, &[]);
     }
     let signal = match broken {
         Broken::InitializerCrashes => "signal 11",
         _ => "signal 6",
     };
-    draft.expect(&[], Outcome::Aborted, Phase::Preload, &[signal])
+    draft
+        .expect(&[], Outcome::Aborted, Phase::Preload, &[signal])
+        .expect_of_triton_by_loader(Outcome::Aborted, Phase::Preload, &[signal])
 }
 
 /// A worker runs it while the server starts.
@@ -208,7 +223,7 @@ fn unchecked_api() -> Definition {
             let library = Sample::default()
                 .with_api_level(NEWER_API_LEVEL)
                 .with_fault(Fault::UncheckedApi);
-            Ok(expect_contained(
+            let draft = expect_contained(
                 under_traffic(draft.subject(library)),
                 Outcome::WorkerCrashed,
                 Phase::Register,
@@ -218,7 +233,8 @@ fn unchecked_api() -> Definition {
                     "signal 11 (SIGSEGV)",
                     "API level 99",
                 ],
-            ))
+            );
+            Ok(expect_triton_dies(draft, Phase::Load, "signal 11"))
         },
     )
 }
@@ -279,7 +295,12 @@ fn kernels() -> impl Iterator<Item = Definition> {
                     // Only the first run fails; the worker, and with it the model, goes on.
                     draft = draft.afterwards([Step::Compute(SUBJECT), Step::IsReady]);
                 }
-                Ok(expect_contained(draft, outcome, Phase::FirstRun, message))
+                let draft = expect_contained(draft, outcome, Phase::FirstRun, message);
+                Ok(if fault == Fault::KernelCrashes {
+                    expect_triton_dies(draft, Phase::FirstRun, "signal 11")
+                } else {
+                    draft
+                })
             });
             if fault == Fault::KernelCrashes {
                 definition.representative()

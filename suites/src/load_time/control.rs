@@ -33,7 +33,8 @@ fn loaded_at_start() -> Definition {
                     Step::Compute(HEALTHY),
                     Step::IsMapped(OPS),
                 ])
-                .expect_served(Phase::FirstRun))
+                .expect_served(Phase::FirstRun)
+                .expect_of_triton_by_model(Outcome::Served, Phase::FirstRun, &[]))
         },
     )
 }
@@ -112,6 +113,11 @@ fn bad_library_refuses_start() -> Definition {
                         "{library}",
                         "vendor::Tensor::resize(unsigned long)",
                     ],
+                )
+                .expect_of_triton_by_model(
+                    Outcome::RefusedStart,
+                    Phase::Dlopen,
+                    &["exit status 1", SUBJECT],
                 ))
         },
     )
@@ -152,6 +158,11 @@ fn bad_library_is_tolerated() -> Definition {
                     Outcome::Rejected,
                     Phase::Dlopen,
                     &["{library}", "vendor::Tensor::resize(unsigned long)"],
+                )
+                .expect_of_triton_by_model(
+                    Outcome::Rejected,
+                    Phase::Dlopen,
+                    &["onnx runtime error 1"],
                 ))
         },
     )

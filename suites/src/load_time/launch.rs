@@ -29,12 +29,14 @@ fn library_path_missing() -> Definition {
                 .subject(Sample::default().with_plugin_entry(PluginEntry::StaticRegistrar))
                 .launch(|launch| launch.library_path = false);
             Ok(match route {
-                Route::Environment => draft.loads_at_start().steps([Step::IsReady]).expect(
-                    &[],
-                    Outcome::RefusedStart,
-                    Phase::Preload,
-                    &["exit status 127", "cannot open shared object file"],
-                ),
+                Route::Environment => {
+                    let texts = &["exit status 127", "cannot open shared object file"];
+                    draft
+                        .loads_at_start()
+                        .steps([Step::IsReady])
+                        .expect(&[], Outcome::RefusedStart, Phase::Preload, texts)
+                        .expect_of_triton_by_loader(Outcome::RefusedStart, Phase::Preload, texts)
+                }
                 _ => draft
                     .steps([
                         Step::Load(SUBJECT),

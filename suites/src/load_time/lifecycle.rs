@@ -39,6 +39,7 @@ fn unload() -> Definition {
                     Step::IsReady,
                 ])
                 .afterwards([Step::IsMapped(HEALTHY), Step::Compute(HEALTHY)]);
+            let draft = expect_kept_by_triton(draft);
             Ok(if draft.closes_libraries() {
                 draft.expect(&[], Outcome::Served, Phase::Unload, &[])
             } else {
@@ -64,7 +65,7 @@ fn unload_of_pinned() -> Definition {
         |draft| {
             let draft = draft.only_model_config(absence::STAYS_FOR_ALL)?;
             let closes = draft.closes_libraries();
-            Ok(draft
+            let draft = draft
                 .only(closes, absence::NOT_CLOSED)?
                 .runs_ops()
                 .subject(Sample::default().pinned())
@@ -78,7 +79,8 @@ fn unload_of_pinned() -> Definition {
                     Step::Unload(SUBJECT),
                     Step::IsUnmapped(OPS),
                 ])
-                .afterwards([Step::IsReady, Step::Compute(HEALTHY)])
+                .afterwards([Step::IsReady, Step::Compute(HEALTHY)]);
+            Ok(expect_kept_by_triton(draft)
                 .expect(
                     &TOGETHER,
                     Outcome::StillLoaded,
@@ -88,6 +90,11 @@ fn unload_of_pinned() -> Definition {
                 .expect(&[], Outcome::Served, Phase::Unload, &[]))
         },
     )
+}
+
+/// Triton's ONNX Runtime keeps every op library mapped for ever.
+fn expect_kept_by_triton(draft: Draft) -> Draft {
+    draft.expect_of_triton_by_model(Outcome::StillLoaded, Phase::Unload, &["{library}"])
 }
 
 /// Where a framework's libraries are never closed, a rebuilt one can replace the old one only in a
@@ -106,24 +113,23 @@ fn reload_after_rebuild() -> Definition {
         "reload-after-rebuild",
         "The library's file is replaced by another build; after unload and load the new code runs.",
         |draft| {
-            expect_rebuilt(
-                draft
-                    .only_model_config(absence::STAYS_FOR_ALL)?
-                    .subject(Sample::default().with_signature(1))
-                    .healthy()
-                    .steps([
-                        Step::Load(HEALTHY),
-                        Step::Load(SUBJECT),
-                        Step::Compute(SUBJECT),
-                        Step::Replace(OPS, Sample::default().with_signature(2).into()),
-                        Step::Unload(SUBJECT),
-                        Step::IsUnmapped(OPS),
-                        Step::Load(SUBJECT),
-                        Step::Compute(SUBJECT),
-                        Step::IsMapped(OPS),
-                    ])
-                    .afterwards([Step::Compute(HEALTHY)]),
-            )
+            let draft = draft
+                .only_model_config(absence::STAYS_FOR_ALL)?
+                .subject(Sample::default().with_signature(1))
+                .healthy()
+                .steps([
+                    Step::Load(HEALTHY),
+                    Step::Load(SUBJECT),
+                    Step::Compute(SUBJECT),
+                    Step::Replace(OPS, Sample::default().with_signature(2).into()),
+                    Step::Unload(SUBJECT),
+                    Step::IsUnmapped(OPS),
+                    Step::Load(SUBJECT),
+                    Step::Compute(SUBJECT),
+                    Step::IsMapped(OPS),
+                ])
+                .afterwards([Step::Compute(HEALTHY)]);
+            expect_rebuilt(expect_kept_by_triton(draft))
         },
     )
     .representative()

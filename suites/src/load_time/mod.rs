@@ -64,6 +64,7 @@ mod tests {
 
     use super::*;
     use crate::expectation::{Isolation, Profile};
+    use crate::observation::Outcome;
 
     #[test]
     fn ids_are_unique_and_tell_where_a_case_belongs() {
@@ -91,6 +92,55 @@ mod tests {
                 let expected = case.expectation(Profile::Reference, Isolation::OpSet, &version);
                 assert!(expected.is_some(), "{} on {version}", case.id);
             }
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_triton_is_expected_of_it_in_one_process() {
+        let cases = cases();
+        let expected = |id: &str, isolation| {
+            let id = format!("load-time/{id}");
+            let mut cases = cases.iter();
+            let case = cases.find(|case| case.id == id).expect("a case");
+            let version = Catalog::builtin().default_of(case.framework)?.version;
+            let expectation = case.expectation(Profile::Triton, isolation, &version.to_semver());
+            expectation.map(|expectation| expectation.outcome)
+        };
+        for (id, outcome) in [
+            ("onnxruntime/model-config/file-missing", Outcome::Rejected),
+            (
+                "onnxruntime/model-config/static-initializer-crashes",
+                Outcome::Aborted,
+            ),
+            ("onnxruntime/model-config/unload", Outcome::StillLoaded),
+            (
+                "onnxruntime/model-config/control-mode-none-bad-library",
+                Outcome::RefusedStart,
+            ),
+            (
+                "onnxruntime/model-config/two-builds-for-two-models",
+                Outcome::Served,
+            ),
+            ("pytorch/model-config/absolute-path", Outcome::Rejected),
+            (
+                "pytorch/preload/same-op-given-to-all-models",
+                Outcome::Aborted,
+            ),
+            (
+                "tensorflow/model-config/two-builds-for-two-models",
+                Outcome::Rejected,
+            ),
+        ] {
+            assert_eq!(expected(id, Isolation::Shared), Some(outcome), "{id}");
+            assert_eq!(expected(id, Isolation::OpSet), None, "{id}");
+        }
+        // A flag that it does not have, and what the healthy model would miss as well.
+        for id in [
+            "onnxruntime/preload/static-initializer-crashes-by-flag",
+            "onnxruntime/preload/missing-dependency-by-flag",
+            "pytorch/model-config/unload",
+        ] {
+            assert_eq!(expected(id, Isolation::Shared), None, "{id}");
         }
     }
 

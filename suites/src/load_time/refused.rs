@@ -79,6 +79,14 @@ pub fn expect_refusal(draft: Draft, phase: Phase, texts: &[&str]) -> Draft {
     }
 }
 
+/// What Triton's ONNX Runtime says of a library that it cannot use, before the reason.
+const TRITON_REFUSES: &str = "onnx runtime error 1";
+
+/// Triton refuses it too, where the model names the library.
+fn expect_triton_refuses(draft: Draft, phase: Phase) -> Draft {
+    draft.expect_of_triton_by_model(Outcome::Rejected, phase, &[TRITON_REFUSES])
+}
+
 /// A subject with this content is refused.
 fn refused(draft: Draft, content: impl Into<Content>, phase: Phase, texts: &[&str]) -> Draft {
     expect_refusal(repair(attempt(draft.subject(content))), phase, texts)
@@ -100,7 +108,10 @@ fn missing() -> Definition {
             } else {
                 &["{library}"]
             };
-            Ok(expect_refusal(repair(attempt(draft)), Phase::Dlopen, texts))
+            Ok(expect_triton_refuses(
+                expect_refusal(repair(attempt(draft)), Phase::Dlopen, texts),
+                Phase::Dlopen,
+            ))
         },
     )
     .representative()
@@ -200,16 +211,14 @@ fn missing_dependency() -> Definition {
             let by_loader = draft.route() == Route::Environment;
             let draft = repair(attempt(draft.subject(Broken::MissingDependency)));
             if by_loader {
-                return Ok(draft.expect(
-                    &[],
-                    Outcome::RefusedStart,
-                    Phase::Preload,
-                    &[
-                        "exit status 127",
-                        "libabsent_dependency.so",
-                        "dynamic loader",
-                    ],
-                ));
+                let texts = &[
+                    "exit status 127",
+                    "libabsent_dependency.so",
+                    "dynamic loader",
+                ];
+                return Ok(draft
+                    .expect(&[], Outcome::RefusedStart, Phase::Preload, texts)
+                    .expect_of_triton_by_loader(Outcome::RefusedStart, Phase::Preload, texts));
             }
             Ok(expect_refusal(
                 draft,
@@ -231,7 +240,7 @@ fn undefined_symbol() -> Definition {
         "undefined-symbol",
         "The library refers to a C++ symbol that nothing defines.",
         |draft| {
-            Ok(refused(
+            let draft = refused(
                 draft,
                 Broken::UndefinedSymbol,
                 Phase::Dlopen,
@@ -241,7 +250,8 @@ fn undefined_symbol() -> Definition {
                     "vendor::Tensor::resize(unsigned long)",
                     "link the",
                 ],
-            ))
+            );
+            Ok(expect_triton_refuses(draft, Phase::Dlopen))
         },
     )
     .representative()
@@ -267,7 +277,10 @@ fn entry_points() -> [Definition; 2] {
                     }
                     _ => &["{library}", "getPluginCreators"],
                 };
-                Ok(refused(draft, Broken::NoEntryPoint, Phase::Register, texts))
+                Ok(expect_triton_refuses(
+                    refused(draft, Broken::NoEntryPoint, Phase::Register, texts),
+                    Phase::Register,
+                ))
             },
         ),
         Definition::new(
@@ -283,11 +296,9 @@ fn entry_points() -> [Definition; 2] {
                     ],
                     _ => &["{library}", "getPluginCreators", "extern \"C\""],
                 };
-                Ok(refused(
-                    draft,
-                    Broken::MangledEntryPoint,
+                Ok(expect_triton_refuses(
+                    refused(draft, Broken::MangledEntryPoint, Phase::Register, texts),
                     Phase::Register,
-                    texts,
                 ))
             },
         ),
@@ -356,7 +367,7 @@ fn op_of_a_library_not_named() -> Definition {
             let draft = draft.only_model_config(absence::GIVEN_TO_ALL)?.runs_ops();
             let model = draft.bias_gelu(SUBJECT).with_domains(&[VENDOR_DOMAIN]);
             let op = draft.op_name(VENDOR_DOMAIN, Op::BiasGelu);
-            Ok(attempt(
+            let draft = attempt(
                 draft
                     .library(
                         OPS,
@@ -370,7 +381,8 @@ fn op_of_a_library_not_named() -> Definition {
                 Outcome::Rejected,
                 Phase::Load,
                 &[&op, "{library}", "op_library_filename"],
-            ))
+            );
+            Ok(expect_triton_refuses(draft, Phase::Load))
         },
     )
 }
@@ -384,7 +396,7 @@ fn op_of_no_library() -> Definition {
             let draft = draft.only_model_config(absence::OP_IS_THE_SAME)?.runs_ops();
             let model = draft.bias_gelu(SUBJECT).with_domains(&[VENDOR_DOMAIN]);
             let op = draft.op_name(VENDOR_DOMAIN, Op::BiasGelu);
-            Ok(attempt(
+            let draft = attempt(
                 draft
                     .library(OPS, Sample::default().with_ops(&[Op::RmsNorm]), Place::Root)
                     .model(model, &[(OPS, Spelling::Absolute)]),
@@ -394,7 +406,8 @@ fn op_of_no_library() -> Definition {
                 Outcome::Rejected,
                 Phase::Load,
                 &[&op, "{file}", "op_library_filename"],
-            ))
+            );
+            Ok(expect_triton_refuses(draft, Phase::Load))
         },
     )
     .representative()

@@ -43,11 +43,25 @@ fn loads_and_computes(draft: Draft) -> Draft {
         .expect_served(Phase::FirstRun)
 }
 
+/// As [`loads_and_computes`], also of Triton where its backend reads `model_operations`.
+fn loads_and_computes_everywhere(draft: Draft) -> Draft {
+    let reads = draft.route() == Route::ModelConfig && draft.framework() == Framework::TensorFlow;
+    let draft = loads_and_computes(draft);
+    if reads {
+        return draft.expect_of_triton(Outcome::Served, Phase::FirstRun, &[]);
+    }
+    draft.expect_of_triton_by_model(Outcome::Served, Phase::FirstRun, &[])
+}
+
 fn paths() -> Vec<Definition> {
     let absolute = Definition::new(
         "absolute-path",
         "The library is named by its absolute path.",
-        |draft| Ok(loads_and_computes(draft.subject(Sample::default()))),
+        |draft| {
+            Ok(loads_and_computes_everywhere(
+                draft.subject(Sample::default()),
+            ))
+        },
     )
     .representative();
     let of_model = [
@@ -68,11 +82,13 @@ fn paths() -> Vec<Definition> {
                 .only_model_config(absence::GIVEN_TO_ALL)?
                 .only_onnxruntime(absence::FRONT_RESOLVES)?;
             let model = draft.bias_gelu(SUBJECT);
+            // Triton looks in its working directory.
             Ok(loads_and_computes(
                 draft
                     .library(OPS, Sample::default(), place)
                     .model(model, &[(OPS, Spelling::FileName)]),
-            ))
+            )
+            .expect_of_triton_by_model(Outcome::Rejected, Phase::Dlopen, &["{file}"]))
         })
     });
     let working_directory = Definition::new(
@@ -80,7 +96,7 @@ fn paths() -> Vec<Definition> {
         "The path is relative to the folder that the server was started in.",
         |draft| {
             let draft = draft.only_onnxruntime(absence::FRONT_RESOLVES)?;
-            Ok(loads_and_computes(from_working_directory(draft)))
+            Ok(loads_and_computes_everywhere(from_working_directory(draft)))
         },
     );
     [absolute]
@@ -170,7 +186,10 @@ fn computes(op: Op) -> Definition {
         let draft = models.into_iter().fold(draft, |draft, (_, model)| {
             draft.model(model, &[(OPS, Spelling::Absolute)])
         });
-        Ok(draft.steps(steps).expect_served(Phase::FirstRun))
+        Ok(draft
+            .steps(steps)
+            .expect_served(Phase::FirstRun)
+            .expect_of_triton_by_model(Outcome::Served, Phase::FirstRun, &[]))
     })
 }
 
@@ -235,7 +254,8 @@ fn two_models() -> Definition {
                     Step::Compute(SECOND),
                     Step::Unload(SECOND),
                     Step::IsUnmapped(OPS),
-                ]);
+                ])
+                .expect_of_triton_by_model(Outcome::StillLoaded, Phase::Unload, &["{library}"]);
             Ok(if closes {
                 draft.expect(&[], Outcome::Served, Phase::Unload, &[])
             } else {

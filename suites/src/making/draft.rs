@@ -84,6 +84,12 @@ impl Draft {
         self.scene.route
     }
 
+    /// Whether it has a model of that name so far.
+    pub fn has_model(&self, name: &str) -> bool {
+        let mut models = self.case.arrangement.models.iter();
+        models.any(|folder| folder.model.name == name)
+    }
+
     /// Whether the framework's libraries are closed in a worker that lives on.
     pub fn closes_libraries(&self) -> bool {
         match self.framework() {
@@ -398,7 +404,13 @@ impl Draft {
         phase: Phase,
         message: &[&str],
     ) -> Self {
-        self.expectation(isolations, outcome, phase, message, false)
+        self.expectation(
+            Profile::Reference,
+            isolations,
+            (outcome, phase),
+            message,
+            false,
+        )
     }
 
     /// As [`expect`](Self::expect), and not one request to the healthy model may fail.
@@ -409,19 +421,26 @@ impl Draft {
         phase: Phase,
         message: &[&str],
     ) -> Self {
-        self.expectation(isolations, outcome, phase, message, true)
+        self.expectation(
+            Profile::Reference,
+            isolations,
+            (outcome, phase),
+            message,
+            true,
+        )
     }
 
-    fn expectation(
+    /// Adds an expectation.
+    pub(super) fn expectation(
         mut self,
+        profile: Profile,
         isolations: &[Isolation],
-        outcome: Outcome,
-        phase: Phase,
+        (outcome, phase): (Outcome, Phase),
         message: &[&str],
         undisturbed: bool,
     ) -> Self {
         let when = Condition {
-            profile: Profile::Reference,
+            profile,
             isolations: isolations.to_vec(),
             runtime: None,
         };

@@ -6,6 +6,7 @@ pub(crate) mod absence;
 mod definition;
 mod draft;
 mod ready;
+mod triton;
 
 pub(crate) use definition::{Absence, Definition, Made, Scene};
 pub(crate) use draft::{APART, Draft, HEALTHY, OPS, SUBJECT, TOGETHER, VENDOR_DOMAIN};

@@ -70,6 +70,7 @@ pub struct ServerCommand {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     working_directory: Option<PathBuf>,
+    grpc: bool,
 }
 
 impl ServerCommand {
@@ -80,6 +81,7 @@ impl ServerCommand {
             arguments: Vec::new(),
             environment: Vec::new(),
             working_directory: None,
+            grpc: false,
         }
     }
 
@@ -106,6 +108,13 @@ impl ServerCommand {
         self
     }
 
+    /// The server serves gRPC too, and gets a free port for it: it would take a fixed one.
+    #[must_use]
+    pub fn with_grpc(mut self) -> Self {
+        self.grpc = true;
+        self
+    }
+
     /// Starts the server on free ports of 127.0.0.1, with standard output and standard error
     /// going to the file `log`.
     ///
@@ -123,8 +132,14 @@ impl ServerCommand {
         let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().map_err(prepare)?));
         let output = File::create(log).map_err(prepare)?;
         let errors = output.try_clone().map_err(prepare)?;
-        let complete = self
-            .clone()
+        let mut complete = self.clone();
+        if self.grpc {
+            let port = free_port().map_err(prepare)?;
+            complete = complete
+                .flag("grpc-address", http.ip().to_string())
+                .flag("grpc-port", port.to_string());
+        }
+        let complete = complete
             .flag("http-address", http.ip().to_string())
             .flag("http-port", http.port().to_string())
             .flag("metrics-address", metrics.ip().to_string())
@@ -176,7 +191,7 @@ impl ServerCommand {
             exit: None,
             http,
             metrics,
-            client,
+            client: Some(client),
             spawned,
             log: log.to_owned(),
             command_line: line
@@ -222,7 +237,8 @@ pub struct ServerProcess {
     exit: Option<Exit>,
     http: SocketAddr,
     metrics: SocketAddr,
-    client: Client,
+    /// Asks for health; `None` once the server was asked to end.
+    client: Option<Client>,
     spawned: Instant,
     log: PathBuf,
     command_line: Vec<String>,
@@ -284,7 +300,8 @@ impl ServerProcess {
     ) -> Result<Duration, WaitError> {
         let deadline = Instant::now() + limit;
         loop {
-            if answered(&self.client).unwrap_or(false) {
+            let client = self.client.as_ref();
+            if client.is_some_and(|client| answered(client).unwrap_or(false)) {
                 return Ok(self.spawned.elapsed());
             }
             if let Some(exit) = self.poll_exit() {
@@ -323,7 +340,10 @@ impl ServerProcess {
 
     /// Asks it to end (SIGTERM) and waits, at most `limit`; then kills it with all its
     /// descendants. Descendants that it left behind are killed in any case.
+    ///
+    /// A server may wait for its clients' connections to be closed: this one's own is closed first.
     pub fn terminate(&mut self, limit: Duration) -> Termination {
+        self.client = None;
         let members = family::members(self.pid);
         let mut killed = false;
         if self.poll_exit().is_none() {

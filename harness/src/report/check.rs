@@ -1,0 +1,528 @@
+//! What a user brought, as the page shows it.
+
+use std::collections::BTreeMap;
+
+use op_library::{Finding, ProbeOutcome, ProbedOp, Severity};
+use serde::Serialize;
+use suites::{CaseResult, Framework, Verdict};
+
+use super::cases::{anchor, badge};
+use super::context::{Badge, Fact};
+use crate::check::{advice, full_name};
+use crate::quantity::{bytes, count};
+use crate::results::{Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting};
+
+/// Everything that was brought.
+#[derive(Debug, Serialize)]
+pub struct CheckPage {
+    /// Library by runtime, one table a framework.
+    pub tables: Vec<FitTable>,
+    /// The libraries, one block each.
+    pub libraries: Vec<LibraryBlock>,
+    /// Libraries in one process, those that collide first.
+    pub pairs: Vec<PairRow>,
+    /// What to know about libraries of a framework that collide.
+    pub advice: Vec<Fact>,
+    /// The models.
+    pub models: Vec<ModelRow>,
+}
+
+/// The libraries and runtimes of one framework.
+#[derive(Debug, Serialize)]
+pub struct FitTable {
+    /// The framework.
+    pub framework: String,
+    /// The runtimes: the columns.
+    pub runtimes: Vec<String>,
+    /// The libraries.
+    pub rows: Vec<FitRow>,
+}
+
+/// One library in a table.
+#[derive(Debug, Serialize)]
+pub struct FitRow {
+    /// What it is called.
+    pub label: String,
+    /// The target with more about it.
+    pub anchor: String,
+    /// One for each column; `None` where it was not tried.
+    pub cells: Vec<Option<FitCell>>,
+}
+
+/// One library in one runtime.
+#[derive(Debug, Serialize)]
+pub struct FitCell {
+    /// What was observed.
+    pub observed: Badge,
+    /// How many ops it registered, where it did.
+    pub ops: Option<String>,
+    /// What was predicted.
+    pub predicted: String,
+    /// Whether the prediction was wrong.
+    pub wrong: bool,
+    /// The target with the evidence.
+    pub anchor: String,
+}
+
+/// One library.
+#[derive(Debug, Serialize)]
+pub struct LibraryBlock {
+    /// What it is called.
+    pub label: String,
+    /// The target of links to it.
+    pub anchor: String,
+    /// Whether any runtime can use it.
+    pub verdict: Badge,
+    /// With which runtimes it works, in a sentence.
+    pub works: String,
+    /// Names and values on its file.
+    pub facts: Vec<Fact>,
+    /// Why it does not work with the others.
+    pub troubles: Vec<Trouble>,
+    /// What else was found.
+    pub findings: Vec<FindingItem>,
+    /// What it registers, and with which runtime that was seen.
+    pub registers: Option<Registers>,
+}
+
+/// Why a library does not work with some runtimes.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct Trouble {
+    /// The runtimes.
+    pub runtimes: String,
+    /// What comes of it there.
+    pub outcome: String,
+    /// Why.
+    pub reason: String,
+    /// What to do.
+    pub remedy: Option<String>,
+}
+
+/// One finding.
+#[derive(Debug, Serialize)]
+pub struct FindingItem {
+    /// The CSS class: `error` or `warning`.
+    pub class: &'static str,
+    /// A sign that says the same without colour.
+    pub symbol: &'static str,
+    /// The runtimes that it holds for; empty: whatever the runtime is.
+    pub runtimes: String,
+    /// What was found.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// What a library registers.
+#[derive(Debug, Serialize)]
+pub struct Registers {
+    /// How many ops, and with which runtime.
+    pub summary: String,
+    /// The ops.
+    pub ops: Vec<OpItem>,
+}
+
+/// One op.
+#[derive(Debug, Serialize)]
+pub struct OpItem {
+    /// Its name, with domain or namespace and version.
+    pub name: String,
+    /// What it takes and returns.
+    pub schemas: Vec<String>,
+    /// What executes it.
+    pub kernels: String,
+}
+
+/// Two libraries in one process.
+#[derive(Debug, Serialize)]
+pub struct PairRow {
+    /// The first.
+    pub first: String,
+    /// The second.
+    pub second: String,
+    /// The runtime.
+    pub runtime: String,
+    /// What both register.
+    pub shared: String,
+    /// What was predicted.
+    pub predicted: String,
+    /// What was observed.
+    pub observed: String,
+    /// How the two compare.
+    pub verdict: Badge,
+    /// The target with the evidence.
+    pub anchor: String,
+}
+
+/// One model.
+#[derive(Debug, Serialize)]
+pub struct ModelRow {
+    /// Its name.
+    pub name: String,
+    /// Its framework.
+    pub framework: String,
+    /// The runtime that served it.
+    pub runtime: String,
+    /// The op libraries that its worker had.
+    pub libraries: Vec<String>,
+    /// Load, first run, unload.
+    pub steps: Vec<StepCell>,
+    /// Why it was not served.
+    pub message: String,
+}
+
+/// A step with a model.
+#[derive(Debug, Serialize)]
+pub struct StepCell {
+    /// Its verdict.
+    pub verdict: Badge,
+    /// The observed outcome.
+    pub outcome: String,
+    /// The target with the evidence.
+    pub anchor: String,
+}
+
+/// The page of `check`, whose evidence is in `cases`.
+pub fn check_page(check: &Check, cases: &[CaseResult]) -> CheckPage {
+    let mut pairs: Vec<&CheckedPair> = check.pairs.iter().collect();
+    pairs.sort_by_key(|pair| pair.shared.is_empty());
+    let collides = |framework: &Framework| {
+        let mut pairs = check.pairs.iter();
+        pairs.any(|pair| {
+            pair.framework == *framework
+                && pair.observed.is_some_and(|seen| seen != Meeting::Together)
+        })
+    };
+    CheckPage {
+        tables: Framework::ALL
+            .into_iter()
+            .filter_map(|framework| fit_table(check, framework, cases))
+            .collect(),
+        libraries: check.libraries.iter().map(library_block).collect(),
+        pairs: pairs
+            .into_iter()
+            .map(|pair| pair_row(pair, cases))
+            .collect(),
+        advice: Framework::ALL
+            .into_iter()
+            .filter(collides)
+            .map(|framework| Fact::new(framework.title(), advice(framework)))
+            .collect(),
+        models: check
+            .models
+            .iter()
+            .map(|model| model_row(model, cases))
+            .collect(),
+    }
+}
+
+fn fit_table(check: &Check, framework: Framework, cases: &[CaseResult]) -> Option<FitTable> {
+    let of_framework =
+        |library: &&CheckedLibrary| library.fits.iter().any(|fit| fit.framework == framework);
+    let libraries: Vec<&CheckedLibrary> = check.libraries.iter().filter(of_framework).collect();
+    let mut runtimes: Vec<&str> = Vec::new();
+    for fit in libraries.iter().flat_map(|library| &library.fits) {
+        if fit.framework == framework && !runtimes.contains(&fit.runtime.as_str()) {
+            runtimes.push(&fit.runtime);
+        }
+    }
+    let row = |library: &CheckedLibrary| FitRow {
+        label: library.label.clone(),
+        anchor: library_anchor(library),
+        cells: runtimes
+            .iter()
+            .map(|runtime| {
+                let mut fits = library.fits.iter();
+                let fit = fits.find(|fit| fit.runtime == *runtime)?;
+                Some(fit_cell(fit, cases))
+            })
+            .collect(),
+    };
+    (!libraries.is_empty()).then(|| FitTable {
+        framework: framework.title().to_owned(),
+        rows: libraries.into_iter().map(row).collect(),
+        runtimes: runtimes.iter().map(|&runtime| runtime.to_owned()).collect(),
+    })
+}
+
+fn fit_cell(fit: &Fit, cases: &[CaseResult]) -> FitCell {
+    let ops = fit.observed.as_ref().filter(|_| fit.is_usable());
+    FitCell {
+        observed: observed(fit),
+        ops: ops.map(|observed| count(observed.ops.len(), "op")),
+        predicted: in_words(&fit.predicted.verdict).to_owned(),
+        wrong: verdict_of(&fit.case, cases) == Some(Verdict::Fail),
+        anchor: anchor("case", &fit.case),
+    }
+}
+
+/// What came of a library in a runtime.
+fn observed(fit: &Fit) -> Badge {
+    let (verdict, text) = match fit.observed.as_ref().map(|observed| observed.outcome) {
+        Some(ProbeOutcome::Registered) => (Verdict::Pass, "works"),
+        Some(ProbeOutcome::RegisteredNothing) => (Verdict::Fail, "registers nothing"),
+        Some(ProbeOutcome::Failed) => (Verdict::Fail, "fails"),
+        Some(ProbeOutcome::Crashed) => (Verdict::Fail, "crashes"),
+        Some(ProbeOutcome::Hung) => (Verdict::Fail, "hangs"),
+        Some(ProbeOutcome::NotReached) | None => (Verdict::Skip, "not tried"),
+    };
+    Badge {
+        text: text.to_owned(),
+        ..badge(verdict)
+    }
+}
+
+/// A verdict of the inspector in words that stand beside an observation.
+fn in_words(verdict: &str) -> &str {
+    match verdict {
+        "loads" => "works",
+        "registers-nothing" => "registers nothing",
+        "needs-trial" => "cannot be told",
+        other => other,
+    }
+}
+
+fn library_block(library: &CheckedLibrary) -> LibraryBlock {
+    let works: Vec<&str> = library.usable().map(|fit| fit.runtime.as_str()).collect();
+    let verdict = if works.is_empty() {
+        Verdict::Fail
+    } else {
+        Verdict::Pass
+    };
+    let frameworks: Vec<&str> = library
+        .frameworks
+        .iter()
+        .map(|framework| framework.title())
+        .collect();
+    let mut facts = vec![Fact::new("File", library.path.display().to_string())];
+    facts.push(Fact::new(
+        "Op library of",
+        match frameworks.as_slice() {
+            [] => "no framework, as far as the file tells".to_owned(),
+            frameworks => frameworks.join(" and "),
+        },
+    ));
+    facts.push(Fact::new("Size", bytes(library.size)));
+    facts.extend(
+        library
+            .build_id
+            .as_ref()
+            .map(|id| Fact::new("Build id", id)),
+    );
+    facts.push(Fact::new(
+        "Needs",
+        match library.needed.as_slice() {
+            [] => "no other library".to_owned(),
+            needed => needed.join(", "),
+        },
+    ));
+    LibraryBlock {
+        label: library.label.clone(),
+        anchor: library_anchor(library),
+        verdict: Badge {
+            text: match verdict {
+                Verdict::Pass => "can be used",
+                _ => "cannot be used",
+            }
+            .to_owned(),
+            ..badge(verdict)
+        },
+        works: match works.as_slice() {
+            [] => "It works with none of the runtimes that it was tried with.".to_owned(),
+            works => format!("It works with {}.", works.join(", ")),
+        },
+        facts,
+        troubles: troubles(library),
+        findings: findings(library),
+        registers: library.usable().next().and_then(registers),
+    }
+}
+
+/// Why the library does not work, the same reason once with all runtimes that it holds for.
+fn troubles(library: &CheckedLibrary) -> Vec<Trouble> {
+    let mut troubles: Vec<Trouble> = Vec::new();
+    for fit in &library.fits {
+        let Some((reason, remedy)) = fit.trouble() else {
+            continue;
+        };
+        let outcome = observed(fit).text;
+        let (reason, remedy) = (reason.to_owned(), remedy.map(str::to_owned));
+        let mut known = troubles.iter_mut();
+        let same = |known: &&mut Trouble| {
+            (&known.outcome, &known.reason, &known.remedy) == (&outcome, &reason, &remedy)
+        };
+        match known.find(same) {
+            Some(known) => {
+                known.runtimes.push_str(", ");
+                known.runtimes.push_str(&fit.runtime);
+            }
+            None => troubles.push(Trouble {
+                runtimes: fit.runtime.clone(),
+                outcome,
+                reason,
+                remedy,
+            }),
+        }
+    }
+    troubles
+}
+
+/// What was found beside the reasons, the worst first; the same finding once.
+fn findings(library: &CheckedLibrary) -> Vec<FindingItem> {
+    let mut runtimes_of: BTreeMap<&Finding, Vec<&str>> = BTreeMap::new();
+    for finding in &library.findings {
+        runtimes_of.entry(finding).or_default();
+    }
+    for fit in &library.fits {
+        let others = fit.findings.iter();
+        for finding in others.filter(|finding| finding.message != fit.predicted.reason) {
+            runtimes_of.entry(finding).or_default().push(&fit.runtime);
+        }
+    }
+    runtimes_of
+        .into_iter()
+        .map(|(finding, runtimes)| {
+            let (class, symbol) = match finding.severity {
+                Severity::Error => ("fail", "✗"),
+                Severity::Warning => ("error", "⚠"),
+            };
+            FindingItem {
+                class,
+                symbol,
+                runtimes: runtimes.join(", "),
+                message: finding.message.clone(),
+                remedy: finding.remedy.clone(),
+            }
+        })
+        .collect()
+}
+
+fn registers(fit: &Fit) -> Option<Registers> {
+    let observed = fit.observed.as_ref()?;
+    let item = |op: &ProbedOp| OpItem {
+        name: full_name(op),
+        schemas: op.schemas.clone(),
+        kernels: op.kernels.join(", "),
+    };
+    let level = observed
+        .api_level
+        .map(|level| format!(", and asks for level {level} of ONNX Runtime's interface"));
+    Some(Registers {
+        summary: format!(
+            "It registers {} with {}{}",
+            count(observed.ops.len(), "op"),
+            fit.runtime,
+            level.unwrap_or_default()
+        ),
+        ops: observed.ops.iter().map(item).collect(),
+    })
+}
+
+fn pair_row(pair: &CheckedPair, cases: &[CaseResult]) -> PairRow {
+    let verdict = verdict_of(&pair.case, cases).unwrap_or(Verdict::Skip);
+    PairRow {
+        first: pair.first.clone(),
+        second: pair
+            .second
+            .clone()
+            .unwrap_or_else(|| "a copy of itself".to_owned()),
+        runtime: pair.runtime.clone(),
+        shared: match pair.shared.as_slice() {
+            [] => "nothing".to_owned(),
+            few if few.len() <= 4 => few.join(", "),
+            [first, second, third, rest @ ..] => {
+                format!("{first}, {second}, {third} and {} more", rest.len())
+            }
+            _ => String::new(),
+        },
+        predicted: pair
+            .predicted
+            .map_or("cannot be told", Meeting::text)
+            .to_owned(),
+        observed: pair.observed.map_or("not tried", Meeting::text).to_owned(),
+        verdict: badge(verdict),
+        anchor: anchor("case", &pair.case),
+    }
+}
+
+fn model_row(model: &CheckedModel, cases: &[CaseResult]) -> ModelRow {
+    let cell = |id: &String| {
+        let case = cases.iter().find(|case| case.id == *id)?;
+        Some(StepCell {
+            verdict: badge(case.verdict),
+            outcome: case.outcome.map_or("", suites::Outcome::name).to_owned(),
+            anchor: anchor("case", id),
+        })
+    };
+    ModelRow {
+        name: model.name.clone(),
+        framework: model.framework.title().to_owned(),
+        runtime: model.runtime.clone().unwrap_or_else(|| "none".to_owned()),
+        libraries: model
+            .mapped
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
+        steps: model.cases.iter().filter_map(cell).collect(),
+        message: model.message.clone(),
+    }
+}
+
+fn verdict_of(id: &str, cases: &[CaseResult]) -> Option<Verdict> {
+    let mut cases = cases.iter();
+    Some(cases.find(|case| case.id == id)?.verdict)
+}
+
+fn library_anchor(library: &CheckedLibrary) -> String {
+    anchor("library", &library.label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report;
+    use crate::sample::sample_check;
+
+    #[test]
+    fn links_lead_somewhere() {
+        let results = sample_check();
+        let page = report::html(&results, &[]).unwrap();
+        let targets: Vec<&str> = page
+            .split("href=\"#")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        assert!(targets.len() > 10);
+        for target in targets {
+            assert!(page.contains(&format!("id=\"{target}\"")), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_reason_stands_once_with_every_runtime_that_it_holds_for() {
+        let results = sample_check();
+        let check = results.check.as_ref().unwrap();
+        let page = check_page(check, &results.cases);
+        let broken = &page.libraries[1];
+        assert_eq!(broken.verdict.text, "cannot be used");
+        assert_eq!(broken.troubles.len(), 1, "{:?}", broken.troubles);
+        assert_eq!(broken.troubles[0].runtimes, "pytorch-2.11.0, pytorch-2.9.1");
+        assert!(broken.troubles[0].remedy.is_some());
+    }
+
+    #[test]
+    fn what_was_seen_stands_beside_what_was_predicted() {
+        let results = sample_check();
+        let check = results.check.as_ref().unwrap();
+        let page = check_page(check, &results.cases);
+        let table = &page.tables[0];
+        assert_eq!(table.runtimes, ["pytorch-2.11.0", "pytorch-2.9.1"]);
+        let cell = table.rows[0].cells[0].as_ref().unwrap();
+        assert_eq!(
+            (cell.observed.text.as_str(), cell.predicted.as_str()),
+            ("works", "works")
+        );
+        let cell = table.rows[0].cells[1].as_ref().unwrap();
+        assert_eq!((cell.observed.text.as_str(), cell.wrong), ("crashes", true));
+    }
+}

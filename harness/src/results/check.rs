@@ -1,0 +1,237 @@
+//! What came of op libraries and models that a user brought, as `results.json` holds it.
+
+use std::path::PathBuf;
+
+use op_library::{Finding, ProbeOutcome, ProbedLibrary};
+use runtimes::Framework;
+use serde::{Deserialize, Serialize};
+
+use super::record::Overall;
+
+/// Everything that `harness check` found out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// The libraries, in the order in which they were given.
+    pub libraries: Vec<CheckedLibrary>,
+    /// Libraries that were opened in one process, each with a copy of itself and with the others.
+    pub pairs: Vec<CheckedPair>,
+    /// The models of the repository, by name.
+    pub models: Vec<CheckedModel>,
+}
+
+/// What is known of one library.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckedLibrary {
+    /// What the report calls it: the shortest end of its path that no other one has.
+    pub label: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The linker's build id, where there is one.
+    pub build_id: Option<String>,
+    /// The libraries that it names as needed, in the loader's order.
+    pub needed: Vec<String>,
+    /// The frameworks that it belongs to, as far as its symbols tell.
+    pub frameworks: Vec<Framework>,
+    /// The case that says whether any runtime can use it.
+    pub case: String,
+    /// What holds whatever the runtime is, the worst first.
+    pub findings: Vec<Finding>,
+    /// One entry a runtime.
+    pub fits: Vec<Fit>,
+}
+
+/// One library in one runtime.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fit {
+    /// The runtime, such as `pytorch-2.11.0`.
+    pub runtime: String,
+    /// Its framework.
+    pub framework: Framework,
+    /// The case that compares prediction and observation.
+    pub case: String,
+    /// What the files alone told.
+    pub predicted: Predicted,
+    /// What was found for this runtime alone, the worst first.
+    pub findings: Vec<Finding>,
+    /// What came of opening it in a process that was thrown away; `None`: the experiment could not
+    /// be made, and the case says why.
+    pub observed: Option<ProbedLibrary>,
+}
+
+/// What was foretold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Predicted {
+    /// `loads`, `registers-nothing`, `fails` or `needs-trial`.
+    pub verdict: String,
+    /// What it rests on, in one sentence.
+    pub reason: String,
+    /// What to do about it, where there is something to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// Two libraries in one process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckedPair {
+    /// The one that was opened first, by its label.
+    pub first: String,
+    /// The one that was opened after it; `None`: a copy of the first.
+    pub second: Option<String>,
+    /// The runtime.
+    pub runtime: String,
+    /// Its framework.
+    pub framework: Framework,
+    /// The case that compares prediction and observation.
+    pub case: String,
+    /// What both register: ops, or what else they cannot share.
+    pub shared: Vec<String>,
+    /// What follows from what each of them registers alone; `None`: that cannot be told.
+    pub predicted: Option<Meeting>,
+    /// What came of it; `None`: the experiment could not be made, and the case says why.
+    pub observed: Option<Meeting>,
+    /// What the framework said.
+    pub message: String,
+}
+
+/// How two libraries get along in one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Meeting {
+    /// The ops of both are there.
+    Together,
+    /// The second is refused.
+    Refused,
+    /// The process ends.
+    Crashed,
+}
+
+/// One model of the repository.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckedModel {
+    /// Its name.
+    pub name: String,
+    /// Its framework.
+    pub framework: Framework,
+    /// The runtime that served it; `None`: none did.
+    pub runtime: Option<String>,
+    /// The op libraries that its configuration names, as they are spelled there.
+    pub named: Vec<String>,
+    /// The op libraries that its worker had mapped: those that were named and those that were given.
+    pub mapped: Vec<PathBuf>,
+    /// The cases about it, in the order in which things were done: load, first run, unload.
+    pub cases: Vec<String>,
+    /// Whether it was served.
+    pub served: bool,
+    /// Why not, in the server's words.
+    pub message: String,
+}
+
+impl Check {
+    /// The libraries that no runtime can use.
+    pub fn unusable(&self) -> impl Iterator<Item = &CheckedLibrary> {
+        let unusable = |library: &&CheckedLibrary| library.usable().next().is_none();
+        self.libraries.iter().filter(unusable)
+    }
+
+    /// What came of everything, in a few words, where the cases came to `verdict`.
+    #[must_use]
+    pub fn headline(&self, verdict: Overall) -> String {
+        let part = |number: usize, whole: usize, (one, several): (&str, &str), problem: &str| match (
+            number, whole,
+        ) {
+            (0, _) => None,
+            (_, 1) => Some(format!("the {one} {problem}")),
+            _ => Some(format!("{number} of {whole} {several} {problem}")),
+        };
+        let unusable = part(
+            self.unusable().count(),
+            self.libraries.len(),
+            ("library", "libraries"),
+            "cannot be used",
+        );
+        let unserved = part(
+            self.unserved().count(),
+            self.models.len(),
+            ("model", "models"),
+            "cannot be served",
+        );
+        let problems: Vec<String> = unusable.into_iter().chain(unserved).collect();
+        match verdict {
+            Overall::Interrupted | Overall::Error => verdict.text().to_owned(),
+            _ if !problems.is_empty() => problems.join(", "),
+            Overall::Failed => "not as foretold".to_owned(),
+            Overall::Passed => "all of it can be used".to_owned(),
+        }
+    }
+
+    /// The models that were not served.
+    pub fn unserved(&self) -> impl Iterator<Item = &CheckedModel> {
+        self.models.iter().filter(|model| !model.served)
+    }
+}
+
+impl CheckedLibrary {
+    /// The runtimes that it was seen to register ops with.
+    pub fn usable(&self) -> impl Iterator<Item = &Fit> {
+        self.fits.iter().filter(|fit| fit.is_usable())
+    }
+}
+
+impl Fit {
+    /// Whether the library's ops were there.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        let observed = self.observed.as_ref();
+        observed.is_some_and(|library| library.outcome == ProbeOutcome::Registered)
+    }
+}
+
+impl Fit {
+    /// Why the library cannot be used with the runtime, and what to do: what its file told
+    /// beforehand, where it told it, for that goes further than what the dynamic loader says; or else
+    /// what was said when it was opened. `None` where it can be used.
+    #[must_use]
+    pub fn trouble(&self) -> Option<(&str, Option<&str>)> {
+        if self.is_usable() {
+            return None;
+        }
+        let Predicted {
+            verdict,
+            reason,
+            remedy,
+        } = &self.predicted;
+        let foretold = matches!(verdict.as_str(), "fails" | "registers-nothing");
+        let observed = self
+            .observed
+            .as_ref()
+            .map(|observed| observed.message.as_str());
+        Some(match observed {
+            Some(message) if !foretold && !message.is_empty() => (message, None),
+            _ => (reason, remedy.as_deref()),
+        })
+    }
+}
+
+impl Meeting {
+    /// What came of the second of two libraries that were opened in one process.
+    #[must_use]
+    pub fn of(second: ProbeOutcome) -> Self {
+        match second {
+            ProbeOutcome::Registered | ProbeOutcome::RegisteredNothing => Self::Together,
+            ProbeOutcome::Failed => Self::Refused,
+            ProbeOutcome::Crashed | ProbeOutcome::Hung | ProbeOutcome::NotReached => Self::Crashed,
+        }
+    }
+
+    /// It in a few words.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Together => "both work",
+            Self::Refused => "the second is refused",
+            Self::Crashed => "the process ends",
+        }
+    }
+}
