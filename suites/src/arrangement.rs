@@ -128,6 +128,8 @@ pub struct ModelFolder {
     /// Op libraries that answer although its configuration does not name them, beside those that
     /// are given at launch.
     pub borrowed: Vec<&'static str>,
+    /// The one op library that should answer, where several have its op.
+    pub answered_by: Option<&'static str>,
     /// `parameters` of its configuration: key and string value.
     pub parameters: Vec<(&'static str, String)>,
 }

@@ -17,6 +17,7 @@ mod expectation;
 mod experiment;
 mod load_time;
 mod making;
+mod name_conflict;
 mod observation;
 mod options;
 mod runner;
@@ -24,10 +25,10 @@ mod scope;
 pub mod server;
 
 pub use binary::{BinaryError, server_binary};
-pub use case::{Case, LoadingPath, Need, Selection, Suite, UnknownName, has_gpu};
+pub use case::{Case, Conflict, LoadingPath, Need, Selection, Suite, UnknownName, has_gpu};
 pub use event::Event;
 pub use expectation::{Condition, Expectation, Isolation, Profile};
-pub use observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
+pub use observation::{Answer, CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
 pub use options::{Cancellation, RunOptions, default_jobs};
 pub use runner::{RunError, run};
 pub use runtimes::{Framework, RuntimeName};
@@ -38,6 +39,7 @@ pub use scope::{ParseShardError, RuntimeRange, Shard};
 pub fn cases(selection: &Selection) -> Vec<Case> {
     let cases = load_time::cases()
         .into_iter()
+        .chain(name_conflict::cases(&selection.runtimes))
         .filter(|case| selection.selects(case));
     match selection.shard {
         None => cases.collect(),

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use runtimes::RuntimeName;
 
+use super::answers::Answers;
 use super::finding::{Finding, phase_of_refusal};
 use super::folder::{ArrangeError, CaseFolder};
 use super::launch::{launch_command, placeholders};
@@ -97,6 +98,7 @@ pub fn unrun(case: &Case, setting: &Setting<'_>, verdict: Verdict, message: Stri
         framework: case.framework,
         path: case.path,
         description: case.description.clone(),
+        conflict: case.conflict.clone(),
         isolation: setting.isolation_of(case),
         runtime: setting.runtime_name(case),
         expected: expectation(case, setting).map(|expectation| expectation.outcome),
@@ -219,6 +221,7 @@ fn observe(
         mapped_before: Vec::new(),
         mapped_after: None,
         signatures: Default::default(),
+        answers: Answers::default(),
     };
     let mut unmet = Vec::new();
     let mut time_to_ready = None;
@@ -265,6 +268,7 @@ fn observe(
         traffic,
         evidence: Evidence {
             steps: stage.notes,
+            answers: stage.answers.into_inner(),
             exit: Some(exit),
             log_tail: stage.server.log_tail(LOG_LINES),
             mapped_before_unload: stage.mapped_before,
