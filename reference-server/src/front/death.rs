@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
+use runtimes::Framework;
+
 use super::hosted::Hosted;
 use crate::worker::backend::{LibraryReport, LoadError, RefusedApi};
+use crate::worker::own_namespaces::is_own;
 use crate::worker::recorder::{Record, Step};
 
 /// Lines of a worker's output that a message quotes.
@@ -14,6 +17,9 @@ const LOADER_FAILURE: &str = "exited with status 127";
 
 /// What PyTorch writes before the name of a namespace that two op libraries register.
 const NAMESPACE_TAKEN: &str = "Only a single TORCH_LIBRARY can be used to register the namespace ";
+
+/// What TensorFlow writes before the name of an op that is registered twice before it starts.
+const OP_TAKEN: &str = "ALREADY_EXISTS: Op with name ";
 
 /// How a worker ended and what it was doing.
 #[derive(Clone, Debug)]
@@ -38,6 +44,8 @@ pub struct Attempt<'a> {
     pub preloaded: &'a [PathBuf],
     /// The model that was to be loaded; `None` while the runtime was opened.
     pub model: Option<&'a Path>,
+    /// The model's own op libraries, in order.
+    pub own: &'a [PathBuf],
     /// What op libraries registered in the process before.
     pub registered: &'a [LibraryReport],
 }
@@ -71,6 +79,9 @@ impl Death {
         }
         if let Some(namespace) = self.namespace_taken() {
             return self.explain_namespace(attempt, namespace);
+        }
+        if let Some(op) = self.name_behind(OP_TAKEN) {
+            return self.explain_op(attempt, op);
         }
         let quoted = format!("'{}'", subject.display());
         let (what, remedy, is_library) = match (self.record.step, attempt.model) {
@@ -122,11 +133,36 @@ impl Death {
 
     /// The namespace that PyTorch ended the process for, because it was registered twice.
     fn namespace_taken(&self) -> Option<&str> {
+        self.name_behind(NAMESPACE_TAKEN)
+    }
+
+    /// The name that stands behind `mark` in the output.
+    fn name_behind(&self, mark: &str) -> Option<&str> {
         self.tail.iter().find_map(|line| {
-            let (_, rest) = line.split_once(NAMESPACE_TAKEN)?;
+            let (_, rest) = line.split_once(mark)?;
             let end = rest.find(|sign: char| !(sign.is_alphanumeric() || sign == '_'));
             Some(&rest[..end.unwrap_or(rest.len())])
         })
+    }
+
+    /// TensorFlow reads what preloaded op libraries have registered when it is first used, and ends
+    /// the process where two of them, or one and itself, have the same op.
+    fn explain_op(&self, attempt: Attempt<'_>, op: &str) -> LoadError {
+        let mut owners = quoted(&attempt.hosted.preloaded);
+        owners.push("TensorFlow itself".to_owned());
+        let last = owners.pop().unwrap_or_default();
+        let owners = match owners.len() {
+            1 => format!("{} and {last} both", owners[0]),
+            _ => format!("two of {} and {last}", owners.join(", ")),
+        };
+        LoadError::new(format!(
+            "{owners} register the op '{op}', and TensorFlow takes the name of a preloaded op once \
+             in a process: the worker {}{}; give each op library to the models that need it, with \
+             model_operations {{ op_library_filename }} in their configuration, or give the op \
+             another name",
+            self.how,
+            self.last_output()
+        ))
     }
 
     fn explain_namespace(&self, attempt: Attempt<'_>, namespace: &str) -> LoadError {
@@ -140,19 +176,36 @@ impl Death {
         let first = attempt.registered.iter().find(|report| {
             report.path != *subject && report.ops.iter().any(|op| op.domain == namespace)
         });
-        let first = first.map_or_else(
-            || "another one".to_owned(),
-            |report| format!("'{}'", report.path.display()),
-        );
+        let before = attempt.hosted.libraries.iter().chain(attempt.own);
+        let before: Vec<&PathBuf> = before.take_while(|path| *path != subject).collect();
         // No other runtime takes a namespace twice, so that no library is accused.
-        LoadError::new(format!(
-            "{second} registers namespace '{namespace}', which {first} registered in the same \
-             worker before, and PyTorch takes a namespace once in a process: the worker {}{}; \
-             start the server with --isolation op-set, which keeps the op libraries of different \
+        let told = |first: &str, remedy: &str| {
+            LoadError::new(format!(
+                "{second} registers namespace '{namespace}', which {first} registered in the same \
+                 worker before, and PyTorch takes a namespace once in a process: the worker {}{}; \
+                 {remedy}",
+                self.how,
+                self.last_output()
+            ))
+        };
+        if is_own(Framework::PyTorch, namespace) {
+            return told(
+                "PyTorch itself",
+                "give the library's ops a namespace of their own, or bring kernels alone, with \
+                 TORCH_LIBRARY_IMPL",
+            );
+        }
+        let first = match (first, before.as_slice()) {
+            (Some(report), _) => format!("'{}'", report.path.display()),
+            (None, [only]) => format!("'{}'", only.display()),
+            (None, []) => "another one".to_owned(),
+            (None, several) => format!("one of {}", quoted(several.iter().copied()).join(", ")),
+        };
+        told(
+            &first,
+            "start the server with --isolation op-set, which keeps the op libraries of different \
              models apart, or give one of the two another namespace",
-            self.how,
-            self.last_output()
-        ))
+        )
     }
 
     fn explain_refused_level(&self, hosted: &Hosted, refused: RefusedApi) -> LoadError {
@@ -191,10 +244,7 @@ impl Death {
 
     /// Why a worker did not start with these libraries in `LD_PRELOAD`.
     pub fn explain_preload(&self, preloaded: &[PathBuf]) -> LoadError {
-        let names: Vec<String> = preloaded
-            .iter()
-            .map(|path| format!("'{}'", path.display()))
-            .collect();
+        let names = quoted(preloaded);
         let remedy = if self.how == LOADER_FAILURE {
             "the dynamic loader could not complete the process: install the library or build \
              against the symbol that it names, or put its folder on LD_LIBRARY_PATH"
@@ -221,6 +271,11 @@ impl Death {
             ))
         }
     }
+}
+
+fn quoted<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
+    let paths = paths.into_iter();
+    paths.map(|path| format!("'{}'", path.display())).collect()
 }
 
 /// `was killed by signal 11 (SIGSEGV)`, `exited with status 3`.
@@ -307,6 +362,7 @@ mod tests {
             hosted: &hosted,
             preloaded: &preloaded,
             model: None,
+            own: &[],
             registered: &[],
         };
         let error = death(127 << 8, Step::Idle, "").explain(attempt);
@@ -335,6 +391,7 @@ mod tests {
             hosted: &hosted,
             preloaded: &[],
             model: Some(Path::new("/m/model.onnx")),
+            own: &[],
             registered: &[],
         };
         let mut death = death(11, Step::Register, "/m/libops.so");
@@ -377,6 +434,7 @@ mod tests {
             hosted: &hosted,
             preloaded: &[],
             model: Some(Path::new("/m/model.pt")),
+            own: &[],
             registered: std::slice::from_ref(&first),
         };
         let error = death.explain(attempt);
@@ -386,6 +444,58 @@ mod tests {
             "--isolation op-set",
         ] {
             assert!(error.message.contains(text), "no {text}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_told_with_the_library_before_or_with_pytorch() {
+        let hosted = hosted();
+        let own = ["/a/libfirst.so", "/b/libsecond.so"].map(PathBuf::from);
+        let attempt = Attempt {
+            hosted: &hosted,
+            preloaded: &[],
+            model: Some(Path::new("/m/model.pt")),
+            own: &own,
+            registered: &[],
+        };
+        let told = |namespace: &str| {
+            let mut death = death(6, Step::OpenLibrary, "/b/libsecond.so");
+            death.tail.push(format!("{NAMESPACE_TAKEN}{namespace}; please"));
+            death.explain(attempt).message
+        };
+        let text = told("custom_ops");
+        assert!(text.contains("which '/a/libfirst.so' registered"), "{text}");
+        let text = told("aten");
+        for part in ["which PyTorch itself registered", "TORCH_LIBRARY_IMPL"] {
+            assert!(text.contains(part), "no {part}: {text}");
+        }
+    }
+
+    #[test]
+    fn an_op_that_preloaded_libraries_register_twice_is_told_with_all_that_may_have() {
+        let mut hosted = hosted();
+        let mut death = death(1 << 8, Step::Register, "/a/libfirst.so");
+        let line = format!("F0000 op.cc:214] Check failed: ({OP_TAKEN}FloorMod)");
+        death.tail.push(line);
+        for (preloaded, owners) in [
+            (&["/a/libfirst.so"][..], "'/a/libfirst.so' and TensorFlow itself both register"),
+            (
+                &["/a/libfirst.so", "/b/libsecond.so"],
+                "two of '/a/libfirst.so', '/b/libsecond.so' and TensorFlow itself register",
+            ),
+        ] {
+            hosted.preloaded = preloaded.iter().map(PathBuf::from).collect();
+            let error = death.explain(Attempt {
+                hosted: &hosted,
+                preloaded: &[],
+                model: None,
+                own: &[],
+                registered: &[],
+            });
+            for text in [owners, "the op 'FloorMod'", "status 1", "model_operations"] {
+                assert!(error.message.contains(text), "no {text}: {}", error.message);
+            }
+            assert_eq!(error.library, None);
         }
     }
 }
