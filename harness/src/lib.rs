@@ -2,6 +2,7 @@
 //!
 //! - [`measurement`] takes samples and says how far they can be trusted, on top of [`statistics`].
 //! - [`experiments`] arranges servers and gives them to the measuring engine.
+//! - [`inspection`] says what op libraries are, and what becomes of them in a runtime.
 //! - [`command_line`] says what can be typed, [`commands`] does it, [`exit_code`] is how it ends.
 //! - [`results`] is the record of a run and the folder it is kept in; [`report`] renders it.
 
@@ -9,6 +10,7 @@ pub mod command_line;
 pub mod commands;
 pub mod exit_code;
 pub mod experiments;
+pub mod inspection;
 pub mod measurement;
 pub mod report;
 pub mod results;

@@ -49,6 +49,37 @@ fn a_misspelt_name_gets_a_suggestion_and_status_2() {
 }
 
 #[test]
+fn a_part_that_does_not_exist_is_explained() {
+    for command in ["run", "list"] {
+        let output = harness(&[command, "--shard", "5/4"]);
+        assert_eq!(output.status.code(), Some(2));
+        let text = standard_error(&output);
+        assert!(text.contains("'5/4' names no part of a run"), "{text}");
+    }
+}
+
+#[test]
+fn the_parts_of_the_list_are_the_list() {
+    let ids = |shard: &[&str]| -> Vec<String> {
+        let line = ["list", "--format", "json"]
+            .into_iter()
+            .chain(shard.iter().copied());
+        let output = harness(&line.collect::<Vec<_>>());
+        let cases: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let ids = cases.iter().filter_map(|case| case["id"].as_str());
+        ids.map(str::to_owned).collect()
+    };
+    let mut parts: Vec<String> = ["1/3", "2/3", "3/3"]
+        .into_iter()
+        .flat_map(|part| ids(&["--shard", part]))
+        .collect();
+    let mut whole = ids(&[]);
+    parts.sort();
+    whole.sort();
+    assert_eq!(parts, whole);
+}
+
+#[test]
 fn a_filter_that_is_no_expression_is_explained() {
     let output = harness(&["list", "--filter", "(unclosed"]);
     assert_eq!(output.status.code(), Some(2));
@@ -126,6 +157,9 @@ fn help_is_complete_and_names_the_exit_statuses() {
         "--results-dir",
         "--jobs",
         "--quick",
+        "--runtime",
+        "--full",
+        "--shard",
     ] {
         assert!(text.contains(option), "{option}: {text}");
     }

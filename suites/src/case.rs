@@ -64,6 +64,13 @@ impl Case {
         frameworks
     }
 
+    /// The runtime that serves its models of `framework` whatever the run is made with, where the
+    /// case fixes one.
+    pub fn own_runtime(&self, framework: Framework) -> Option<RuntimeName> {
+        let own = self.arrangement.launch.default_runtime;
+        own.filter(|runtime| runtime.framework == framework)
+    }
+
     /// What is expected of this case under `profile` and `isolation` with a framework of version
     /// `runtime`. `None`: the case says nothing about this combination and is skipped there.
     pub fn expectation(

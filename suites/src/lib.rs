@@ -29,7 +29,7 @@ pub use case::{Case, Conflict, LoadingPath, Need, Selection, Suite, UnknownName,
 pub use event::Event;
 pub use expectation::{Condition, Expectation, Isolation, Profile};
 pub use observation::{Answer, CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
-pub use options::{Cancellation, RunOptions, default_jobs};
+pub use options::{Cancellation, RunOptions, default_jobs, runtime_of};
 pub use runner::{RunError, run};
 pub use runtimes::{Framework, RuntimeName};
 pub use scope::{ParseShardError, RuntimeRange, Shard};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use procfs::Current;
 use runtimes::{Catalog, Framework, RuntimeName};
 
+use crate::case::Case;
 use crate::expectation::{Isolation, Profile};
 
 /// How cases are run.
@@ -23,8 +24,8 @@ pub struct RunOptions {
     pub server_bin: PathBuf,
     /// Where runtimes are installed.
     pub runtime_cache: PathBuf,
-    /// The runtime to run with; `None`: the catalogue's default.
-    pub runtime: Option<RuntimeName>,
+    /// The runtimes to run with: the first of each framework, in place of the catalogue's default.
+    pub runtimes: Vec<RuntimeName>,
     /// Longest time that one case may take, from its first file to the end of its server.
     pub case_time_limit: Duration,
     /// Ends the run early.
@@ -41,7 +42,7 @@ impl RunOptions {
             jobs: default_jobs(),
             server_bin: server_bin.into(),
             runtime_cache: runtime_cache.into(),
-            runtime: None,
+            runtimes: Vec::new(),
             case_time_limit: Duration::from_secs(120),
             cancellation: Cancellation::default(),
         }
@@ -49,14 +50,27 @@ impl RunOptions {
 
     /// The runtime that the run is made with for `framework`; `None`: the catalogue has none.
     pub fn runtime_of(&self, framework: Framework) -> Option<RuntimeName> {
-        self.runtime
-            .filter(|runtime| runtime.framework == framework)
-            .or_else(|| {
-                Catalog::builtin()
-                    .default_of(framework)
-                    .map(|entry| entry.name())
-            })
+        runtime_of(&self.runtimes, framework)
     }
+
+    /// The runtime that serves models of `framework` in `case` which name none: the case's own, or
+    /// the run's.
+    pub fn runtime_in(&self, case: &Case, framework: Framework) -> Option<RuntimeName> {
+        case.own_runtime(framework)
+            .or_else(|| self.runtime_of(framework))
+    }
+}
+
+/// The first runtime of `framework` among `chosen`, or else the catalogue's default of it; `None`:
+/// the catalogue has none.
+pub fn runtime_of(chosen: &[RuntimeName], framework: Framework) -> Option<RuntimeName> {
+    let mut chosen = chosen.iter().copied();
+    chosen
+        .find(|runtime| runtime.framework == framework)
+        .or_else(|| {
+            let default = Catalog::builtin().default_of(framework)?;
+            Some(default.name())
+        })
 }
 
 /// Cases that run at the same time unless told otherwise: one more than there are processors,

@@ -121,14 +121,20 @@ fn conduct_without_panic(case: &Case, setting: &Setting<'_>) -> Option<CaseResul
     })
 }
 
-/// Each framework of the cases has the runtime that the run is made with.
+/// Each framework of the cases has the runtime that the run is made with. What a case brings of its
+/// own is among its needs.
 fn check_installed(
     cases: &[Case],
     options: &RunOptions,
     installed: &[Runtime],
     cache: &Cache,
 ) -> Result<(), RunError> {
-    let frameworks: BTreeSet<Framework> = cases.iter().flat_map(Case::frameworks).collect();
+    let of_run = |case: &Case| {
+        let mut frameworks = case.frameworks();
+        frameworks.retain(|&framework| case.own_runtime(framework).is_none());
+        frameworks
+    };
+    let frameworks: BTreeSet<Framework> = cases.iter().flat_map(of_run).collect();
     for framework in frameworks {
         let name = options
             .runtime_of(framework)

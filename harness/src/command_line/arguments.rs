@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use regex::Regex;
 use runtimes::{Framework, RuntimeName};
-use suites::{Isolation, Selection, Suite};
+use suites::{Isolation, RuntimeRange, Selection, Shard, Suite};
 
 use super::names;
 use crate::exit_code::Exit;
@@ -27,6 +27,9 @@ const EXAMPLES: &str = "Examples:
   cargo harness run --quick                       what stands for it, in a few minutes
   cargo harness run --filter 'unload|reload'      cases and measurements whose id matches
   cargo harness run --filter '^serving/'          measure serving alone
+  cargo harness run --runtime pytorch-2.11.0 --runtime pytorch-2.9.1
+                                                  these runtimes of PyTorch
+  cargo harness run --shard 2/4                   the second quarter of a run
   cargo harness list --format json                every case, for a script
   cargo harness setup --runtime pytorch-2.11.0 --full
                                                   PyTorch with all CUDA packages
@@ -43,6 +46,9 @@ pub enum Command {
     /// Run the cases, measure, and write a report
     #[command(after_help = exit_codes())]
     Run(Run),
+    /// Say what op libraries are, which installed runtimes they work with, and what to change
+    #[command(after_help = exit_codes())]
+    Inspect(Inspect),
     /// Print the cases without running them
     List(List),
     /// Install runtimes: the default of every framework, and what the cases need
@@ -65,6 +71,22 @@ pub struct Select {
     /// Only cases and measurements whose id matches this regular expression somewhere
     #[arg(long, value_name = "REGEX")]
     pub filter: Option<Regex>,
+    /// With this runtime of the catalogue, which is installed where it is missing; may be given
+    /// several times. The suites name-conflict and version-mismatch go through all that are given
+    /// of a framework; load-time and the measurements are made with the first. [default: the
+    /// default runtime of each framework and, where a suite goes through several, one other]
+    #[arg(long = "runtime", value_name = "NAME", value_parser = names::runtime())]
+    pub runtimes: Vec<RuntimeName>,
+    /// With every runtime of the catalogue where a suite goes through several, for the frameworks of
+    /// which --runtime names none; a runtime is installed in its full size, which is several
+    /// gigabytes, where a case needs that, and without --full such a case is skipped unless the
+    /// full size is there
+    #[arg(long)]
+    pub full: bool,
+    /// Only the I-th of N parts of the cases and measurements, so that N machines can share a run;
+    /// `harness merge` joins their results
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 impl Select {
@@ -76,6 +98,24 @@ impl Select {
             suites: self.suite.clone(),
             filter: self.filter.clone(),
             representative: false,
+            runtimes: self.range(),
+            shard: self.shard,
+        }
+    }
+
+    /// The runtimes that the suites about names and versions go through.
+    fn range(&self) -> RuntimeRange {
+        match (self.full, self.runtimes.as_slice()) {
+            (false, []) => RuntimeRange::DefaultAndOther,
+            (true, []) => RuntimeRange::All,
+            (false, named) => RuntimeRange::Named(named.to_vec()),
+            (true, named) => {
+                let others = Framework::ALL
+                    .into_iter()
+                    .filter(|framework| named.iter().all(|name| name.framework != *framework))
+                    .flat_map(|framework| RuntimeRange::All.of(framework));
+                RuntimeRange::Named(named.iter().copied().chain(others).collect())
+            }
         }
     }
 }
@@ -98,9 +138,6 @@ pub struct Run {
     /// How the server groups models into worker processes
     #[arg(long, value_name = "POLICY", default_value = "op-set", value_parser = names::isolation())]
     pub isolation: Isolation,
-    /// Run with this runtime of the catalogue instead of its framework's default
-    #[arg(long, value_name = "NAME", value_parser = names::runtime())]
-    pub runtime: Option<RuntimeName>,
     /// Folder in which the folder of this run is made
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results_dir: PathBuf,
@@ -111,13 +148,28 @@ pub struct Run {
     /// run only the cases that stand for their suite
     #[arg(long)]
     pub quick: bool,
-    /// Install a runtime in its full size where a case needs it, which is several gigabytes;
-    /// without it such a case is skipped unless the full size is there
-    #[arg(long)]
-    pub full: bool,
     /// Use this server executable instead of building the reference server
     #[arg(long, value_name = "FILE")]
     pub server_bin: Option<PathBuf>,
+    /// Where runtimes are
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
+/// `harness inspect`
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// The op libraries
+    #[arg(value_name = "LIBRARY", required = true)]
+    pub libraries: Vec<PathBuf>,
+    /// Judge against this runtime, instead of all that are installed: the name of an installed one
+    /// (pytorch-2.11.0), or a path that holds one (…/site-packages/torch); may be given several
+    /// times
+    #[arg(long, value_name = "NAME|PATH")]
+    pub runtime: Vec<String>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
+    pub format: TextOrJson,
     /// Where runtimes are
     #[command(flatten)]
     pub cache: Cache,
@@ -186,6 +238,15 @@ pub enum Format {
     Json,
 }
 
+/// How a text is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TextOrJson {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +255,33 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    fn range(line: &[&str]) -> RuntimeRange {
+        let line = ["harness", "list"].iter().chain(line);
+        match Arguments::try_parse_from(line).map(|arguments| arguments.command) {
+            Ok(Command::List(list)) => list.select.selection().runtimes,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn runtimes_that_are_named_stand_for_their_framework_and_full_for_the_others() {
+        let of = |range: &RuntimeRange, framework| range.of(framework);
+        let (pytorch, tensorflow) = (Framework::PyTorch, Framework::TensorFlow);
+        let two = range(&[]);
+        assert_eq!(of(&two, pytorch).len(), 2);
+        let all = range(&["--full"]);
+        assert_eq!(all, RuntimeRange::All);
+        let named = of(&all, pytorch)[1];
+        for full in [false, true] {
+            let mut line = vec!["--runtime".to_owned(), named.to_string()];
+            line.extend(full.then(|| "--full".to_owned()));
+            let some = range(&line.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(of(&some, pytorch), [named]);
+            let others = if full { &all } else { &two };
+            assert_eq!(of(&some, tensorflow), of(others, tensorflow));
+        }
     }
 
     #[test]

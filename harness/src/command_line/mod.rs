@@ -4,5 +4,6 @@ mod arguments;
 mod names;
 
 pub use arguments::{
-    Arguments, Cache, Command, Format, List, Report, Run, Runtimes, Select, Setup,
+    Arguments, Cache, Command, Format, Inspect, List, Report, Run, Runtimes, Select, Setup,
+    TextOrJson,
 };

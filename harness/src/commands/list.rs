@@ -1,8 +1,7 @@
 //! `harness list`
 
-use runtimes::Catalog;
 use serde::Serialize;
-use suites::{Case, Isolation, Outcome, Profile};
+use suites::{Case, Outcome, Profile};
 
 use super::{Failure, print};
 use crate::command_line::{Format, List};
@@ -16,7 +15,7 @@ struct Row {
     framework: String,
     path: String,
     description: String,
-    /// With the default runtime; nothing where the case does not apply.
+    /// With the runtime that it is run with; nothing where the case does not apply.
     expected: Option<Outcome>,
     needs: Vec<String>,
 }
@@ -24,10 +23,7 @@ struct Row {
 /// Prints the cases.
 pub fn list(arguments: &List) -> Result<Exit, Failure> {
     let cases = suites::cases(&arguments.select.selection());
-    let rows: Vec<Row> = cases
-        .iter()
-        .map(|case| row(case, arguments.isolation))
-        .collect();
+    let rows: Vec<Row> = cases.iter().map(|case| row(case, arguments)).collect();
     match arguments.format {
         Format::Json => {
             let json = serde_json::to_string_pretty(&rows).map_err(Failure::internal)?;
@@ -41,10 +37,12 @@ pub fn list(arguments: &List) -> Result<Exit, Failure> {
     Ok(Exit::AsExpected)
 }
 
-fn row(case: &Case, isolation: Isolation) -> Row {
-    let version = Catalog::builtin()
-        .default_of(case.framework)
-        .and_then(|entry| semver::Version::parse(&entry.name().version.to_string()).ok());
+fn row(case: &Case, arguments: &List) -> Row {
+    let version = case
+        .own_runtime(case.framework)
+        .or_else(|| suites::runtime_of(&arguments.select.runtimes, case.framework))
+        .map(|runtime| runtime.version.to_semver());
+    let isolation = case.isolation.unwrap_or(arguments.isolation);
     Row {
         id: case.id.clone(),
         suite: case.suite.to_string(),

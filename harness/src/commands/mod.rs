@@ -1,12 +1,14 @@
 //! What each command does. A command returns its exit status; an error is told to the user by the
 //! caller and ends with the status that belongs to it.
 
+mod inspect;
 mod list;
 mod provision;
 mod report;
 mod run;
 mod runtimes;
 mod setup;
+mod work;
 
 use std::process::ExitCode;
 
@@ -51,6 +53,7 @@ impl Failure {
 pub fn execute(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::List(arguments) => list::list(arguments),
         Command::Setup(arguments) => setup::setup(arguments),
         Command::Runtimes(arguments) => runtimes::runtimes(arguments),

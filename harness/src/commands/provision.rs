@@ -102,23 +102,24 @@ impl Order<'_> {
     }
 }
 
-/// The runtimes that `cases` and measurements of `frameworks` need: each framework's default (or
-/// `chosen` for its framework), and those that a case names: in the full size where `full` allows
-/// it and the machine can run the case.
+/// The runtimes that `cases` and measurements of `frameworks` need: what a case runs on (its own,
+/// or else the first of the framework among `chosen`, or its default), and those that a case names:
+/// in the full size where `full` allows it and the machine can run the case.
 pub fn needed(
     cases: &[Case],
     frameworks: &[Framework],
-    chosen: Option<RuntimeName>,
+    chosen: &[RuntimeName],
     full: bool,
 ) -> Wanted {
     let mut wanted = Wanted::default();
-    let of_cases = cases.iter().flat_map(Case::frameworks);
-    for framework in of_cases.chain(frameworks.iter().copied()) {
-        let chosen = chosen.filter(|chosen| chosen.framework == framework);
-        let default = || Some(Catalog::builtin().default_of(framework)?.name());
-        if let Some(name) = chosen.or_else(default) {
-            wanted.add(name, Size::Small, "what the cases run with");
-        }
+    let of_run = |framework| suites::runtime_of(chosen, framework);
+    let of_cases = cases.iter().flat_map(|case| {
+        let frameworks = case.frameworks().into_iter();
+        frameworks.filter_map(|framework| case.own_runtime(framework).or_else(|| of_run(framework)))
+    });
+    let of_measurements = frameworks.iter().filter_map(|&framework| of_run(framework));
+    for name in of_cases.chain(of_measurements) {
+        wanted.add(name, Size::Small, "what the cases run with");
     }
     for case in cases {
         for need in &case.needs {
@@ -236,13 +237,32 @@ mod tests {
         });
         assert_eq!(cases.len(), 1);
         let size = |full| {
-            let wanted = needed(&cases, &[], None, full);
+            let wanted = needed(&cases, &[], &[], full);
             let folder = tempfile::tempdir().expect("a scratch folder");
             let cache = Cache::at(folder.path()).expect("a cache");
             wanted.missing(&cache).iter().map(|order| order.size).max()
         };
         assert_eq!(size(false), Some(Size::Small));
         assert_eq!(size(true), Some(Size::Full));
+    }
+
+    #[test]
+    fn a_case_gets_the_runtime_that_it_runs_on() {
+        let filter = regex::Regex::new("onnxruntime/model-config/absolute-path$");
+        let mut cases = suites::cases(&suites::Selection {
+            filter: Some(filter.expect("a pattern")),
+            ..Default::default()
+        });
+        let names = |cases: &[Case], chosen: &[RuntimeName]| -> Vec<String> {
+            let wanted = needed(cases, &[], chosen, false);
+            wanted.names().map(|name| name.to_string()).collect()
+        };
+        let (older, oldest) = (name("onnxruntime-1.27.0"), name("onnxruntime-1.20.1"));
+        assert_eq!(names(&cases, &[]), ["onnxruntime-1.32.0"]);
+        assert_eq!(names(&cases, &[older, oldest]), ["onnxruntime-1.27.0"]);
+        cases[0].arrangement.launch.default_runtime = Some(oldest);
+        cases[0].needs.push(Need::Runtime(oldest));
+        assert_eq!(names(&cases, &[older]), ["onnxruntime-1.20.1"]);
     }
 
     #[test]

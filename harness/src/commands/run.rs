@@ -1,19 +1,19 @@
 //! `harness run`
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use runtimes::{Cache, Framework};
-use suites::{Cancellation, Case, CaseResult, Profile, RunOptions, Selection};
+use runtimes::Cache;
+use suites::{Cancellation, Case, CaseResult, Profile, RunOptions};
 
 use super::report::failure;
+use super::work::Work;
 use super::{Failure, print, provision};
-use crate::command_line::Run as Arguments;
+use crate::command_line::{Run as Arguments, Select};
 use crate::commit::commit;
 use crate::exit_code::Exit;
-use crate::experiments::{self, Experiment, Measured, Plan};
+use crate::experiments::{self, Measured, Plan};
 use crate::interrupt;
 use crate::preflight::Needs;
 use crate::quantity::quantity;
@@ -27,14 +27,11 @@ use crate::terminal::{CaseProgress, Terminal};
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (start, begin) = (Timestamp::now(), Instant::now());
     let terminal = Terminal::standard_error();
-    let Work {
-        cases,
-        experiments,
-        frameworks,
-    } = select(arguments)?;
+    let work = Work::select(arguments)?;
+    let Select { runtimes, full, .. } = &arguments.select;
 
     let cache = provision::cache(&arguments.cache)?;
-    let needed = provision::needed(&cases, &frameworks, arguments.runtime, arguments.full);
+    let needed = provision::needed(&work.cases, &work.measured(), runtimes, *full);
     let missing = needed.missing(&cache);
     provision::check_machine(Needs {
         toolchain: true,
@@ -82,25 +79,26 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         cases: Vec::new(),
         measurements: Vec::new(),
     };
-    match run_cases(&cases, &options, terminal) {
+    if work.is_empty() {
+        terminal.say("this part of the run has neither a case nor a measurement");
+    }
+    match run_cases(&work.cases, &options, terminal) {
         Ok(cases) => results.cases = cases,
         Err(error) => results
             .run
             .problems
             .push(format!("no case was run: {error}")),
     }
-    if !cancellation.is_cancelled() && !experiments.is_empty() {
-        for framework in frameworks {
-            if experiments::measurable(&[framework]).is_empty() {
-                terminal.say(&format!(
-                    "{} is not measured: it serves models on a GPU only, and there is none",
-                    framework.title()
-                ));
-            }
+    if !cancellation.is_cancelled() && !work.experiments.is_empty() {
+        for framework in &work.unmeasurable {
+            terminal.say(&format!(
+                "{} is not measured: it serves models on a GPU only, and there is none",
+                framework.title()
+            ));
         }
         results.run.warnings = experiments::machine_warnings(&results.machine);
         let plan = Plan {
-            experiments,
+            experiments: work.experiments,
             options,
             quick: arguments.quick,
         };
@@ -119,60 +117,6 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
     print(&closing(&results, &folder))?;
     Ok(exit(&results))
-}
-
-/// What is to be done.
-struct Work {
-    cases: Vec<Case>,
-    experiments: Vec<Experiment>,
-    /// The frameworks that are measured.
-    frameworks: Vec<Framework>,
-}
-
-fn select(arguments: &Arguments) -> Result<Work, Failure> {
-    let select = &arguments.select;
-    let asked_for_cases = select.filter.is_some() || !select.suite.is_empty();
-    let cases = suites::cases(&Selection {
-        representative: arguments.quick && !asked_for_cases,
-        ..select.selection()
-    });
-    let of_framework = Selection {
-        frameworks: select.framework.clone(),
-        ..Selection::default()
-    };
-    let frameworks: BTreeSet<Framework> = suites::cases(&of_framework)
-        .iter()
-        .map(|case| case.framework)
-        .collect();
-    let mut frameworks: Vec<Framework> = frameworks.into_iter().collect();
-    // A suite is a set of cases; who asks for one does not ask for measurements.
-    let experiments = if select.suite.is_empty() {
-        experiments::experiments(
-            &experiments::measurable(&frameworks),
-            select.filter.as_ref(),
-        )
-    } else {
-        Vec::new()
-    };
-    if cases.is_empty() && experiments.is_empty() {
-        let filter = select
-            .filter
-            .as_ref()
-            .map(|filter| format!(" and match '{filter}'"));
-        return Err(Failure::usage(anyhow!(
-            "no case and no measurement has the framework and suite that were asked for{}; \
-             `harness list` prints the cases",
-            filter.unwrap_or_default()
-        )));
-    }
-    if experiments.is_empty() {
-        frameworks.clear();
-    }
-    Ok(Work {
-        cases,
-        experiments,
-        frameworks,
-    })
 }
 
 /// Runtimes and server.
@@ -198,7 +142,7 @@ fn prepare(
     }
     let mut options = RunOptions::new(server.map_err(Failure::environment)?, cache.root());
     options.isolation = arguments.isolation;
-    options.runtime = arguments.runtime;
+    options.runtimes.clone_from(&arguments.select.runtimes);
     options.cancellation = cancellation;
     if let Some(jobs) = arguments.jobs {
         options.jobs = usize::from(jobs);

@@ -55,7 +55,7 @@ fn wanted(arguments: &Setup) -> Wanted {
         frameworks: frameworks.to_vec(),
         ..Selection::default()
     };
-    let mut wanted = provision::needed(&suites::cases(&selection), frameworks, None, false);
+    let mut wanted = provision::needed(&suites::cases(&selection), frameworks, &[], false);
     for framework in frameworks {
         if let Some(entry) = catalog.default_of(*framework) {
             wanted.add(entry.name(), size, reason);

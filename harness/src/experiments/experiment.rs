@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use regex::Regex;
 use runtimes::Framework;
+use suites::Shard;
 use test_ops::{DataType, Op};
 
 use crate::measurement::{About, Kind, Policy};
@@ -83,6 +84,26 @@ pub fn experiments(frameworks: &[Framework], filter: Option<&Regex>) -> Vec<Expe
     all
 }
 
+/// The part of `all` that `shard` names. What the load generator itself takes stays with the requests
+/// that it is compared with.
+#[must_use]
+pub fn part_of(all: &[Experiment], shard: Shard) -> Vec<Experiment> {
+    let mut groups: Vec<Vec<Experiment>> = Vec::new();
+    for experiment in all {
+        let together = groups
+            .iter_mut()
+            .find(|group| group[0].is_compared_with(experiment));
+        match together {
+            Some(group) => group.push(*experiment),
+            None => groups.push(vec![*experiment]),
+        }
+    }
+    let part: Vec<Experiment> = shard.part_of(groups.into_iter()).flatten().collect();
+    let mut part_in_order = all.to_vec();
+    part_in_order.retain(|experiment| part.contains(experiment));
+    part_in_order
+}
+
 /// The tensors on which the ops of `framework` are timed: every op in ONNX Runtime, one of them in
 /// the others, because the kernels are the same.
 fn op_tensors(framework: Framework) -> impl Iterator<Item = Tensor> {
@@ -117,6 +138,31 @@ pub fn measurable(frameworks: &[Framework]) -> Vec<Framework> {
 }
 
 impl Experiment {
+    /// The framework that it is about; `None`: no framework takes part.
+    #[must_use]
+    pub fn framework(&self) -> Option<Framework> {
+        match *self {
+            Self::SpawnToReady(framework)
+            | Self::IdleMemory(framework)
+            | Self::LoadIntoNewWorker(framework)
+            | Self::LoadIntoRunningWorker(framework)
+            | Self::OpTime(framework, _)
+            | Self::Serving(framework, _, _) => Some(framework),
+            Self::NullServing(..) => None,
+        }
+    }
+
+    /// Whether both are requests with the same tensor, as many at a time.
+    fn is_compared_with(&self, other: &Self) -> bool {
+        let request = |experiment: &Self| match *experiment {
+            Self::NullServing(tensor, slots) | Self::Serving(_, tensor, slots) => {
+                Some((tensor, slots))
+            }
+            _ => None,
+        };
+        request(self).is_some_and(|own| request(other) == Some(own))
+    }
+
     /// What the measurement is about, with its id.
     #[must_use]
     pub fn about(&self) -> About {
@@ -240,6 +286,27 @@ mod tests {
         let some = experiments(&[Framework::OnnxRuntime], Some(&filter));
         assert_eq!(some.len(), 4);
         assert!(experiments(&[], None).is_empty());
+    }
+
+    #[test]
+    fn parts_make_up_the_whole_and_keep_the_generator_beside_its_requests() {
+        let all = experiments(&[Framework::OnnxRuntime, Framework::PyTorch], None);
+        for count in [1, 2, 3, 7] {
+            let mut joined = Vec::new();
+            for index in 1..=count {
+                let shard: Shard = format!("{index}/{count}").parse().unwrap();
+                let part = part_of(&all, shard);
+                for experiment in &part {
+                    if let Experiment::Serving(_, tensor, slots) = *experiment {
+                        let generator = Experiment::NullServing(tensor, slots);
+                        assert!(part.contains(&generator), "{experiment:?} in {shard}");
+                    }
+                }
+                joined.extend(part);
+            }
+            assert_eq!(joined.len(), all.len(), "{count}");
+            assert!(all.iter().all(|experiment| joined.contains(experiment)));
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod serving;
 mod startup;
 mod testbed;
 
-pub use experiment::{Experiment, Tensor, experiments, measurable};
+pub use experiment::{Experiment, Tensor, experiments, measurable, part_of};
 pub use plan::{Event, Measured, Plan, conduct};
 pub use quiet::machine_warnings;
 pub use testbed::Testbed;

@@ -61,6 +61,18 @@ pub enum FindingId {
     SymbolVersionMissing,
     /// A symbol is defined nowhere.
     UndefinedSymbol,
+    /// The processor lacks instructions that it says it needs.
+    InstructionSet,
+    /// It needs a stack whose content can be executed.
+    ExecutableStack,
+    /// Its thread-local variables need more room than there is for libraries that are opened later.
+    StaticTls,
+    /// It was built for a release whose types are laid out otherwise.
+    OtherTypeLayout,
+    /// It was built for another release, and nothing speaks against it.
+    BuiltForOtherRelease,
+    /// It asks for a level of the framework's interface that the runtime does not offer.
+    ApiLevelTooNew,
     /// There is no entry point.
     NoEntryPoint,
     /// The entry point has a C++ name.
@@ -69,6 +81,18 @@ pub enum FindingId {
     HiddenEntryPoint,
     /// It loads, and nothing in it registers an op.
     RegistersNothing,
+    /// It, or something that it brings along, is a second copy of the framework.
+    SecondFramework,
+    /// A GPU of this machine can run some of its kernels in no form.
+    GpuKernelMissing,
+    /// The driver has to compile some of its kernels for a GPU of this machine first.
+    GpuKernelCompiledAtLoad,
+    /// Its code has to be written to when it is mapped.
+    TextRelocations,
+    /// It looks for libraries in a folder that this machine does not have.
+    SearchPathMissing,
+    /// It looks for libraries relative to the working directory.
+    SearchPathRelative,
     /// A unique symbol keeps the library mapped for the life of the process.
     PinnedByUniqueSymbol,
     /// A linker flag keeps the library mapped for the life of the process.

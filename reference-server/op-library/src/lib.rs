@@ -17,20 +17,28 @@
 //! ```
 
 mod before;
+mod built_for;
 mod check;
+mod code;
 mod content;
 mod elf;
 mod error;
 mod finding;
 mod framework;
+mod gpu;
 mod library;
 mod loader;
+mod machine;
+mod stable_abi;
 mod symbol_name;
 mod verdict;
 
 pub use before::Before;
+pub use built_for::PyTorchRelease;
 pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
+pub use gpu::{Architecture, ComputeCapability, GpuCode, Portability};
 pub use library::{OpLibrary, inspect};
 pub use loader::locate;
-pub use verdict::Verdict;
+pub use stable_abi::{Interface, StableAbi};
+pub use verdict::{Judgement, Verdict};

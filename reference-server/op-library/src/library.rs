@@ -9,11 +9,20 @@ use std::sync::Arc;
 use runtimes::{CatalogEntry, Framework, Runtime, Size};
 use serde::Serialize;
 
+use crate::built_for::{header_lines, releases_of};
+use crate::check::registration::Registration;
+use crate::code::{ApiLevel, requested_api_level};
 use crate::content::contains;
-use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image};
+use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, Memory, Sections};
+use crate::framework::onnxruntime::ENTRY_POINT;
 use crate::framework::recognise;
+use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
-use crate::{Before, Finding, FindingId, InspectError, Severity, Verdict, check};
+use crate::machine::Gpu;
+use crate::{
+    Before, Finding, FindingId, InspectError, Judgement, PyTorchRelease, Severity, StableAbi,
+    Verdict, check,
+};
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
 const START_SIZE: u64 = 512;
@@ -36,6 +45,10 @@ pub struct OpLibrary {
     pub needed: Vec<String>,
     /// The frameworks that it belongs to, as far as its symbols tell.
     pub frameworks: Vec<Framework>,
+    /// Which of the interfaces that it uses hold across versions.
+    pub stable_abi: StableAbi,
+    /// The code for GPUs that it holds.
+    pub gpu_code: GpuCode,
     /// What holds whatever the runtime is, the worst first.
     pub findings: Vec<Finding>,
     /// `None` where a finding says that it cannot be loaded at all.
@@ -49,6 +62,10 @@ struct Parts {
     image: Arc<Image>,
     /// What ONNX Runtime's entry point lacks.
     onnxruntime_entry: Vec<Finding>,
+    /// The level of ONNX Runtime's interface that it asks for.
+    api_level: ApiLevel,
+    /// The releases of PyTorch that it may have been built for.
+    pytorch: Vec<PyTorchRelease>,
 }
 
 /// Reads the library at `path` and checks what can be checked without a runtime.
@@ -91,6 +108,8 @@ impl OpLibrary {
             soname: None,
             needed: Vec::new(),
             frameworks: Vec::new(),
+            stable_abi: StableAbi::default(),
+            gpu_code: GpuCode::default(),
             findings: Vec::new(),
             parts: None,
         };
@@ -135,6 +154,10 @@ impl OpLibrary {
                 return;
             }
         };
+        let sections = Sections::read(&header, bytes);
+        self.gpu_code = GpuCode::read(bytes, &image.mapped, &sections);
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.stable_abi = StableAbi::of(&image, &file_name);
         self.build_id = image.build_id.clone();
         self.soname = image.soname.clone();
         self.needed = image.needed.clone();
@@ -143,12 +166,38 @@ impl OpLibrary {
             .extend(check::truncation::check(&path, &header, bytes.len()));
         self.findings
             .extend(check::object_type::check_image(&path, &image));
+        self.findings.extend(check::mapping::check(&path, &image));
+        self.findings
+            .extend(check::text_relocations::check(&path, &image));
+        self.findings
+            .extend(check::search_path::check(&path, &image));
         self.findings.extend(check::unloading::check(&path, &image));
-        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &header, &image, bytes);
+        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &sections, &image, bytes);
+        let api_level = Memory::read_headers(&header, bytes)
+            .ok()
+            .zip(image.symbols.function_address(ENTRY_POINT))
+            .map_or(ApiLevel::Unknown, |(memory, entry)| {
+                requested_api_level(entry, &|address, size| {
+                    memory.read_up_to(address, size as u64)
+                })
+            });
+        let pytorch = if self.frameworks.contains(&Framework::PyTorch) {
+            releases_of(&header_lines(bytes, &image))
+        } else {
+            Vec::new()
+        };
         self.parts = Some(Parts {
             image,
             onnxruntime_entry,
+            api_level,
+            pytorch,
         });
+    }
+
+    /// The releases of PyTorch that it may have been built for, in ascending order; none where
+    /// nothing in it tells.
+    pub fn pytorch_releases(&self) -> &[PyTorchRelease] {
+        self.parts.as_ref().map_or(&[], |parts| &parts.pytorch)
     }
 
     /// Everything that was found, with what holds for `runtime` alone; the worst first.
@@ -159,38 +208,16 @@ impl OpLibrary {
     /// [`findings_for`](Self::findings_for) in a worker that has the libraries `before` in its
     /// process already.
     pub fn findings_after(&self, runtime: &Runtime, before: Before<'_>) -> Vec<Finding> {
-        let mut findings = self.findings.clone();
-        if let Some(parts) = &self.parts {
-            let preloaded = images(before.preloaded);
-            let loaded = images(before.loaded);
-            let before = InProcess {
-                preloaded: &preloaded,
-                loaded: &loaded,
-            };
-            let scope = Scope::resolve(&self.path, &parts.image, runtime, before);
-            if runtime.name.framework == Framework::OnnxRuntime
-                && !scope.as_ref().is_ok_and(check::entry_point::is_inherited)
-            {
-                findings.extend(parts.onnxruntime_entry.iter().cloned());
-            }
-            match scope {
-                Err(link) => {
-                    findings.push(check::dependencies::missing(&self.path, &link, runtime));
-                }
-                Ok(scope) => {
-                    findings.extend(check::registration::check(
-                        &self.path,
-                        runtime.name.framework,
-                        &scope,
-                    ));
-                    findings.extend(check::symbol_versions::check(&self.path, &scope));
-                    findings.extend(check::undefined_symbols::check(&self.path, &scope));
-                }
-            }
+        self.judge(runtime, before).findings
+    }
+
+    /// What the GPUs of this machine make of the library's code for GPUs. The first call asks the
+    /// driver's tool which GPUs there are, where a driver is and the library has such code.
+    pub fn gpu_findings(&self) -> Vec<Finding> {
+        if !self.gpu_code.is_for_nvidia() {
+            return Vec::new();
         }
-        findings.sort();
-        findings.dedup();
-        findings
+        check::gpu_code::check(&self.path, &self.gpu_code, Gpu::present())
     }
 
     /// Does a worker of `runtime` that gets this library end up with its ops registered, on this
@@ -202,30 +229,105 @@ impl OpLibrary {
     /// [`verdict`](Self::verdict) for a worker that has the libraries `before` in its process
     /// already.
     pub fn verdict_after(&self, runtime: &Runtime, before: Before<'_>) -> Verdict {
-        let findings = self.findings_after(runtime, before);
-        match findings
-            .iter()
-            .find(|finding| finding.severity == Severity::Error)
-        {
-            Some(finding) => Verdict::failure(finding),
-            None => Verdict::NeedsTrial {
-                reason: format!(
-                    "everything that '{}' needs is there; {} shows only when it runs",
-                    self.path.display(),
-                    match runtime.name.framework {
-                        Framework::OnnxRuntime => format!(
-                            "which API level it asks {} for, and what its initializers do,",
-                            runtime.name
-                        ),
-                        Framework::PyTorch | Framework::TensorFlow | Framework::TensorRt =>
-                            format!(
-                                "whether its initializers get along with {} and what they register",
-                                runtime.name
-                            ),
+        self.judge(runtime, before).verdict
+    }
+
+    /// Findings and verdict for `runtime` at once.
+    pub fn judge(&self, runtime: &Runtime, before: Before<'_>) -> Judgement {
+        let mut findings = self.findings.clone();
+        findings.extend(self.gpu_findings());
+        let mut registration = None;
+        if let Some(parts) = &self.parts {
+            let preloaded = images(before.preloaded);
+            let loaded = images(before.loaded);
+            let is_preloaded = preloaded.iter().any(|(other, _)| *other == self.path);
+            let before = InProcess {
+                preloaded: &preloaded,
+                loaded: &loaded,
+            };
+            match Scope::resolve(&self.path, &parts.image, runtime, before) {
+                Err(link) => {
+                    findings.push(check::dependencies::missing(&self.path, &link, runtime));
+                }
+                Ok(scope) => {
+                    let framework = runtime.name.framework;
+                    findings.extend(check::second_copy::check(&self.path, framework, &scope));
+                    if !is_preloaded {
+                        check::mapping::check_opened(&self.path, &scope, &mut findings);
                     }
-                ),
+                    findings.extend(check::symbol_versions::check(&self.path, &scope));
+                    findings.extend(check::undefined_symbols::check(&self.path, &scope));
+                    findings.extend(check::api_level::check(
+                        &self.path,
+                        runtime.name,
+                        parts.api_level,
+                    ));
+                    findings.extend(check::layout_change::check(
+                        &self.path,
+                        runtime.name,
+                        &parts.image,
+                        &parts.pytorch,
+                    ));
+                    registration = Some(check::registration::check(&self.path, &scope));
+                }
+            }
+            match &registration {
+                Some(Registration::Present(_)) => {}
+                // What ONNX Runtime's entry point lacks is known more exactly.
+                _ if runtime.name.framework == Framework::OnnxRuntime => {
+                    findings.extend(parts.onnxruntime_entry.iter().cloned());
+                }
+                Some(Registration::Absent { finding, .. }) => findings.push(finding.clone()),
+                None => {}
+            }
+        }
+        findings.sort();
+        findings.dedup();
+        let verdict = self.conclude(runtime, &findings, registration.as_ref());
+        Judgement { findings, verdict }
+    }
+
+    fn conclude(
+        &self,
+        runtime: &Runtime,
+        findings: &[Finding],
+        registration: Option<&Registration>,
+    ) -> Verdict {
+        let first = findings
+            .iter()
+            .find(|finding| finding.severity == Severity::Error);
+        match (first, registration) {
+            (Some(first), Some(Registration::Absent { finding, certain })) if first == finding => {
+                Verdict::RegistersNothing {
+                    reason: finding.message.clone(),
+                    remedy: finding.remedy.clone(),
+                    certain: *certain,
+                }
+            }
+            (Some(first), _) => Verdict::failure(first),
+            (None, Some(Registration::Present(how))) => self.passed(runtime, how),
+            (None, _) => Verdict::NeedsTrial {
+                reason: format!("nothing in '{}' tells", self.path.display()),
             },
         }
+    }
+
+    /// Nothing speaks against a library that registers, as `how` says.
+    fn passed(&self, runtime: &Runtime, how: &str) -> Verdict {
+        let everything = format!(
+            "every library and symbol that '{}' needs is there with {}, and {how}",
+            self.path.display(),
+            runtime.name
+        );
+        let level = self.parts.as_ref().map(|parts| parts.api_level);
+        if runtime.name.framework == Framework::OnnxRuntime && level == Some(ApiLevel::Computed) {
+            return Verdict::NeedsTrial {
+                reason: format!(
+                    "{everything}; which API level it asks for is computed when it runs"
+                ),
+            };
+        }
+        Verdict::Loads { reason: everything }
     }
 
     /// The size of `entry`'s runtime that this library needs to be loaded: the full one where that

@@ -12,11 +12,12 @@ use super::steps::{Stage, StepError};
 use super::supply::Supply;
 use super::watchdog::{Bite, Watchdog};
 use crate::arrangement::{Launch, Route};
-use crate::case::Case;
+use crate::case::{Case, Need};
 use crate::client::Client;
 use crate::expectation::{Expectation, Isolation, Placeholders, Profile};
 use crate::observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
-use crate::options::RunOptions;
+use crate::options::{RunOptions, runtime_of};
+use crate::scope::RuntimeRange;
 use crate::server::{ServerError, ServerProcess, Termination, WaitError};
 
 /// Longest wait for a server to end that was asked to.
@@ -140,11 +141,41 @@ fn reason_to_skip(case: &Case, setting: &Setting<'_>) -> Option<String> {
 
 /// A command line that runs this case again.
 fn reproduce(case: &Case, setting: &Setting<'_>) -> String {
+    let runtimes: String = runtimes_to_name(case, setting.options)
+        .iter()
+        .map(|runtime| format!(" --runtime {runtime}"))
+        .collect();
     format!(
-        "cargo harness run --isolation {} --filter '^{}$'",
+        "cargo harness run --isolation {}{runtimes} --filter '^{}$'",
         setting.isolation_of(case),
         case.id
     )
+}
+
+/// The runtimes that a run must be told for the case to be the same in it: none where it uses what
+/// every run has.
+fn runtimes_to_name(case: &Case, options: &RunOptions) -> Vec<RuntimeName> {
+    let default = options.runtime_in(case, case.framework);
+    let needed = case.needs.iter().filter_map(|need| match need {
+        Need::Runtime(name) => Some(*name),
+        Need::FullRuntime(_) | Need::Gpu | Need::NoGpu => None,
+    });
+    let mut names: Vec<RuntimeName> = Vec::new();
+    for name in default.into_iter().chain(needed) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let usual = |name: &RuntimeName| {
+        let of_every_run = RuntimeRange::default().of(name.framework);
+        of_every_run.contains(name)
+    };
+    let default_is_usual =
+        case.own_runtime(case.framework).is_some() || default == runtime_of(&[], case.framework);
+    if default_is_usual && names.iter().all(usual) {
+        names.clear();
+    }
+    names
 }
 
 fn judge(case: &Case, setting: &Setting<'_>, observation: Observation) -> CaseResult {
@@ -382,4 +413,31 @@ fn end(server: &mut ServerProcess, finding: &Finding, profile: Profile) -> Vec<S
         }
     }
     unmet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the command names for a case with these needs, in a run with `chosen`.
+    fn named(chosen: &[RuntimeName], needs: &[RuntimeName]) -> Vec<RuntimeName> {
+        let mut case = crate::load_time::cases().remove(0);
+        case.needs = needs.iter().copied().map(Need::Runtime).collect();
+        let mut options = RunOptions::new("server", "cache");
+        options.runtimes = chosen.to_vec();
+        runtimes_to_name(&case, &options)
+    }
+
+    #[test]
+    fn a_command_names_the_runtimes_that_not_every_run_has() {
+        let framework = crate::load_time::cases()[0].framework;
+        let [default, other, third] = RuntimeRange::All.of(framework)[..] else {
+            panic!("the catalogue has three runtimes of {framework}");
+        };
+        assert_eq!(named(&[], &[]), []);
+        assert_eq!(named(&[], &[other, default]), []);
+        assert_eq!(named(&[other], &[]), [other]);
+        assert_eq!(named(&[other], &[default]), [other, default]);
+        assert_eq!(named(&[], &[third, default]), [default, third]);
+    }
 }

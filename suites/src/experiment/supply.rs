@@ -71,11 +71,7 @@ impl<'a> Supply<'a> {
 
     /// The runtime that serves models of `framework` in `case` which name none.
     pub fn default_runtime(&self, case: &Case, framework: Framework) -> Option<RuntimeName> {
-        case.arrangement
-            .launch
-            .default_runtime
-            .filter(|runtime| runtime.framework == framework)
-            .or_else(|| self.options.runtime_of(framework))
+        self.options.runtime_in(case, framework)
     }
 
     /// The installed runtime of that name.

@@ -2,27 +2,18 @@
 
 use std::path::Path;
 
-use crate::elf::{Bytes, Header, Image, has_local_definition};
+use crate::elf::{Bytes, Image, Sections, has_local_definition};
 use crate::framework::onnxruntime::{ENTRY_POINT, mangled_entry_point};
-use crate::loader::Scope;
 use crate::symbol_name::demangle;
 use crate::{Finding, FindingId, Severity};
 
 const DECLARATION: &str =
     "extern \"C\" OrtStatus* RegisterCustomOps(OrtSessionOptions*, const OrtApiBase*)";
 
-/// Whether ONNX Runtime finds `RegisterCustomOps` in something that the library needs: it asks
-/// `dlsym`, which looks there, too.
-pub(crate) fn is_inherited(scope: &Scope) -> bool {
-    scope
-        .dependencies()
-        .any(|object| object.image.symbols.exports_function(ENTRY_POINT))
-}
-
 /// ONNX Runtime's `RegisterCustomOps` is missing, mangled or hidden.
 pub(crate) fn onnxruntime(
     path: &Path,
-    header: &Header,
+    sections: &Sections,
     image: &Image,
     bytes: &dyn Bytes,
 ) -> Vec<Finding> {
@@ -46,7 +37,7 @@ pub(crate) fn onnxruntime(
             format!("'{file}' exports {ENTRY_POINT} as a variable, not as a function"),
             format!("define the function {DECLARATION}"),
         )
-    } else if has_local_definition(header, bytes, ENTRY_POINT) {
+    } else if has_local_definition(sections, bytes, ENTRY_POINT) {
         (
             FindingId::HiddenEntryPoint,
             format!("'{file}' has a {ENTRY_POINT}, but does not export it"),

@@ -15,6 +15,8 @@ pub(crate) struct Header {
     pub object_type: ObjectType,
     pub program_headers: Table,
     pub section_headers: Table,
+    /// Index of the section that holds the names of sections.
+    pub section_names: u16,
 }
 
 /// Where a table of headers lies.
@@ -118,6 +120,7 @@ impl Header {
                 entry_size: half(sizes + 4)?,
                 count: half(sizes + 6)?,
             },
+            section_names: half(sizes + 8)?,
         })
     }
 

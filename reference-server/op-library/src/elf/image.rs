@@ -3,6 +3,9 @@
 use object::elf;
 
 use super::header::Table;
+use super::memory::Memory;
+use super::notes::Notes;
+use super::relocations::{self, is_static_tls};
 use super::symbols::{Definition, RawReference};
 use super::{Bytes, Header, Symbols};
 
@@ -18,6 +21,15 @@ pub(crate) struct Image {
     pub runpath: Option<String>,
     /// `DT_FLAGS_1`.
     pub flags_1: u64,
+    /// The loader writes to the code when it maps the file.
+    pub text_relocations: bool,
+    /// It asks for a stack whose content can be executed, or does not say that it needs none.
+    pub executable_stack: bool,
+    /// Size in bytes of its thread-local variables, where they have to lie at a fixed distance from
+    /// the thread pointer.
+    pub static_tls_size: u64,
+    /// The levels of x86-64 that it needs, as bits of `GNU_PROPERTY_X86_ISA_1_NEEDED`.
+    pub x86_isa_needed: u32,
     pub symbols: Symbols,
     /// Versions that this file needs of others.
     pub version_needs: Vec<VersionNeed>,
@@ -25,10 +37,16 @@ pub(crate) struct Image {
     pub version_definitions: Vec<String>,
     /// The build id as hexadecimal digits.
     pub build_id: Option<String>,
-    /// The parts of the file that are mapped, as (offset, size).
+    /// The parts of the file that are mapped, as (offset, size), in order and without overlaps.
     pub mapped: Vec<(u64, u64)>,
     /// Where the dynamic string table lies in the file, as (offset, size).
     pub string_table: (u64, u64),
+    /// The address of the dynamic symbol table.
+    pub symbol_table: u64,
+    /// Number of dynamic symbols, the null symbol included.
+    pub symbol_count: u64,
+    /// The relocation tables, each as (address, size).
+    pub relocation_tables: Vec<(u64, u64)>,
 }
 
 /// A version that a file needs of another.
@@ -51,15 +69,6 @@ pub(crate) enum ImageError {
     Corrupt { part: &'static str },
 }
 
-/// A program header.
-#[derive(Clone, Copy, Debug)]
-struct Segment {
-    kind: u32,
-    offset: u64,
-    address: u64,
-    file_size: u64,
-}
-
 /// The entries of the dynamic table that matter here. Addresses are virtual.
 #[derive(Clone, Copy, Debug, Default)]
 struct Dynamic {
@@ -73,7 +82,6 @@ struct Dynamic {
     version_definitions: Option<(u64, u64)>,
 }
 
-const PROGRAM_HEADER_SIZE: usize = 56;
 const SECTION_HEADER_SIZE: usize = 64;
 const DYNAMIC_ENTRY_SIZE: usize = 16;
 const SYMBOL_SIZE: u64 = 24;
@@ -91,14 +99,16 @@ const CORRUPT_VERSIONS: ImageError = ImageError::Corrupt {
 impl Image {
     /// Reads `bytes`, whose header is `header` and native.
     pub(crate) fn read(header: &Header, bytes: &dyn Bytes) -> Result<Self, ImageError> {
-        let segments = read_segments(header, bytes)?;
+        let memory = Memory::read_headers(header, bytes)?;
+        let notes = Notes::read(&memory);
         let mut image = Self {
-            mapped: segments
-                .iter()
-                .filter(|segment| segment.kind == elf::PT_LOAD.0)
-                .map(|segment| (segment.offset, segment.file_size))
-                .collect(),
-            build_id: read_build_id(&segments, bytes),
+            mapped: memory.mapped(),
+            build_id: notes.build_id,
+            x86_isa_needed: notes.x86_isa_needed,
+            executable_stack: memory
+                .of_kind(elf::PT_GNU_STACK)
+                .next()
+                .is_none_or(|segment| segment.flags & elf::PF_X.0 != 0),
             ..Self::default()
         };
         if image.mapped.is_empty() {
@@ -106,25 +116,19 @@ impl Image {
                 part: "program header table",
             });
         }
-        let Some(table) = segments
-            .iter()
-            .find(|segment| segment.kind == elf::PT_DYNAMIC.0)
-        else {
-            return Err(CORRUPT_DYNAMIC);
-        };
-        let entries = bytes
-            .read(table.offset, table.file_size)
+        let table = memory.of_kind(elf::PT_DYNAMIC).next();
+        let entries = table
+            .and_then(|table| bytes.read(table.offset, table.file_size))
             .ok_or(CORRUPT_DYNAMIC)?;
-        image.read_dynamic(&entries, &segments, header, bytes)?;
+        image.read_dynamic(&entries, &memory, header)?;
         Ok(image)
     }
 
     fn read_dynamic(
         &mut self,
         entries: &[u8],
-        segments: &[Segment],
+        memory: &Memory<'_>,
         header: &Header,
-        bytes: &dyn Bytes,
     ) -> Result<(), ImageError> {
         let entries: Vec<(i64, u64)> = entries
             .chunks_exact(DYNAMIC_ENTRY_SIZE)
@@ -147,7 +151,6 @@ impl Image {
             version_needs: value(elf::DT_VERNEED).zip(value(elf::DT_VERNEEDNUM)),
             version_definitions: value(elf::DT_VERDEF).zip(value(elf::DT_VERDEFNUM)),
         };
-        let memory = Memory { segments, bytes };
         let strings_offset = memory.offset(dynamic.strings).ok_or(CORRUPT_DYNAMIC)?;
         self.string_table = (strings_offset, dynamic.strings_size);
         self.symbols.strings =
@@ -169,13 +172,42 @@ impl Image {
         self.rpath = text_of(elf::DT_RPATH)?;
         self.runpath = text_of(elf::DT_RUNPATH)?;
         self.flags_1 = value(elf::DT_FLAGS_1).unwrap_or(0);
+        let flags = value(elf::DT_FLAGS).unwrap_or(0);
+        self.text_relocations = value(elf::DT_TEXTREL).is_some() || flags & elf::DF_TEXTREL.0 != 0;
+        self.symbol_table = dynamic.symbols;
+        self.relocation_tables = [
+            value(elf::DT_RELA).zip(value(elf::DT_RELASZ)),
+            value(elf::DT_JMPREL).zip(value(elf::DT_PLTRELSZ)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if flags & elf::DF_STATIC_TLS.0 != 0 {
+            self.static_tls_size = self.read_static_tls_size(memory);
+        }
         self.needed = entries
             .iter()
             .filter(|(tag, _)| *tag == elf::DT_NEEDED.0)
             .map(|(_, offset)| text(*offset).ok_or(CORRUPT_DYNAMIC))
             .collect::<Result<_, _>>()?;
-        self.read_versions(&dynamic, &memory)?;
-        self.read_symbols(&dynamic, &memory, header)
+        self.read_versions(&dynamic, memory)?;
+        self.read_symbols(&dynamic, memory, header)
+    }
+
+    /// The flag alone does not tell whose variables lie in the static block: the relocations do.
+    fn read_static_tls_size(&self, memory: &Memory<'_>) -> u64 {
+        let is_own = |symbol: u32| {
+            let entry = self
+                .symbol_table
+                .checked_add(u64::from(symbol) * SYMBOL_SIZE);
+            let entry = entry.and_then(|at| memory.read(at, SYMBOL_SIZE));
+            symbol == 0 || entry.is_some_and(|entry| half(&entry, 6) != elf::SHN_UNDEF.0)
+        };
+        let own = relocations::iterate(memory, &self.relocation_tables)
+            .any(|relocation| is_static_tls(relocation.kind) && is_own(relocation.symbol));
+        let segments = memory.of_kind(elf::PT_TLS);
+        let size = segments.map(|segment| segment.memory_size).max();
+        size.filter(|_| own).unwrap_or(0)
     }
 
     /// Reads which versions are defined and needed, and under which index symbols refer to them.
@@ -252,6 +284,7 @@ impl Image {
         header: &Header,
     ) -> Result<(), ImageError> {
         let count = symbol_count(dynamic, memory, header).ok_or(CORRUPT_SYMBOLS)?;
+        self.symbol_count = count;
         let size = count.checked_mul(SYMBOL_SIZE).ok_or(CORRUPT_SYMBOLS)?;
         let table = memory.read(dynamic.symbols, size).ok_or(CORRUPT_SYMBOLS)?;
         let versions = match dynamic.version_indexes {
@@ -288,6 +321,7 @@ impl Image {
                     hidden: version & elf::VERSYM_HIDDEN.0 != 0,
                     unique: binding == elf::STB_GNU_UNIQUE.0,
                     function: kind == elf::STT_FUNC.0 || kind == elf::STT_GNU_IFUNC.0,
+                    address: long(symbol, 8),
                 });
             }
         }
@@ -298,81 +332,6 @@ impl Image {
 
 /// More versions than any library has; keeps a table that links to itself from being read for ever.
 const MAX_VERSIONS: u64 = 4096;
-
-/// The file by virtual address.
-struct Memory<'a> {
-    segments: &'a [Segment],
-    bytes: &'a dyn Bytes,
-}
-
-impl Memory<'_> {
-    fn offset(&self, address: u64) -> Option<u64> {
-        Some(self.place(address)?.0)
-    }
-
-    /// Where `address` lies in the file, and how many bytes its segment has from there on.
-    fn place(&self, address: u64) -> Option<(u64, u64)> {
-        self.segments
-            .iter()
-            .filter(|segment| segment.kind == elf::PT_LOAD.0)
-            .find_map(|segment| {
-                let within = address.checked_sub(segment.address)?;
-                (within < segment.file_size).then(|| {
-                    Some((
-                        segment.offset.checked_add(within)?,
-                        segment.file_size - within,
-                    ))
-                })?
-            })
-    }
-
-    fn read(&self, address: u64, size: u64) -> Option<Vec<u8>> {
-        if size == 0 {
-            return Some(Vec::new());
-        }
-        self.bytes.read(self.offset(address)?, size)
-    }
-
-    /// The bytes at `address` up to the end of its segment, at most `size` of them.
-    fn read_up_to(&self, address: u64, size: u64) -> Option<Vec<u8>> {
-        let (offset, available) = self.place(address)?;
-        self.bytes.read(offset, size.min(available))
-    }
-}
-
-fn read_segments(header: &Header, bytes: &dyn Bytes) -> Result<Vec<Segment>, ImageError> {
-    let table = header.program_headers;
-    if table.count > 0 && usize::from(table.entry_size) != PROGRAM_HEADER_SIZE {
-        return Err(ImageError::Corrupt {
-            part: "program header table",
-        });
-    }
-    let content = read_table(&table, bytes).ok_or(ImageError::Truncated {
-        part: "program header table",
-        needs: table.end(),
-    })?;
-    let segments: Vec<Segment> = content
-        .chunks_exact(PROGRAM_HEADER_SIZE)
-        .map(|entry| Segment {
-            kind: word(entry, 0),
-            offset: long(entry, 8),
-            address: long(entry, 16),
-            file_size: long(entry, 32),
-        })
-        .collect();
-    let furthest = segments
-        .iter()
-        .filter(|segment| segment.kind == elf::PT_LOAD.0)
-        .map(|segment| segment.offset.saturating_add(segment.file_size))
-        .max();
-    match furthest {
-        Some(end) if end > bytes.len() => Err(ImageError::Truncated {
-            part: "last segment",
-            needs: end,
-        }),
-        _ => Ok(segments),
-    }
-}
 
 pub(super) fn read_table(table: &Table, bytes: &dyn Bytes) -> Option<Vec<u8>> {
     bytes.read(table.offset, table.end().checked_sub(table.offset)?)
@@ -433,40 +392,17 @@ fn gnu_hash_symbol_count(address: u64, memory: &Memory<'_>) -> Option<u64> {
 /// Bytes of a hash chain that are read at a time.
 const CHAIN_BLOCK: u64 = 4096;
 
-fn read_build_id(segments: &[Segment], bytes: &dyn Bytes) -> Option<String> {
-    segments
-        .iter()
-        .filter(|segment| segment.kind == elf::PT_NOTE.0)
-        .find_map(|segment| {
-            let notes = bytes.read(segment.offset, segment.file_size)?;
-            let mut rest = notes.as_slice();
-            loop {
-                let name_size = usize::try_from(word(rest.get(..12)?, 0)).ok()?;
-                let content_size = usize::try_from(word(rest, 4)).ok()?;
-                let kind = word(rest, 8);
-                let content_at = 12_usize.checked_add(name_size.checked_next_multiple_of(4)?)?;
-                let end = content_at.checked_add(content_size)?;
-                let name = rest.get(12..12_usize.checked_add(name_size)?)?;
-                let content = rest.get(content_at..end)?;
-                if name == b"GNU\0" && kind == elf::NT_GNU_BUILD_ID.0 {
-                    return Some(content.iter().map(|byte| format!("{byte:02x}")).collect());
-                }
-                rest = rest.get(end.checked_next_multiple_of(4)?..)?;
-            }
-        })
-}
-
 /// The little-endian 16-bit number at `at`; callers have checked the length.
-pub(super) fn half(bytes: &[u8], at: usize) -> u16 {
+pub(crate) fn half(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
 /// The little-endian 32-bit number at `at`.
-pub(super) fn word(bytes: &[u8], at: usize) -> u32 {
+pub(crate) fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 /// The little-endian 64-bit number at `at`.
-pub(super) fn long(bytes: &[u8], at: usize) -> u64 {
+pub(crate) fn long(bytes: &[u8], at: usize) -> u64 {
     u64::from(word(bytes, at)) | u64::from(word(bytes, at + 4)) << 32
 }

@@ -30,6 +30,7 @@ pub(super) struct Definition {
     pub hidden: bool,
     pub unique: bool,
     pub function: bool,
+    pub address: u64,
 }
 
 /// A symbol that this file wants from others.
@@ -98,6 +99,13 @@ impl Symbols {
     /// Whether this file exports `name` as a function.
     pub(crate) fn exports_function(&self, name: &str) -> bool {
         self.named(name).any(|definition| definition.function)
+    }
+
+    /// The address of the function that this file exports as `name`.
+    pub(crate) fn function_address(&self, name: &str) -> Option<u64> {
+        self.named(name)
+            .find(|definition| definition.function)
+            .map(|definition| definition.address)
     }
 
     /// The names of all exports, in no useful order.

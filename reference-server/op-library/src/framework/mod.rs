@@ -5,7 +5,7 @@ mod pytorch;
 mod tensorflow;
 mod tensorrt;
 
-use runtimes::Framework;
+use runtimes::{Framework, RuntimeName};
 
 use crate::elf::Image;
 
@@ -22,14 +22,14 @@ pub(crate) fn recognise(image: &Image) -> Vec<Framework> {
         .collect()
 }
 
-/// Whether anything in the file can register an op with `framework`. ONNX Runtime's entry point
-/// has a check of its own.
-pub(crate) fn registers(framework: Framework, image: &Image) -> bool {
-    match framework {
-        Framework::OnnxRuntime => true,
+/// The symbol by which the file registers ops with `runtime`: an entry point that it exports, or a
+/// function that it calls.
+pub(crate) fn registers(runtime: RuntimeName, image: &Image) -> Option<&str> {
+    match runtime.framework {
+        Framework::OnnxRuntime => onnxruntime::registers(image),
         Framework::PyTorch => pytorch::registers(image),
         Framework::TensorFlow => tensorflow::registers(image),
-        Framework::TensorRt => tensorrt::registers(image),
+        Framework::TensorRt => tensorrt::registers(runtime.version, image),
     }
 }
 
@@ -54,6 +54,16 @@ pub(crate) const fn registration(framework: Framework) -> (&'static str, &'stati
             "register its plugins with REGISTER_TENSORRT_PLUGIN or export getPluginCreators, or \
              name another library",
         ),
+    }
+}
+
+/// What a process has once for each copy of `framework` in it: the symbol that leads to its registry.
+pub(crate) const fn registry(framework: Framework) -> &'static str {
+    match framework {
+        Framework::OnnxRuntime => onnxruntime::API_BASE,
+        Framework::PyTorch => pytorch::DISPATCHER,
+        Framework::TensorFlow => tensorflow::OP_REGISTRY,
+        Framework::TensorRt => tensorrt::REGISTRY,
     }
 }
 

@@ -24,6 +24,14 @@ pub(crate) fn recognise(image: &Image) -> bool {
             .any(|reference| reference.name == API_BASE)
 }
 
+/// The entry point, where it is exported as a function.
+pub(crate) fn registers(image: &Image) -> Option<&'static str> {
+    image
+        .symbols
+        .exports_function(ENTRY_POINT)
+        .then_some(ENTRY_POINT)
+}
+
 /// The entry point under a C++ name: outside of any namespace, `_Z17RegisterCustomOps…`, or within
 /// one.
 pub(crate) fn mangled_entry_point(image: &Image) -> Option<&str> {

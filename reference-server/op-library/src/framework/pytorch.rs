@@ -5,16 +5,22 @@ use crate::elf::Image;
 /// The library's own symbols lie in these namespaces.
 pub(super) const NAMESPACES: [&str; 3] = ["c10", "torch", "at"];
 
-/// Parts of the names of functions that registering goes through: `TORCH_LIBRARY` and
-/// `TORCH_LIBRARY_IMPL`, the older `RegisterOperators`, classes, the dispatcher itself, and the
-/// stable C interface.
-const REGISTRATION: [&str; 6] = [
+/// `c10::Dispatcher::realSingleton()`, where all ops are registered.
+pub(super) const DISPATCHER: &str = "_ZN3c1010Dispatcher13realSingletonEv";
+
+/// Parts of the names of functions that registering goes through, the most telling first:
+/// `TORCH_LIBRARY` and `TORCH_LIBRARY_IMPL`, the stable C interface, the older `RegisterOperators`,
+/// classes, and the dispatcher itself.
+const REGISTRATION: [&str; 9] = [
     "N5torch7LibraryC",
-    "17RegisterOperators",
-    "5torch6detail10class_base",
-    "N3c1010Dispatcher",
     "torch_library_init_",
     "torch_library_def",
+    "torch_library_impl",
+    "17RegisterOperators",
+    "5torch6detail10class_base",
+    "Dispatcher11registerDef",
+    "Dispatcher12registerImpl",
+    "Dispatcher16registerFallback",
 ];
 
 /// Whether the library asks for PyTorch.
@@ -29,11 +35,10 @@ pub(crate) fn recognise(image: &Image) -> bool {
         })
 }
 
-/// Whether it calls anything that registers an op.
-pub(crate) fn registers(image: &Image) -> bool {
-    image.symbols.references().any(|reference| {
-        REGISTRATION
-            .iter()
-            .any(|part| reference.name.contains(part))
+/// The function that it calls to register an op.
+pub(crate) fn registers(image: &Image) -> Option<&str> {
+    REGISTRATION.iter().find_map(|part| {
+        let mut references = image.symbols.references().map(|reference| reference.name);
+        references.find(|name| name.contains(part))
     })
 }

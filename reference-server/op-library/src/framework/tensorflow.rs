@@ -5,6 +5,9 @@ use crate::elf::Image;
 
 pub(super) const NAMESPACES: [&str; 2] = ["tensorflow", "tsl"];
 
+/// `tensorflow::OpRegistry::Global()`, where all ops are registered.
+pub(super) const OP_REGISTRY: &str = "_ZN10tensorflow10OpRegistry6GlobalEv";
+
 /// Parts of the names of functions that registering goes through: `REGISTER_OP`,
 /// `REGISTER_KERNEL_BUILDER`, the registries themselves, and the C interface.
 const REGISTRATION: [&str; 6] = [
@@ -31,12 +34,11 @@ pub(crate) fn recognise(image: &Image) -> bool {
         || ENTRY_POINTS.iter().any(|name| image.symbols.exports(name))
 }
 
-/// Whether it calls anything that registers an op or a kernel, or is called to do so.
-pub(crate) fn registers(image: &Image) -> bool {
-    ENTRY_POINTS.iter().any(|name| image.symbols.exports(name))
-        || image.symbols.references().any(|reference| {
-            REGISTRATION
-                .iter()
-                .any(|part| reference.name.contains(part))
-        })
+/// The function that it calls to register an op or a kernel, or that is called so that it does.
+pub(crate) fn registers(image: &Image) -> Option<&str> {
+    let mut references = image.symbols.references().map(|reference| reference.name);
+    ENTRY_POINTS
+        .into_iter()
+        .find(|name| image.symbols.exports(name))
+        .or_else(|| references.find(|name| REGISTRATION.iter().any(|part| name.contains(part))))
 }

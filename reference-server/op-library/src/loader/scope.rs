@@ -37,6 +37,8 @@ pub(crate) struct Scope {
     pub runtime_name: RuntimeName,
     /// What the worker's runtime consists of. The library sees of it only what it names as needed.
     runtime: Vec<Object>,
+    /// Where the runtime's libraries lie, those included that only op libraries need.
+    runtime_folders: Vec<PathBuf>,
 }
 
 /// One object of a scope.
@@ -139,6 +141,7 @@ impl Scope {
             executable: executable.objects,
             runtime_name: runtime.name,
             runtime: runtime_objects,
+            runtime_folders: runtime.library_dirs.clone(),
         };
         if !is_preloaded {
             scope.global.extend(scope.python(path, runtime));
@@ -190,7 +193,7 @@ impl Scope {
         self.closure.iter().filter(|object| !object.settled)
     }
 
-    /// What the library needs, in the order in which `dlsym` looks through it after the library.
+    /// Everything that the library needs, breadth first.
     pub(crate) fn dependencies(&self) -> impl Iterator<Item = &Object> {
         self.closure.iter().skip(1)
     }
@@ -201,7 +204,8 @@ impl Scope {
         let (library, others) = self.closure.split_at(1);
         library.iter().chain(others.iter().filter(|object| {
             let mut known = self.runtime.iter().chain(&self.executable);
-            !known.any(|known| object.is_same(known))
+            let is_part = |folder: &PathBuf| object.path.parent() == Some(folder);
+            !known.any(|known| object.is_same(known)) && !self.runtime_folders.iter().any(is_part)
         }))
     }
 

@@ -12,6 +12,7 @@ use runtimes::Framework;
 use toolchain::Toolchain;
 
 mod frameworks;
+mod mapping;
 mod toolchain;
 
 const GOOD: &str = "void* RegisterCustomOps(void* o, const void* b) { return 0; }";
@@ -56,7 +57,7 @@ fn a_good_library_has_facts_and_no_findings() {
     assert_eq!(library.findings_for(&tools.runtime), []);
     assert!(matches!(
         library.verdict(&tools.runtime),
-        Verdict::NeedsTrial { .. }
+        Verdict::Loads { .. }
     ));
     assert_eq!(library.build_id.as_deref(), Some("c0ffee"));
     assert_eq!(library.soname.as_deref(), Some("libgood.so.3"));

@@ -1,0 +1,151 @@
+//! What one run does: its cases and its measurements.
+
+use std::collections::BTreeSet;
+
+use anyhow::anyhow;
+use runtimes::Framework;
+use suites::{Case, Selection};
+
+use super::Failure;
+use crate::command_line::Run as Arguments;
+use crate::experiments::{self, Experiment};
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Work {
+    /// The cases, in the order in which they are started.
+    pub cases: Vec<Case>,
+    /// The measurements, in the order in which they are made.
+    pub experiments: Vec<Experiment>,
+    /// The frameworks that would be measured if this machine could serve models of them.
+    pub unmeasurable: Vec<Framework>,
+}
+
+impl Work {
+    /// What the command line asks for: all of it, or the part of it that `--shard` names.
+    ///
+    /// # Errors
+    /// There is nothing that has what was asked for. A part of something may be nothing: there are
+    /// more parts than cases then.
+    pub fn select(arguments: &Arguments) -> Result<Self, Failure> {
+        let select = &arguments.select;
+        let asked_for_cases = select.filter.is_some() || !select.suite.is_empty();
+        let selection = Selection {
+            representative: arguments.quick && !asked_for_cases,
+            ..select.selection()
+        };
+        let of_framework = Selection {
+            frameworks: select.framework.clone(),
+            ..Selection::default()
+        };
+        let frameworks: BTreeSet<Framework> = suites::cases(&of_framework)
+            .iter()
+            .map(|case| case.framework)
+            .collect();
+        let frameworks: Vec<Framework> = frameworks.into_iter().collect();
+        let measurable = experiments::measurable(&frameworks);
+        // A suite is a set of cases; who asks for one does not ask for measurements.
+        let all = if select.suite.is_empty() {
+            experiments::experiments(&measurable, select.filter.as_ref())
+        } else {
+            Vec::new()
+        };
+        let undivided = Selection {
+            shard: None,
+            ..selection.clone()
+        };
+        if all.is_empty() && suites::cases(&undivided).is_empty() {
+            let filter = select
+                .filter
+                .as_ref()
+                .map(|filter| format!(" and match '{filter}'"));
+            return Err(Failure::usage(anyhow!(
+                "no case and no measurement has the framework and suite that were asked for{}; \
+                 `harness list` prints the cases",
+                filter.unwrap_or_default()
+            )));
+        }
+        let mut unmeasurable = frameworks;
+        unmeasurable.retain(|framework| !all.is_empty() && !measurable.contains(framework));
+        Ok(Self {
+            cases: suites::cases(&selection),
+            experiments: match select.shard {
+                Some(shard) => experiments::part_of(&all, shard),
+                None => all,
+            },
+            unmeasurable,
+        })
+    }
+
+    /// The frameworks that are measured.
+    pub fn measured(&self) -> Vec<Framework> {
+        let frameworks: BTreeSet<Framework> = self
+            .experiments
+            .iter()
+            .filter_map(Experiment::framework)
+            .collect();
+        frameworks.into_iter().collect()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.cases.is_empty() && self.experiments.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::command_line::{Arguments as Line, Command};
+
+    fn work(line: &[&str]) -> Result<Work, Failure> {
+        match Line::parse_from(["harness", "run"].iter().chain(line)).command {
+            Command::Run(arguments) => Work::select(&arguments),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_run_are_the_run() {
+        let ids = |work: &Work| -> Vec<String> {
+            let cases = work.cases.iter().map(|case| case.id.clone());
+            let experiments = work.experiments.iter();
+            let mut ids: Vec<String> = cases
+                .chain(experiments.map(|experiment| experiment.about().id))
+                .collect();
+            ids.sort();
+            ids
+        };
+        let line = [
+            "--filter",
+            "absolute-path|^serving/onnxruntime|^serving/none",
+        ];
+        let whole = work(&line).expect("a selection");
+        assert!(!whole.cases.is_empty() && !whole.experiments.is_empty());
+        let mut parts: Vec<String> = Vec::new();
+        for shard in ["1/3", "2/3", "3/3"] {
+            let line: Vec<&str> = line.into_iter().chain(["--shard", shard]).collect();
+            parts.extend(ids(&work(&line).expect("a part")));
+        }
+        parts.sort();
+        assert_eq!(parts, ids(&whole));
+    }
+
+    #[test]
+    fn a_part_may_be_nothing_and_a_selection_may_not() {
+        let filter = ["--filter", "onnxruntime/model-config/absolute-path$"];
+        let line: Vec<&str> = filter.into_iter().chain(["--shard", "2/2"]).collect();
+        assert!(work(&line).expect("a part").is_empty());
+        assert!(work(&["--filter", "^no such case$"]).is_err());
+    }
+
+    #[test]
+    fn only_what_is_measured_needs_a_runtime() {
+        let some = work(&["--filter", "^startup/pytorch"]).expect("a selection");
+        assert_eq!(some.measured(), [Framework::PyTorch]);
+        let none = work(&["--suite", "load-time"]).expect("a selection");
+        assert_eq!((none.measured(), none.unmeasurable), (vec![], vec![]));
+    }
+}
