@@ -2,10 +2,13 @@
 //!
 //! The *front* process speaks HTTP, schedules and supervises; it never maps framework or
 //! op-library code. *Workers* are the same executable started with a hidden sub-command: each
-//! hosts one runtime and one set of op libraries. The two meet in [`ipc`].
+//! hosts one runtime and one set of op libraries. The two meet in [`ipc`]. A [`probe`] is a front
+//! without a server: one worker, in which op libraries are tried.
 
+pub mod command_line;
 pub mod configuration;
 pub mod front;
 pub mod ipc;
+pub mod probe;
 pub mod protocol;
 pub mod worker;

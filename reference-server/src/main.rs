@@ -1,10 +1,12 @@
-//! Starts the reference server, or one of its workers.
+//! Starts the reference server, one of its workers, or a sub-command.
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use reference_server::front;
-use reference_server::front::options::{LogFormat, Options, WORKER_COMMAND};
+use reference_server::command_line::{Command, CommandLine};
+use reference_server::front::options::{LogFormat, WORKER_COMMAND};
+use reference_server::front::{self, preload};
+use reference_server::probe;
 use reference_server::worker;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -17,7 +19,7 @@ fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|argument| argument == WORKER_COMMAND);
     let outcome = if is_worker {
-        front::preload::forget();
+        preload::forget();
         // What a worker writes ends up in the front's log, which adds time and level.
         tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
@@ -28,10 +30,13 @@ fn main() -> ExitCode {
             .init();
         worker::process::run()
     } else {
-        let preloaded = front::preload::take_over();
-        let options = Options::parse();
-        start_log(&options);
-        front::server::run(options, preloaded)
+        let preloaded = preload::take_over();
+        let CommandLine { command, options } = CommandLine::parse();
+        start_log(options.log_verbose, options.log_format);
+        match command {
+            Some(Command::Probe(options)) => return probe::command::run(&options, &preloaded),
+            None => front::server::run(options, preloaded),
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,8 +47,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn start_log(options: &Options) {
-    let level = match options.log_verbose {
+fn start_log(verbosity: u8, format: LogFormat) {
+    let level = match verbosity {
         0 => LevelFilter::INFO,
         1 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
@@ -52,7 +57,7 @@ fn start_log(options: &Options) {
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_max_level(level);
-    match options.log_format {
+    match format {
         LogFormat::Text => log
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .init(),

@@ -75,21 +75,23 @@ typedef struct BridgeOutput {
     size_t bytes; /* what bridge_execution_write writes */
 } BridgeOutput;
 
-/* A bit of `kernels` for each group of dispatch keys. */
-enum {
-    BRIDGE_HAS_SCHEMA = 1 << 0,
-    BRIDGE_ON_CPU = 1 << 1,
-    BRIDGE_ON_CUDA = 1 << 2,
-    BRIDGE_ON_ANY = 1 << 3, /* composite kernels */
-    BRIDGE_ON_AUTOGRAD = 1 << 4,
-    BRIDGE_ON_META = 1 << 5,
-};
+/* One overload of an operator, or a custom class, whose name is qualified and which has nothing
+ * else. */
+typedef struct BridgeOperator {
+    BridgeText name;
+    BridgeText overload;
+    BridgeText place;     /* that declares it, `registered at <file>:<line>`, as far as there is one */
+    int32_t has_schema;   /* 0: it has kernels alone */
+    const uint16_t *keys; /* the dispatch keys that have kernels, ascending */
+    size_t key_count;
+} BridgeOperator;
 
-/* Is called for each operator of the dispatcher, overloads apart, with the place in the source that
- * declares it (`registered at <file>:<line>`, as far as there is one), and for each custom class,
- * whose `kernels` is 0 and whose name is qualified. */
-typedef void (*BridgeVisitOperator)(void *context, BridgeText name, BridgeText overload,
-                                    BridgeText place, uint32_t kernels);
+/* Is called for each operator of the dispatcher and for each custom class. */
+typedef void (*BridgeVisitOperator)(void *context, const BridgeOperator *op);
+
+/* Is called for the schema of each operator, overloads apart, and of each method of each custom
+ * class, with the name of the operator or of the class. */
+typedef void (*BridgeVisitSchema)(void *context, BridgeText name, BridgeText schema);
 
 /* Is called for each operator that a model calls outside of PyTorch's own namespaces: its name such
  * as `custom_ops::bias_gelu`, and whether the dispatcher knows it. */
@@ -117,6 +119,11 @@ BRIDGE_EXPORT BridgeFailure *bridge_begin_warnings(BridgeVisitWarning visit, voi
 BRIDGE_EXPORT void bridge_end_warnings(void);
 
 BRIDGE_EXPORT BridgeFailure *bridge_operators(BridgeVisitOperator visit, void *context);
+
+BRIDGE_EXPORT BridgeFailure *bridge_schemas(BridgeVisitSchema visit, void *context);
+
+/* What PyTorch calls a dispatch key, such as `CPU`. */
+BRIDGE_EXPORT BridgeText bridge_dispatch_key_name(uint16_t key);
 
 BRIDGE_EXPORT BridgeFailure *bridge_needed_operators(BridgeText model, BridgeVisitNeeded visit,
                                                      void *context);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <memory>
 #include <set>
 #include <vector>
@@ -20,42 +21,22 @@ namespace {
 /* Namespaces of PyTorch's own operators. */
 const std::set<std::string> own_namespaces = {"aten", "prim", "prims", "quantized", "torch"};
 
-uint32_t kernels_of(const c10::OperatorHandle &op) {
-    using c10::DispatchKey;
-    struct Group {
-        uint32_t bit;
-        std::vector<DispatchKey> keys;
-    };
-    static const std::vector<Group> groups = {
-        {BRIDGE_ON_CPU, {DispatchKey::CPU, DispatchKey::SparseCPU, DispatchKey::QuantizedCPU}},
-        {BRIDGE_ON_CUDA, {DispatchKey::CUDA, DispatchKey::SparseCUDA, DispatchKey::QuantizedCUDA}},
-        {BRIDGE_ON_ANY,
-         {DispatchKey::CompositeImplicitAutograd, DispatchKey::CompositeExplicitAutograd,
-          DispatchKey::CompositeExplicitAutogradNonFunctional}},
-        {BRIDGE_ON_AUTOGRAD,
-         {DispatchKey::Autograd, DispatchKey::AutogradCPU, DispatchKey::AutogradCUDA}},
-        {BRIDGE_ON_META, {DispatchKey::Meta}},
-    };
-    uint32_t kernels = op.hasSchema() ? BRIDGE_HAS_SCHEMA : 0;
-    for (const Group &group : groups) {
-        for (const DispatchKey key : group.keys) {
-            if (op.hasKernelForDispatchKey(key)) {
-                kernels |= group.bit;
-            }
+/* The dispatch keys that have a kernel of the operator, ascending. */
+std::vector<uint16_t> keys_of(const c10::OperatorHandle &op) {
+    constexpr auto last = static_cast<uint16_t>(c10::DispatchKey::EndOfAliasKeys);
+    std::vector<uint16_t> keys;
+    for (uint16_t key = 1; key <= last; ++key) {
+        if (op.hasKernelForDispatchKey(static_cast<c10::DispatchKey>(key))) {
+            keys.push_back(key);
         }
     }
-    return kernels;
+    return keys;
 }
 
-/* The qualified names of all custom classes, told from the `self` of their methods. */
-std::set<std::string> custom_classes() {
-    std::set<std::string> names;
-    for (const c10::FunctionSchema &method : torch::customClassSchemasForBCCheck()) {
-        if (!method.arguments().empty()) {
-            names.insert(method.arguments()[0].type()->annotation_str());
-        }
-    }
-    return names;
+/* The qualified name of the custom class that a method belongs to, told from its `self`. */
+std::string class_of(const c10::FunctionSchema &method) {
+    return method.arguments().empty() ? std::string()
+                                      : method.arguments()[0].type()->annotation_str();
 }
 
 class Warnings : public c10::WarningHandler {
@@ -128,14 +109,43 @@ BridgeFailure *bridge_operators(BridgeVisitOperator visit, void *context) {
         for (const c10::OperatorName &name : dispatcher.getAllOpNames()) {
             if (const auto op = dispatcher.findOp(name)) {
                 const std::string place = op->hasSchema() ? op->debug() : std::string();
-                visit(context, text_of(name.name), text_of(name.overload_name), text_of(place),
-                      kernels_of(*op));
+                const std::vector<uint16_t> keys = keys_of(*op);
+                const BridgeOperator found = {text_of(name.name), text_of(name.overload_name),
+                                              text_of(place),     op->hasSchema(),
+                                              keys.data(),        keys.size()};
+                visit(context, &found);
             }
         }
-        for (const std::string &name : custom_classes()) {
-            visit(context, text_of(name), {nullptr, 0}, {nullptr, 0}, 0);
+        std::set<std::string> classes;
+        for (const c10::FunctionSchema &method : torch::customClassSchemasForBCCheck()) {
+            classes.insert(class_of(method));
+        }
+        classes.erase(std::string());
+        for (const std::string &name : classes) {
+            const BridgeOperator found = {text_of(name), {}, {}, 0, nullptr, 0};
+            visit(context, &found);
         }
     });
+}
+
+BridgeFailure *bridge_schemas(BridgeVisitSchema visit, void *context) {
+    return guarded([&] {
+        c10::Dispatcher &dispatcher = c10::Dispatcher::singleton();
+        for (const c10::OperatorName &name : dispatcher.getAllOpNames()) {
+            const auto op = dispatcher.findOp(name);
+            if (op && op->hasSchema()) {
+                visit(context, text_of(name.name), text_of(c10::toString(op->schema())));
+            }
+        }
+        for (const c10::FunctionSchema &method : torch::customClassSchemasForBCCheck()) {
+            visit(context, text_of(class_of(method)), text_of(c10::toString(method)));
+        }
+    });
+}
+
+BridgeText bridge_dispatch_key_name(uint16_t key) {
+    const char *name = c10::toString(static_cast<c10::DispatchKey>(key));
+    return {name, std::strlen(name)};
 }
 
 BridgeFailure *bridge_needed_operators(BridgeText model, BridgeVisitNeeded visit, void *context) {

@@ -34,6 +34,9 @@ struct Plugin {
 
 typedef void (*PluginVisitor)(void* context, Plugin const* plugin);
 
+// One attribute of a plugin; `type` is a number of nvinfer1::PluginFieldType.
+typedef void (*FieldVisitor)(void* context, char const* name, int32_t type);
+
 // One input or output of an engine. Dimensions are -1 where they are open; `smallest` and
 // `largest` are the bounds of the first optimization profile, of inputs only.
 struct Tensor {
@@ -58,6 +61,11 @@ BRIDGE_API int32_t bridge_version(TensorRt const* bridge);
 
 // Visits every registered plugin.
 BRIDGE_API void bridge_plugins(TensorRt* bridge, PluginVisitor visit, void* context);
+
+// Visits the attributes of the registered plugin with this namespace, name and version, and tells
+// the interface of what its creator makes, such as `IPluginV3`. Code of the plugin's library runs.
+BRIDGE_API char const* bridge_describe(TensorRt* bridge, Plugin const* wanted, FieldVisitor visit,
+    void* context, char const** plugin_interface);
 
 // Forgets the registrations that were attempted so far.
 BRIDGE_API void bridge_forget_attempts(TensorRt* bridge);

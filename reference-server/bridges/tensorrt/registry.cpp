@@ -30,6 +30,44 @@ std::vector<Creator*> registered(IPluginRegistry& registry) {
                                : std::vector<Creator*>(creators, creators + count);
 }
 
+// More attributes than any plugin has: a creator that says so has not filled in its list.
+constexpr int32_t kMostFields = 1024;
+
+template <typename C>
+void visit_fields(C& creator, FieldVisitor visit, void* context) {
+    nvinfer1::PluginFieldCollection const* const list = creator.getFieldNames();
+    if (list == nullptr || list->fields == nullptr || list->nbFields > kMostFields) {
+        return;
+    }
+    for (int32_t index = 0; index < list->nbFields; ++index) {
+        nvinfer1::PluginField const& field = list->fields[index];
+        if (field.name != nullptr) {
+            visit(context, field.name, static_cast<int32_t>(field.type));
+        }
+    }
+}
+
+// Visits the attributes of the plugins that a creator makes, and returns their interface. The
+// functions of a kind of creator that is newer than this are left alone.
+char const* describe_plugins(Creator& creator, FieldVisitor visit, void* context) {
+#if RUNTIME_MAJOR >= 10
+    std::string const kind = creator.getInterfaceInfo().kind;
+    if (kind == "PLUGIN CREATOR_V1") {
+        visit_fields(static_cast<nvinfer1::IPluginCreator&>(creator), visit, context);
+        return "IPluginV2";
+    }
+    // The two have `getFieldNames` in the same place, behind one function that creates.
+    if (kind == "PLUGIN CREATOR_V3ONE" || kind == "PLUGIN CREATOR_V3QUICK") {
+        visit_fields(static_cast<nvinfer1::IPluginCreatorV3One&>(creator), visit, context);
+        return "IPluginV3";
+    }
+    return creator.getInterfaceInfo().kind;
+#else
+    visit_fields(creator, visit, context);
+    return "IPluginV2";
+#endif
+}
+
 // The registry loads libraries since 8.6.
 #define LOADS_LIBRARIES (RUNTIME_MAJOR > 8 || RUNTIME_MINOR >= 6)
 
@@ -113,6 +151,21 @@ void bridge_plugins(TensorRt* bridge, PluginVisitor visit, void* context) {
             describe(*creator, true).show(visit, context);
         }
         return nullptr;
+    });
+}
+
+char const* bridge_describe(TensorRt* bridge, Plugin const* wanted, FieldVisitor visit,
+    void* context, char const** plugin_interface) {
+    return guarded([&]() -> char const* {
+        for (Creator* creator : registered(*bridge->registry)) {
+            PluginNote const note = describe(*creator, true);
+            if (note.plugin_namespace == wanted->plugin_namespace && note.name == wanted->name &&
+                note.version == wanted->version) {
+                *plugin_interface = describe_plugins(*creator, visit, context);
+                return nullptr;
+            }
+        }
+        return "the registry has no such plugin";
     });
 }
 

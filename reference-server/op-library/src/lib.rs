@@ -2,7 +2,8 @@
 //!
 //! [`inspect`] reads a file and says what it is; [`OpLibrary::verdict`] says whether a worker of a
 //! runtime can use it, and what to change where it cannot. Nothing is loaded, and no file is
-//! mapped: whatever is in it, the inspecting process lives on.
+//! mapped: whatever is in it, the inspecting process lives on. What shows only when a library is
+//! opened is the record of a [`Probe`], which another process makes.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -29,6 +30,7 @@ mod gpu;
 mod library;
 mod loader;
 mod machine;
+mod probe;
 mod stable_abi;
 mod symbol_name;
 mod verdict;
@@ -39,6 +41,7 @@ pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use gpu::{Architecture, ComputeCapability, GpuCode, Portability};
 pub use library::{OpLibrary, inspect};
-pub use loader::locate;
+pub use loader::{locate, needed_op_libraries};
+pub use probe::{Probe, ProbeOutcome, ProbePhase, ProbedLibrary, ProbedOp};
 pub use stable_abi::{Interface, StableAbi};
 pub use verdict::{Judgement, Verdict};

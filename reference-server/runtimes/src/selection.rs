@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::{Cache, Catalog, Framework, LocateError, ParseFrameworkError, Runtime, RuntimeName};
 
-/// A `--runtime FRAMEWORK=PATH|NAME` argument.
+/// A `--runtime NAME|FRAMEWORK=PATH|FRAMEWORK=NAME` argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuntimeArgument {
     /// A runtime of the cache, by name.
@@ -22,14 +22,35 @@ impl RuntimeArgument {
             Self::InPlace(framework, _) => *framework,
         }
     }
+
+    /// The runtime that is meant.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn find(&self, cache: &Cache) -> Result<Runtime, SelectionError> {
+        match self {
+            Self::Installed(name) => cache
+                .find(name)
+                .ok_or_else(|| SelectionError::NotInstalled {
+                    name: *name,
+                    installed: cache.installed().iter().map(|other| other.name).collect(),
+                    root: cache.root().to_owned(),
+                }),
+            Self::InPlace(framework, path) => Ok(Runtime::in_place(*framework, path)?),
+        }
+    }
 }
 
 impl FromStr for RuntimeArgument {
     type Err = ParseRuntimeArgumentError;
 
-    /// Reads `FRAMEWORK=VALUE`. A value of the form of a runtime's name, or a bare version, means
-    /// the cache; anything else is a path (write `./1.32.0` for a folder of that name).
+    /// Reads a runtime's name or `FRAMEWORK=VALUE`. A value of the form of a runtime's name, or a
+    /// bare version, means the cache; anything else is a path (write `./1.32.0` for a folder of
+    /// that name).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(name) = text.parse() {
+            return Ok(Self::Installed(name));
+        }
         let (framework, value) = text
             .split_once('=')
             .filter(|(_, value)| !value.is_empty())
@@ -51,10 +72,10 @@ impl FromStr for RuntimeArgument {
 /// A text that is no `--runtime` argument.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseRuntimeArgumentError {
-    /// There is no `=`, or nothing behind it.
+    /// It is no name, and there is no `=`, or nothing behind it.
     #[error(
-        "'{text}' names no runtime: expected FRAMEWORK=PATH or FRAMEWORK=NAME, such as \
-         onnxruntime=onnxruntime-1.32.0"
+        "'{text}' names no runtime: expected a name such as onnxruntime-1.32.0, or FRAMEWORK=PATH \
+         such as onnxruntime=/opt/onnxruntime/lib"
     )]
     NoValue {
         /// What was given.
@@ -95,18 +116,7 @@ impl RuntimeSet {
         let installed = cache.installed();
         let mut set = Self::default();
         for argument in arguments {
-            let runtime = match argument {
-                RuntimeArgument::Installed(name) => installed
-                    .iter()
-                    .find(|runtime| runtime.name == *name)
-                    .cloned()
-                    .ok_or_else(|| SelectionError::NotInstalled {
-                        name: *name,
-                        installed: installed.iter().map(|runtime| runtime.name).collect(),
-                        root: cache.root().to_owned(),
-                    })?,
-                RuntimeArgument::InPlace(framework, path) => Runtime::in_place(*framework, path)?,
-            };
+            let runtime = argument.find(cache)?;
             match set.get(&runtime.name) {
                 None => set.runtimes.push(runtime),
                 Some(first) if first.main_library == runtime.main_library => {}
@@ -214,7 +224,8 @@ mod tests {
             parse("onnxruntime=onnxruntime-1.27.0"),
             Ok(installed.clone())
         );
-        assert_eq!(parse("onnxruntime=1.27.0"), Ok(installed));
+        assert_eq!(parse("onnxruntime=1.27.0"), Ok(installed.clone()));
+        assert_eq!(parse("onnxruntime-1.27.0"), Ok(installed));
         for path in ["/opt/ort", "./1.27.0", "onnxruntime-1.27.0/capi", "lib=odd"] {
             let argument = RuntimeArgument::InPlace(Framework::OnnxRuntime, path.into());
             assert_eq!(parse(&format!("onnxruntime={path}")), Ok(argument));

@@ -27,6 +27,8 @@ pub struct Death {
     /// `was killed by signal 11 (SIGSEGV)` and the like; the server's own reason where the server
     /// ended it.
     pub how: String,
+    /// The signal that killed it, where the server did not.
+    pub signal: Option<i32>,
     /// True where the server ended it, for `how`.
     pub ended_by_server: bool,
     /// The flight recorder.
@@ -321,9 +323,11 @@ mod tests {
     fn death(status: i32, step: Step, subject: &str) -> Death {
         Death {
             how: describe(ExitStatus::from_raw(status)),
+            signal: ExitStatus::from_raw(status).signal(),
             ended_by_server: false,
             record: Record {
                 step,
+                latest: step,
                 subject: subject.into(),
                 refused_api: None,
             },

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use runtimes::{Framework, RuntimeName};
+use runtimes::{Framework, Runtime, RuntimeName};
 
 use crate::ipc::control::Request;
 use crate::worker::backend::RuntimeSpecification;
@@ -27,6 +27,20 @@ pub struct Hosted {
 }
 
 impl Hosted {
+    /// `runtime` with op libraries that serve all its models and none that is preloaded. `bridge`
+    /// is the one that was compiled for it.
+    pub fn new(runtime: &Runtime, bridge: Option<PathBuf>, libraries: Vec<PathBuf>) -> Self {
+        Self {
+            runtime: runtime.name,
+            main_library: runtime.main_library.clone(),
+            library_dirs: runtime.library_dirs.clone(),
+            bridge,
+            preloaded: Vec::new(),
+            libraries,
+            python: runtime.python.clone(),
+        }
+    }
+
     /// The framework.
     pub fn framework(&self) -> Framework {
         self.runtime.framework

@@ -1,11 +1,11 @@
-//! The server's command line. Names are tritonserver's wherever the same thing exists there.
+//! The server's flags. Names are tritonserver's wherever the same thing exists there.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::backend_setting::BackendSetting;
 use super::worker::Limits;
@@ -55,10 +55,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Serves models with custom operators over the KServe v2 protocol, each set of op libraries in a
-/// worker process of its own.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "reference-server", version, arg_required_else_help = true, after_help = EXAMPLES)]
+/// What a server is started with.
+#[derive(Clone, Debug, Args)]
 pub struct Options {
     /// Folder of models; may be given several times.
     #[arg(
@@ -126,9 +124,9 @@ pub struct Options {
     /// Which models share a worker process.
     #[arg(long, value_enum, default_value = "op-set")]
     pub isolation: Isolation,
-    /// A framework's runtime: a path in place, or the name of an installed one. The first of a
+    /// A framework's runtime: the name of an installed one, or a path in place. The first of a
     /// framework is its default.
-    #[arg(long, value_name = "FRAMEWORK=PATH|NAME")]
+    #[arg(long, value_name = "NAME|FRAMEWORK=PATH")]
     pub runtime: Vec<String>,
     /// Where runtimes are installed; the user's cache folder where not given.
     #[arg(long, value_name = "DIR")]
@@ -164,15 +162,11 @@ pub struct Options {
     pub log_format: LogFormat,
 }
 
-const EXAMPLES: &str = "Examples:
-  reference-server --model-repository /models
-  reference-server --model-repository /models --model-control-mode explicit --load-model resnet
-  reference-server --model-repository /models --runtime onnxruntime=/opt/onnxruntime/lib \\
-      --op-library-root /opt/ops
-  reference-server --model-repository /models --backend-config=tensorrt,plugins=/opt/ops/liba.so
-  reference-server --model-repository /models --preload /opt/ops/libb.so";
-
-fn seconds(text: &str) -> Result<Duration, String> {
+/// Reads a positive number of seconds.
+///
+/// # Errors
+/// It is none.
+pub fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text
         .parse()
         .map_err(|_| format!("'{text}' is no number of seconds"))?;
@@ -217,12 +211,15 @@ impl Options {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::command_line::CommandLine;
 
     fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
-        Options::try_parse_from(
-            [&["reference-server", "--model-repository", "/m"], arguments].concat(),
-        )
+        let program = ["reference-server", "--model-repository", "/m"];
+        let parsed = CommandLine::try_parse_from([&program, arguments].concat())?;
+        Ok(parsed.options)
     }
 
     #[test]

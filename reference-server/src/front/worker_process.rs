@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -78,8 +79,9 @@ struct Shared {
     tail: Mutex<VecDeque<String>>,
 }
 
-/// The key under which the answer to [`Request::Open`] is awaited; models have keys from 1.
-const OPEN_KEY: u64 = 0;
+/// The key under which answers about a framework are awaited, of which one is under way at a time;
+/// models have keys from 1.
+const FRAMEWORK_KEY: u64 = 0;
 
 impl WorkerProcess {
     /// Starts a worker. It has nothing mapped yet: the first request is [`Request::Open`].
@@ -208,7 +210,7 @@ impl WorkerProcess {
         overrun: &str,
     ) -> Result<Reply, Death> {
         let key = match request {
-            Request::Open { .. } => OPEN_KEY,
+            Request::Open { .. } | Request::Add { .. } | Request::Describe { .. } => FRAMEWORK_KEY,
             Request::Load { specification, .. } => specification.key,
             Request::Unload { key } => *key,
         };
@@ -350,7 +352,9 @@ async fn read_replies(control: tokio::net::unix::OwnedReadHalf, shared: Arc<Shar
             }
         };
         let key = match &reply {
-            Reply::Opened { .. } | Reply::OpenFailed { .. } => OPEN_KEY,
+            Reply::Opened { .. } | Reply::OpenFailed { .. } | Reply::Described { .. } => {
+                FRAMEWORK_KEY
+            }
             Reply::Loaded { key, .. }
             | Reply::LoadFailed { key, .. }
             | Reply::Unloaded { key, .. } => *key,
@@ -456,7 +460,9 @@ async fn watch_process(mut watch: Watch) {
     }
     // What was completed before the end counts.
     reap(&watch.arena, &watch.shared, false, &mut Vec::new());
+    let signal = status.as_ref().ok().and_then(ExitStatusExt::signal);
     let death = Death {
+        signal: signal.filter(|_| reason.is_none()),
         ended_by_server: reason.is_some(),
         how: reason.unwrap_or_else(|| match status {
             Ok(status) => describe(status),

@@ -6,8 +6,8 @@ use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
 use crate::worker::backend::{
-    LibraryReport, LoadError, ModelSpecification, RuntimeSpecification, StillMapped,
-    TensorSignature,
+    LibraryDescription, LibraryReport, LoadError, ModelSpecification, RuntimeSpecification,
+    StillMapped, TensorSignature,
 };
 
 /// File descriptor number of the control socket in a worker.
@@ -29,6 +29,19 @@ pub enum Request {
         /// The op libraries, the preloaded ones first.
         libraries: Vec<PathBuf>,
     },
+    /// More op libraries that serve all models of a framework, before the first of these. A
+    /// library that cannot be loaded leaves those before it as they are.
+    Add {
+        /// The framework, which is open.
+        framework: Framework,
+        /// The op libraries.
+        libraries: Vec<PathBuf>,
+    },
+    /// Describe what the op libraries registered that serve all models of a framework.
+    Describe {
+        /// The framework, which is open.
+        framework: Framework,
+    },
     /// Load one version of a model.
     Load {
         /// The framework, which is open.
@@ -49,7 +62,7 @@ pub enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// The runtime is mapped and its op libraries are loaded.
+    /// The runtime is mapped and the op libraries of the request are loaded.
     Opened {
         /// What each library registered.
         libraries: Vec<LibraryReport>,
@@ -59,6 +72,11 @@ pub enum Reply {
     OpenFailed {
         /// Why.
         error: LoadError,
+    },
+    /// What the op libraries registered that serve all models of the framework.
+    Described {
+        /// Library by library.
+        libraries: Vec<LibraryDescription>,
     },
     /// The model executes on its lanes.
     Loaded {

@@ -11,17 +11,21 @@ use crate::protocol::DataType;
 ///
 /// All methods are called from the worker's control thread, one at a time.
 pub trait Backend {
-    /// Loads op libraries whose ops are there for every model of the framework, in this order.
-    /// Called at most once, before the first model. The preloaded libraries of
-    /// [`RuntimeSpecification`] stand at the beginning of `paths`; where being in the process is
-    /// all they need, loading them again changes nothing.
+    /// Loads op libraries whose ops are there for every model of the framework, in this order and
+    /// behind those of earlier calls. Called before the first model. The preloaded libraries of
+    /// [`RuntimeSpecification`] stand at the beginning of the first call's `paths`; where being in
+    /// the process is all they need, loading them again changes nothing.
     ///
-    /// Returns what each of them registered.
+    /// Returns what each of them registered, without those that are loaded already.
     ///
     /// # Errors
-    /// A [`LoadError`] that names the file at fault. The backend is dropped after it, and none of
-    /// the framework is opened again in this process.
+    /// A [`LoadError`] that names the file at fault. The libraries before it are loaded; those
+    /// behind it have not been touched.
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError>;
+
+    /// Describes what the libraries of [`load_libraries`](Self::load_libraries) registered, library
+    /// by library. What cannot be told is left empty. Code of the libraries may run.
+    fn describe(&self) -> Vec<LibraryDescription>;
 
     /// Loads one version of a model with its op libraries and prepares its instances.
     ///
@@ -133,6 +137,26 @@ pub struct LibraryReport {
     pub api_level: Option<u32>,
 }
 
+/// What one op library registered, in the framework's own terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LibraryDescription {
+    /// The file that was loaded.
+    pub path: PathBuf,
+    /// Its ops, each once.
+    pub ops: Vec<OpDescription>,
+}
+
+/// One op that a library registered, in the framework's own terms.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpDescription {
+    /// The op.
+    pub op: RegisteredOp,
+    /// What it takes and returns, one text for each overload or struct.
+    pub schemas: Vec<String>,
+    /// What executes it, as far as the library brought it.
+    pub kernels: Vec<String>,
+}
+
 /// An op library that was closed and is still in the worker's memory map.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StillMapped {
@@ -221,6 +245,9 @@ pub struct LoadError {
     /// runtime may be able to.
     #[serde(default)]
     pub library: Option<PathBuf>,
+    /// Whether the reason is that a library was opened without an error and registered no op.
+    #[serde(default)]
+    pub registers_nothing: bool,
 }
 
 impl LoadError {
@@ -231,6 +258,7 @@ impl LoadError {
             missing_ops: Vec::new(),
             refused_api: None,
             library: None,
+            registers_nothing: false,
         }
     }
 }

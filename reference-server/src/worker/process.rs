@@ -88,6 +88,7 @@ impl Worker {
         for line in BufReader::new(control).lines() {
             let request = serde_json::from_str(&line.context("failed to read a control message")?)
                 .context("failed to understand a control message")?;
+            self.recorder().begin();
             let reply = self.handle(request);
             self.recorder().idle();
             let mut line = serde_json::to_vec(&reply).context("failed to write a reply")?;
@@ -107,6 +108,25 @@ impl Worker {
             } => match self.open(&specification, &libraries) {
                 Ok(libraries) => Reply::Opened { libraries },
                 Err(error) => Reply::OpenFailed { error },
+            },
+            Request::Add {
+                framework,
+                libraries,
+            } => {
+                let added = self
+                    .backend(framework)
+                    .and_then(|backend| backend.load_libraries(&libraries));
+                match added {
+                    Ok(libraries) => Reply::Opened { libraries },
+                    Err(error) => Reply::OpenFailed { error },
+                }
+            }
+            Request::Describe { framework } => Reply::Described {
+                libraries: self
+                    .backends
+                    .get(&framework)
+                    .map(|backend| backend.describe())
+                    .unwrap_or_default(),
             },
             Request::Load {
                 framework,
@@ -152,17 +172,22 @@ impl Worker {
         Ok(reports)
     }
 
+    fn backend(&mut self, framework: Framework) -> Result<&mut Box<dyn Backend>, LoadError> {
+        self.backends.get_mut(&framework).ok_or_else(|| {
+            LoadError::new(format!(
+                "the worker has no runtime of {framework} mapped yet"
+            ))
+        })
+    }
+
     fn load(
         &mut self,
         framework: Framework,
         specification: &ModelSpecification,
         lanes: &[u32],
     ) -> Result<Reply, LoadError> {
-        let backend = self.backends.get_mut(&framework).ok_or_else(|| {
-            LoadError::new(format!(
-                "the worker has no runtime of {framework} mapped yet"
-            ))
-        })?;
+        let surroundings = self.surroundings.clone();
+        let backend = self.backend(framework)?;
         let LoadedModel {
             inputs,
             outputs,
@@ -171,7 +196,7 @@ impl Worker {
         } = backend.load_model(specification)?;
         let mut executors = Vec::with_capacity(instances.len());
         for (&lane, instance) in lanes.iter().zip(instances) {
-            match Executor::start(self.surroundings.clone(), lane, instance) {
+            match Executor::start(surroundings.clone(), lane, instance) {
                 Ok(executor) => executors.push(executor),
                 Err(error) => {
                     drop(executors);

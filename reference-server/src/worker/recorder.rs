@@ -51,6 +51,7 @@ impl Step {
 #[repr(C)]
 pub struct Recorder {
     step: AtomicU32,
+    latest: AtomicU32,
     requested_api: AtomicU32,
     offered_api: AtomicU32,
     subject_length: AtomicU32,
@@ -71,6 +72,9 @@ impl AsRef<Recorder> for Recorder {
 pub struct Record {
     /// The step that was under way.
     pub step: Step,
+    /// The step that was begun last for the current request, whether it is still under way or not.
+    /// Closing what a failure left behind does not count.
+    pub latest: Step,
     /// The file that the step was about.
     pub subject: PathBuf,
     /// The API level that the library asked for in this step and was refused.
@@ -78,6 +82,11 @@ pub struct Record {
 }
 
 impl Recorder {
+    /// Notes that a request arrived, for which nothing has been begun yet.
+    pub fn begin(&self) {
+        self.latest.store(Step::Idle as u32, Ordering::SeqCst);
+    }
+
     /// Notes that `step` on `subject` is about to begin. Only the worker's control thread writes.
     pub fn enter(&self, step: Step, subject: &Path) {
         use std::os::unix::ffi::OsStrExt;
@@ -92,6 +101,9 @@ impl Recorder {
             let mut padded = [0; 4];
             padded[..chunk.len()].copy_from_slice(chunk);
             word.store(u32::from_le_bytes(padded), Ordering::Relaxed);
+        }
+        if !matches!(step, Step::CloseSession | Step::CloseLibrary) {
+            self.latest.store(step as u32, Ordering::SeqCst);
         }
         self.step.store(step as u32, Ordering::SeqCst);
     }
@@ -112,6 +124,7 @@ impl Recorder {
     pub fn read(&self) -> Record {
         use std::os::unix::ffi::OsStringExt;
         let step = Step::from_code(self.step.load(Ordering::SeqCst));
+        let latest = Step::from_code(self.latest.load(Ordering::SeqCst));
         let length = (self.subject_length.load(Ordering::Relaxed) as usize).min(SUBJECT_CAPACITY);
         let mut bytes: Vec<u8> = self
             .subject
@@ -122,6 +135,7 @@ impl Recorder {
         let requested = self.requested_api.load(Ordering::SeqCst);
         Record {
             step,
+            latest,
             subject: PathBuf::from(std::ffi::OsString::from_vec(bytes)),
             refused_api: (requested != 0).then(|| RefusedApi {
                 requested,
@@ -155,8 +169,15 @@ mod tests {
         assert_eq!(record.step, Step::OpenLibrary);
         assert_eq!(record.subject, Path::new("/b.so"));
         assert_eq!(record.refused_api, None);
+        recorder.enter(Step::CloseLibrary, Path::new("/b.so"));
         recorder.idle();
-        assert_eq!(recorder.read().step, Step::Idle);
+        let record = recorder.read();
+        assert_eq!(
+            (record.step, record.latest),
+            (Step::Idle, Step::OpenLibrary)
+        );
+        recorder.begin();
+        assert_eq!(recorder.read().latest, Step::Idle);
     }
 
     #[test]

@@ -336,14 +336,8 @@ fn missing_link(name: &str, needed_by: &Object, missing: NotFound) -> MissingLin
 
 /// `LD_LIBRARY_PATH` of a worker: the runtime's folders, then what the server inherited.
 fn library_path(runtime: &Runtime) -> Vec<PathBuf> {
-    let inherited = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let inherited = std::env::split_paths(&inherited).filter(|path| !path.as_os_str().is_empty());
-    runtime
-        .library_dirs
-        .iter()
-        .cloned()
-        .chain(inherited)
-        .collect()
+    let own = runtime.library_dirs.iter().cloned();
+    own.chain(search::inherited_library_path()).collect()
 }
 
 /// Whether the Python interpreter defines symbols of that name.

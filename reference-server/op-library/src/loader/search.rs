@@ -119,19 +119,25 @@ pub(super) fn find(
 /// program itself asks: in `first`, on the `LD_LIBRARY_PATH` of this process, then where the system
 /// keeps its libraries.
 pub fn locate(name: &str, first: &[PathBuf]) -> Option<PathBuf> {
-    let folders = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
     let mut passed_over = NotFound {
         passed_over: Vec::new(),
     };
-    let inherited = std::env::split_paths(&folders);
     first
         .iter()
         .cloned()
-        .chain(inherited)
+        .chain(inherited_library_path())
         .filter(|folder| !folder.as_os_str().is_empty())
         .find_map(|folder| consider(&folder.join(name), false, &mut passed_over))
         .or_else(|| find_in_index_or_defaults(name, &mut passed_over))
         .map(|found| found.path)
+}
+
+/// `LD_LIBRARY_PATH` of this process.
+pub(super) fn inherited_library_path() -> Vec<PathBuf> {
+    let folders = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    std::env::split_paths(&folders)
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .collect()
 }
 
 /// Looks for `name` where no object has a say.

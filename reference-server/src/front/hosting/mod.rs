@@ -271,13 +271,8 @@ impl Hosting {
                 .collect()
         };
         Ok(Hosted {
-            runtime: runtime.name,
-            main_library: runtime.main_library.clone(),
-            library_dirs: runtime.library_dirs.clone(),
-            bridge: prepared.bridge.clone(),
             preloaded: paths(&set.preloaded),
-            libraries: paths(&libraries),
-            python: runtime.python.clone(),
+            ..Hosted::new(runtime, prepared.bridge.clone(), paths(&libraries))
         })
     }
 

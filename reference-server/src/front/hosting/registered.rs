@@ -162,18 +162,8 @@ impl Hosting {
         bridge: Option<PathBuf>,
         libraries: &[Arc<OpLibrary>],
     ) -> Result<Vec<LibraryReport>, LoadError> {
-        let hosted = Hosted {
-            runtime: runtime.name,
-            main_library: runtime.main_library.clone(),
-            library_dirs: runtime.library_dirs.clone(),
-            bridge,
-            preloaded: Vec::new(),
-            libraries: libraries
-                .iter()
-                .map(|library| library.path.clone())
-                .collect(),
-            python: runtime.python.clone(),
-        };
+        let paths = libraries.iter().map(|library| library.path.clone());
+        let hosted = Hosted::new(runtime, bridge, paths.collect());
         let launch = Launch {
             name: format!("trial of {}", runtime.name),
             library_path: runtime.library_dirs.clone(),

@@ -13,8 +13,8 @@ use super::session::{Options, Session};
 use super::signature::{Dim, Signature};
 use super::threads::Threads;
 use crate::worker::backend::{
-    Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
-    RuntimeSpecification, StillMapped,
+    Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
+    ModelSpecification, RuntimeSpecification, StillMapped,
 };
 use crate::worker::op_library::{LibraryId, OpLibraries, warn_of};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
@@ -90,6 +90,19 @@ impl OnnxRuntimeBackend {
         Ok(())
     }
 
+    fn options(&self, threads: Threads) -> Result<Options, LoadError> {
+        Options::new(&self.runtime, threads).map_err(|failure| {
+            LoadError::new(format!(
+                "ONNX Runtime refuses the session's options: {failure}"
+            ))
+        })
+    }
+
+    /// Options that no session uses, to learn what a library registers.
+    fn trial_options(&self) -> Result<Options, LoadError> {
+        self.options(Threads::from_parameters(&BTreeMap::new())?)
+    }
+
     /// Creates one session, for which the libraries register their ops anew.
     fn create_session(
         &self,
@@ -97,20 +110,16 @@ impl OnnxRuntimeBackend {
         threads: Threads,
         libraries: &[LibraryId],
     ) -> Result<(Session, Registered), LoadError> {
-        let options = Options::new(&self.runtime, threads).map_err(|failure| {
-            LoadError::new(format!(
-                "ONNX Runtime refuses the session's options: {failure}"
-            ))
-        })?;
+        let options = self.options(threads)?;
         let mut registered = Registered::default();
         for &id in self.for_all.iter().chain(libraries) {
-            let (report, domains) =
-                self.registrar
-                    .register(&self.libraries, id, options.pointer())?;
+            let library = self
+                .registrar
+                .register(&self.libraries, id, options.pointer())?;
             registered
                 .domains
-                .push((self.libraries.path(id).to_owned(), domains));
-            registered.libraries.push(report);
+                .push((self.libraries.path(id).to_owned(), library.domains));
+            registered.libraries.push(library.report);
         }
         self.recorder()
             .enter(Step::CreateSession, &specification.file);
@@ -198,26 +207,34 @@ impl OnnxRuntimeBackend {
 
 impl Backend for OnnxRuntimeBackend {
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
-        let mut held = Vec::new();
-        self.acquire_libraries(paths, &mut held)?;
-        let options = Options::new(&self.runtime, Threads::from_parameters(&BTreeMap::new())?)
-            .map_err(|failure| {
-                LoadError::new(format!(
-                    "ONNX Runtime refuses the session's options: {failure}"
-                ))
-            })?;
-        // Registered with options that no session uses, to learn what they register.
-        let reports = held
-            .iter()
-            .map(|&id| {
-                let (report, _) =
-                    self.registrar
-                        .register(&self.libraries, id, options.pointer())?;
-                Ok(report)
-            })
-            .collect::<Result<_, LoadError>>()?;
-        self.for_all.append(&mut held);
+        let options = self.trial_options()?;
+        let mut reports = Vec::new();
+        for path in paths {
+            let mut held = Vec::new();
+            self.acquire_libraries(std::slice::from_ref(path), &mut held)?;
+            for id in held {
+                let library = self
+                    .registrar
+                    .register(&self.libraries, id, options.pointer())?;
+                reports.push(library.report);
+                self.for_all.push(id);
+            }
+        }
         Ok(reports)
+    }
+
+    fn describe(&self) -> Vec<LibraryDescription> {
+        let Ok(options) = self.trial_options() else {
+            return Vec::new();
+        };
+        let described = |&id: &LibraryId| {
+            let library = self
+                .registrar
+                .register(&self.libraries, id, options.pointer());
+            // SAFETY: it is open and has just registered.
+            library.ok().map(|library| unsafe { library.describe() })
+        };
+        self.for_all.iter().filter_map(described).collect()
     }
 
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {

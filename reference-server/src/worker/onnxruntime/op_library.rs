@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use ort::sys::{OrtApiBase, OrtSessionOptions, OrtStatus, OrtStatusPtr};
 
+use super::custom_op::CustomOp;
 use super::registration;
 use super::runtime::Runtime;
 use super::status::check;
-use crate::worker::backend::{LibraryReport, LoadError, RefusedApi};
+use crate::worker::backend::{
+    LibraryDescription, LibraryReport, LoadError, OpDescription, RefusedApi, RegisteredOp,
+};
 use crate::worker::exception_barrier;
 use crate::worker::op_library::{Handle, LibraryId, OpLibraries, refused};
 use crate::worker::recorder::{SharedRecorder, Step};
@@ -23,10 +26,50 @@ pub(super) struct Registrar {
     base: &'static OrtApiBase,
 }
 
+/// What a library registered with session options.
+pub(super) struct Registered {
+    pub(super) report: LibraryReport,
+    /// The domains that it added.
+    pub(super) domains: Vec<String>,
+    /// The structs of its ops, which live until it registers again.
+    structs: Vec<(RegisteredOp, CustomOp)>,
+}
+
+impl Registered {
+    /// The same in the form of a description.
+    ///
+    /// # Safety
+    /// The library is open and has not registered since. Its code runs.
+    pub(super) unsafe fn describe(&self) -> LibraryDescription {
+        let describe = |op: &RegisteredOp| {
+            let mut description = OpDescription {
+                op: op.clone(),
+                schemas: Vec::new(),
+                kernels: Vec::new(),
+            };
+            for (_, custom_op) in self.structs.iter().filter(|(other, _)| other == op) {
+                // SAFETY: the caller's promise.
+                let (signature, provider) =
+                    unsafe { (custom_op.signature(), custom_op.provider()) };
+                description.schemas.extend(signature);
+                if !description.kernels.contains(&provider) {
+                    description.kernels.push(provider);
+                }
+            }
+            description
+        };
+        LibraryDescription {
+            path: self.report.path.clone(),
+            ops: self.report.ops.iter().map(describe).collect(),
+        }
+    }
+}
+
 /// A library registers nothing, or asks for a level that the runtime lacks, or fails.
 struct Refusal {
     reason: String,
     refused_api: Option<RefusedApi>,
+    registers_nothing: bool,
 }
 
 impl Registrar {
@@ -56,7 +99,7 @@ impl Registrar {
         libraries: &OpLibraries,
         id: LibraryId,
         options: *mut OrtSessionOptions,
-    ) -> Result<(LibraryReport, Vec<String>), LoadError> {
+    ) -> Result<Registered, LoadError> {
         let path = libraries.path(id);
         let entry = register_custom_ops(libraries.handle(id)).ok_or_else(|| {
             refused(
@@ -76,10 +119,13 @@ impl Registrar {
         let outcome = unsafe { check(OrtStatusPtr(status)) };
         let refusal = match (outcome, observed.refused_level) {
             (Ok(()), None) if observed.ops.is_empty() && registers_through_us(path) => {
-                Some(Refusal::new(
-                    "its function 'RegisterCustomOps' registered no ops and reported no error; \
-                     check that it adds a custom op domain to the session options",
-                ))
+                Some(Refusal {
+                    registers_nothing: true,
+                    ..Refusal::new(
+                        "its function 'RegisterCustomOps' registered no ops and reported no \
+                         error; check that it adds a custom op domain to the session options",
+                    )
+                })
             }
             (Ok(()), Some(level)) if observed.ops.is_empty() => {
                 Some(self.level_refusal(level, None))
@@ -95,16 +141,18 @@ impl Registrar {
         match refusal {
             Some(refusal) => Err(LoadError {
                 refused_api: refusal.refused_api,
+                registers_nothing: refusal.registers_nothing,
                 ..refused(path, &refusal.reason)
             }),
-            None => Ok((
-                LibraryReport {
+            None => Ok(Registered {
+                report: LibraryReport {
                     path: path.to_owned(),
                     ops: observed.ops,
                     api_level: observed.requested_level,
                 },
-                observed.domains,
-            )),
+                domains: observed.domains,
+                structs: observed.structs,
+            }),
         }
     }
 
@@ -115,15 +163,15 @@ impl Registrar {
             format!(" (the library says \"{text}\")")
         });
         Refusal {
-            reason: format!(
-                "it asks for ONNX Runtime API level {level}, and ONNX Runtime {version} offers at \
-                 most level {offered}{says}; build it for level {offered} or lower, or serve the \
-                 model with a runtime that offers level {level}: ONNX Runtime 1.{level} or newer"
-            ),
             refused_api: Some(RefusedApi {
                 requested: level,
                 offered,
             }),
+            ..Refusal::new(format!(
+                "it asks for ONNX Runtime API level {level}, and ONNX Runtime {version} offers at \
+                 most level {offered}{says}; build it for level {offered} or lower, or serve the \
+                 model with a runtime that offers level {level}: ONNX Runtime 1.{level} or newer"
+            ))
         }
     }
 }
@@ -146,6 +194,7 @@ impl Refusal {
         Self {
             reason: reason.into(),
             refused_api: None,
+            registers_nothing: false,
         }
     }
 }

@@ -17,6 +17,7 @@ use ort::sys::{
 };
 use parking_lot::Mutex;
 
+use super::custom_op::CustomOp;
 use crate::worker::backend::RegisteredOp;
 
 /// Most words of a table that are copied. ONNX Runtime 1.32 has about 430.
@@ -29,6 +30,8 @@ pub(super) struct Registration {
     pub(super) ops: Vec<RegisteredOp>,
     /// The domains that were added, in order.
     pub(super) domains: Vec<String>,
+    /// The structs of the ops, in order: one op may have several, for other element types.
+    pub(super) structs: Vec<(RegisteredOp, CustomOp)>,
     /// The highest API level that was asked for.
     pub(super) requested_level: Option<u32>,
     /// The highest level that was asked for and refused.
@@ -48,7 +51,7 @@ struct Observed {
 
 struct Domain {
     name: String,
-    ops: Vec<String>,
+    ops: Vec<(String, CustomOp)>,
 }
 
 static OBSERVED: LazyLock<Mutex<Observed>> = LazyLock::new(Mutex::default);
@@ -112,12 +115,13 @@ pub(super) fn finish() -> Registration {
         .filter_map(|address| observed.domains.get(address))
     {
         registration.domains.push(domain.name.clone());
-        for name in &domain.ops {
+        for (name, custom_op) in &domain.ops {
             let op = RegisteredOp {
                 domain: domain.name.clone(),
                 name: name.clone(),
                 version: String::new(),
             };
+            registration.structs.push((op.clone(), *custom_op));
             // One op is registered once for each element type.
             if !registration.ops.contains(&op) {
                 registration.ops.push(op);
@@ -234,25 +238,14 @@ unsafe extern "system" fn custom_op_domain_add(
     let status = unsafe { (original().CustomOpDomain_Add)(domain, op) };
     if status.0.is_null() {
         // SAFETY: ONNX Runtime accepted the op, so it is a live `OrtCustomOp`.
-        let name = unsafe { op_name(op) };
-        if let Some(name) = name
+        let named = CustomOp::at(op).and_then(|op| Some((unsafe { op.name() }?, op)));
+        if let Some(named) = named
             && let Some(domain) = OBSERVED.lock().domains.get_mut(&(domain as usize))
         {
-            domain.ops.push(name);
+            domain.ops.push(named);
         }
     }
     status
-}
-
-/// # Safety
-/// `op` is null or a live `OrtCustomOp`.
-unsafe fn op_name(op: *const OrtCustomOp) -> Option<String> {
-    // SAFETY: the caller's promise; `GetName` returns a C string that lives as long as the op.
-    unsafe {
-        let get_name = op.as_ref()?.GetName?;
-        let name = get_name(op);
-        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
-    }
 }
 
 unsafe extern "system" fn add_custom_op_domain(

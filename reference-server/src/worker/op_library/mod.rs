@@ -2,6 +2,7 @@
 
 mod file_identity;
 mod loaded;
+mod needed;
 mod python;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 pub use self::file_identity::FileIdentity;
 use self::loaded::Mapping;
 pub use self::loaded::{Handle, remedy};
+pub use self::needed::needed_op_libraries;
 pub use self::python::with_python;
 use super::backend::{LoadError, StillMapped};
 use super::recorder::{Recorder, SharedRecorder, Step};

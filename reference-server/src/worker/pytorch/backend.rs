@@ -13,8 +13,8 @@ use super::parameters::Parameters;
 use super::runtime::Runtime;
 use super::signature::Signature;
 use crate::worker::backend::{
-    Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
-    RuntimeSpecification, StillMapped,
+    Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
+    ModelSpecification, RuntimeSpecification, StillMapped,
 };
 use crate::worker::op_library::{LibraryId, warn_of};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
@@ -186,11 +186,16 @@ impl PyTorchBackend {
 
 impl Backend for PyTorchBackend {
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
-        let mut held = Vec::new();
-        self.acquire_libraries(paths, &mut held)?;
-        let reports = self.reports(&held);
-        self.for_all.append(&mut held);
-        Ok(reports)
+        let mut held = std::mem::take(&mut self.for_all);
+        let known = held.len();
+        let acquired = self.acquire_libraries(paths, &mut held);
+        self.for_all = held;
+        acquired?;
+        Ok(self.reports(&self.for_all[known..]))
+    }
+
+    fn describe(&self) -> Vec<LibraryDescription> {
+        self.registrar.describe(&self.for_all)
     }
 
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {

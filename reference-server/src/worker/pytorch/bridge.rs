@@ -94,8 +94,22 @@ pub(super) struct Output {
     pub(super) bytes: usize,
 }
 
-/// `BridgeVisitOperator`: context, name, overload, source file and kernels.
-pub(super) type VisitOperator = unsafe extern "C" fn(*mut c_void, Text, Text, Text, u32);
+/// `BridgeOperator`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawOperator {
+    pub(super) name: Text,
+    pub(super) overload: Text,
+    pub(super) place: Text,
+    pub(super) has_schema: i32,
+    pub(super) keys: *const u16,
+    pub(super) key_count: usize,
+}
+
+/// `BridgeVisitOperator`: context and operator.
+pub(super) type VisitOperator = unsafe extern "C" fn(*mut c_void, *const RawOperator);
+/// `BridgeVisitSchema`: context, name and schema.
+pub(super) type VisitSchema = unsafe extern "C" fn(*mut c_void, Text, Text);
 /// `BridgeVisitNeeded`: context, name, and whether the dispatcher knows it.
 pub(super) type VisitNeeded = unsafe extern "C" fn(*mut c_void, Text, i32);
 /// `BridgeVisitWarning`: context and text.
@@ -135,6 +149,8 @@ functions! {
     begin_warnings: fn(VisitWarning, *mut c_void) -> *mut RawFailure;
     end_warnings: fn();
     operators: fn(VisitOperator, *mut c_void) -> *mut RawFailure;
+    schemas: fn(VisitSchema, *mut c_void) -> *mut RawFailure;
+    dispatch_key_name: fn(u16) -> Text;
     needed_operators: fn(Text, VisitNeeded, *mut c_void) -> *mut RawFailure;
     module_load: fn(Text, *mut *mut RawModule) -> *mut RawFailure;
     module_release: fn(*mut RawModule);

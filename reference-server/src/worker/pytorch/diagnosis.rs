@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::bridge::{Failure, Text};
-use super::op_library::op_named;
+use super::dispatcher::op_named;
 use super::runtime::Runtime;
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp};
 

@@ -37,6 +37,8 @@ pub(super) struct Runtime {
     pub(super) python: Option<String>,
     /// The folder of PyTorch's own libraries.
     pub(super) folder: PathBuf,
+    /// All folders of the runtime's libraries.
+    pub(super) library_dirs: Vec<PathBuf>,
 }
 
 impl Runtime {
@@ -60,6 +62,7 @@ impl Runtime {
             bridge,
             name: specification.runtime.clone(),
             python: specification.python.clone(),
+            library_dirs: specification.library_dirs.clone(),
             folder: library.parent().unwrap_or(Path::new("/")).to_owned(),
         }))
     }

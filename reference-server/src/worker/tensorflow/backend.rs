@@ -17,8 +17,8 @@ use super::state;
 use super::status::Failure;
 use super::threads::Threads;
 use crate::worker::backend::{
-    Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
-    RuntimeSpecification, StillMapped,
+    Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
+    ModelSpecification, RuntimeSpecification, StillMapped,
 };
 use crate::worker::op_library::{FileIdentity, refused, refused_everywhere, warn_of};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
@@ -57,11 +57,7 @@ impl TensorFlowBackend {
         Ok(Self {
             models: HashMap::new(),
             for_all: Vec::new(),
-            libraries: OpLibraries::new(
-                runtime.clone(),
-                recorder.clone(),
-                specification.python.clone(),
-            ),
+            libraries: OpLibraries::new(runtime.clone(), recorder.clone(), specification),
             preloaded: specification.preloaded.clone(),
             runtime,
             recorder,
@@ -250,14 +246,17 @@ impl TensorFlowBackend {
 
 impl Backend for TensorFlowBackend {
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
-        let mut held = Vec::new();
-        self.acquire_libraries(paths, &mut held)?;
+        let mut held = std::mem::take(&mut self.for_all);
+        let known = held.len();
+        let acquired = self.acquire_libraries(paths, &mut held);
         self.for_all = held;
-        Ok(self
-            .for_all
-            .iter()
-            .map(|&id| self.libraries.report(id))
-            .collect())
+        acquired?;
+        let added = self.for_all[known..].iter();
+        Ok(added.map(|&id| self.libraries.report(id)).collect())
+    }
+
+    fn describe(&self) -> Vec<LibraryDescription> {
+        self.libraries.describe(&self.for_all)
     }
 
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {

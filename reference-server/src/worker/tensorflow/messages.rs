@@ -150,8 +150,92 @@ pub(super) struct OpList {
 pub(super) struct OpDef {
     #[prost(string, tag = "1")]
     pub(super) name: String,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) inputs: Vec<ArgDef>,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) outputs: Vec<ArgDef>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) attributes: Vec<AttrDef>,
     #[prost(bool, tag = "17")]
     pub(super) is_stateful: bool,
+}
+
+/// `OpDef.ArgDef`: the element type is a type, an attribute, or an attribute that lists several.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ArgDef {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(int32, tag = "3")]
+    pub(super) data_type: i32,
+    #[prost(string, tag = "4")]
+    pub(super) type_attribute: String,
+    /// The attribute that says how many tensors these are.
+    #[prost(string, tag = "5")]
+    pub(super) number_attribute: String,
+    #[prost(string, tag = "6")]
+    pub(super) type_list_attribute: String,
+    #[prost(bool, tag = "16")]
+    pub(super) is_reference: bool,
+}
+
+/// `OpDef.AttrDef`
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AttrDef {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    /// `type`, `int`, `list(string)` and the like.
+    #[prost(string, tag = "2")]
+    pub(super) kind: String,
+    #[prost(message, optional, tag = "3")]
+    pub(super) default: Option<Literal>,
+    #[prost(bool, tag = "5")]
+    pub(super) has_minimum: bool,
+    /// Of the number, or of the length of a list.
+    #[prost(int64, tag = "6")]
+    pub(super) minimum: i64,
+    #[prost(message, optional, tag = "7")]
+    pub(super) allowed: Option<Literal>,
+}
+
+/// `AttrValue` as it stands in the definition of an op. In models it may be as large as it likes,
+/// so that [`AttrValue`] has less of it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Literal {
+    #[prost(message, optional, tag = "1")]
+    pub(super) list: Option<Literals>,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(super) bytes: Option<Vec<u8>>,
+    #[prost(int64, optional, tag = "3")]
+    pub(super) integer: Option<i64>,
+    #[prost(float, optional, tag = "4")]
+    pub(super) float: Option<f32>,
+    #[prost(bool, optional, tag = "5")]
+    pub(super) boolean: Option<bool>,
+    #[prost(int32, optional, tag = "6")]
+    pub(super) data_type: Option<i32>,
+    #[prost(message, optional, tag = "7")]
+    pub(super) shape: Option<TensorShape>,
+    #[prost(message, optional, tag = "10")]
+    pub(super) function: Option<FunctionName>,
+}
+
+/// `AttrValue.ListValue`, likewise.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Literals {
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub(super) bytes: Vec<Vec<u8>>,
+    #[prost(int64, repeated, tag = "3")]
+    pub(super) integers: Vec<i64>,
+    #[prost(float, repeated, tag = "4")]
+    pub(super) floats: Vec<f32>,
+    #[prost(bool, repeated, tag = "5")]
+    pub(super) booleans: Vec<bool>,
+    #[prost(int32, repeated, tag = "6")]
+    pub(super) data_types: Vec<i32>,
+    #[prost(message, repeated, tag = "7")]
+    pub(super) shapes: Vec<TensorShape>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) functions: Vec<FunctionName>,
 }
 
 /// `KernelList`
@@ -230,6 +314,7 @@ mod tests {
             let _ = SavedModel::decode(&bytes[..]);
             let _ = GraphDef::decode(&bytes[..]);
             let _ = KernelList::decode(&bytes[..]);
+            let _ = OpList::decode(&bytes[..]);
         }
     }
 }

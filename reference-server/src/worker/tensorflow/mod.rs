@@ -11,6 +11,7 @@
 
 mod backend;
 mod barrier;
+mod description;
 mod diagnosis;
 mod element_type;
 mod graph;

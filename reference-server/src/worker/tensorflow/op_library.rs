@@ -6,14 +6,20 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use runtimes::Framework;
+
 use super::messages::{KernelDef, OpDef, OpList};
-use super::preloaded;
 use super::runtime::{self, Runtime};
 use super::status::Status;
-use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
+use super::{description, preloaded};
+use crate::worker::backend::{
+    LibraryDescription, LibraryReport, LoadError, OpDescription, RegisteredOp,
+    RuntimeSpecification, StillMapped,
+};
 use crate::worker::exception_barrier;
 use crate::worker::op_library::{
-    FileIdentity, identity_of, refused, refused_everywhere, remedy, with_python,
+    FileIdentity, identity_of, needed_op_libraries, refused, refused_everywhere, remedy,
+    with_python,
 };
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
 
@@ -26,6 +32,8 @@ pub(super) struct OpLibraries {
     recorder: SharedRecorder,
     /// The Python that the runtime's own extension modules are built for.
     python: Option<String>,
+    /// The folders of the runtime's own libraries.
+    library_dirs: Vec<PathBuf>,
 }
 
 /// Names a library that is loaded.
@@ -39,10 +47,15 @@ struct OpLibrary {
     ops: Vec<String>,
     /// The ops that others define and that it brought kernels for.
     extended: Vec<String>,
+    /// All kernels that it brought, by op.
+    kernels: Kernels,
     users: usize,
     /// Clashes with libraries that were loaded before.
     collisions: Vec<Collision>,
 }
+
+/// Kernels by op.
+type Kernels = HashMap<String, Vec<KernelDef>>;
 
 /// An op for which two libraries, or TensorFlow and a library, brought kernels of the same kind: TensorFlow then has no way to
 /// choose, and no model that uses the op runs any more.
@@ -59,23 +72,36 @@ impl OpLibraries {
     pub(super) fn new(
         runtime: Arc<Runtime>,
         recorder: SharedRecorder,
-        python: Option<String>,
+        specification: &RuntimeSpecification,
     ) -> Self {
         Self {
             loaded: Vec::new(),
             ops: None,
             runtime,
             recorder,
-            python,
+            python: specification.python.clone(),
+            library_dirs: specification.library_dirs.clone(),
         }
     }
 
     /// Loads the library at `path` for one user, or counts one user more where this very file is
-    /// loaded.
+    /// loaded. Op libraries that it needs are loaded before it, so that what they register is not
+    /// taken for its own.
     ///
     /// # Errors
     /// The file cannot be opened, or took the place of one that is loaded.
     pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
+        for needed in needed_op_libraries(path, Framework::TensorFlow, &self.library_dirs) {
+            match self.acquire_alone(&needed) {
+                Ok(id) => drop(self.release(id)),
+                // What that means for the library shows when it is loaded.
+                Err(error) => tracing::debug!(needed = %needed.display(), "{}", error.message),
+            }
+        }
+        self.acquire_alone(path)
+    }
+
+    fn acquire_alone(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
         let identity = identity_of(path)?;
         if let Some(position) = self.position(&identity) {
             self.loaded[position].users += 1;
@@ -93,20 +119,21 @@ impl OpLibraries {
                  and load again (under isolation 'op-set' the new file gets a worker of its own)",
             ));
         }
-        let before = self.kernel_counts();
+        let before = self.all_kernels();
         self.recorder().enter(Step::OpenLibrary, path);
         let loaded = with_python(path, self.python.as_deref(), || load(&self.runtime, path));
         self.recorder().idle();
         let defined = loaded?;
-        let mut extended: Vec<String> = self
-            .kernel_counts()
-            .iter()
-            .filter(|(op, count)| before.get(*op).is_none_or(|before| before < *count))
-            .filter(|(op, _)| defined.iter().all(|defined| defined.name != **op))
-            .map(|(op, _)| op.clone())
+        self.recorder().enter(Step::Register, path);
+        let kernels = kernels_since(&before, self.all_kernels());
+        let mut extended: Vec<String> = kernels
+            .keys()
+            .filter(|op| defined.iter().all(|defined| defined.name != **op))
+            .cloned()
             .collect();
         extended.sort_unstable();
         let collisions = self.collisions(&extended);
+        self.recorder().idle();
         if let Some(ops) = &mut self.ops {
             ops.extend(defined.iter().map(|op| (op.name.clone(), op.is_stateful)));
         }
@@ -115,6 +142,7 @@ impl OpLibraries {
             identity,
             ops: defined.into_iter().map(|op| op.name).collect(),
             extended,
+            kernels,
             users: 1,
             collisions,
         });
@@ -225,15 +253,45 @@ impl OpLibraries {
             .position(|library| library.identity == *identity)
     }
 
-    /// How many kernels each op has, those apart that TensorFlow's own compiler adds when it likes.
-    fn kernel_counts(&self) -> HashMap<String, usize> {
-        let mut counts = HashMap::new();
+    /// The kernels of all ops, those apart that TensorFlow's own compiler adds when it likes.
+    fn all_kernels(&self) -> Kernels {
+        let mut kernels = Kernels::new();
         for kernel in self.runtime.all_kernels() {
             if !kernel.device_type.starts_with("XLA_") {
-                *counts.entry(kernel.op).or_default() += 1;
+                kernels.entry(kernel.op.clone()).or_default().push(kernel);
             }
         }
-        counts
+        kernels
+    }
+
+    /// What the libraries registered, in the form of a description.
+    pub(super) fn describe(&self, ids: &[LibraryId]) -> Vec<LibraryDescription> {
+        let all: HashMap<String, OpDef> = self
+            .runtime
+            .all_ops()
+            .into_iter()
+            .map(|op| (op.name.clone(), op))
+            .collect();
+        let op_of = |library: &OpLibrary, op: RegisteredOp| {
+            let kernels = library.kernels.get(&op.name).into_iter().flatten();
+            let mut kernels: Vec<String> = kernels.map(description::kernel).collect();
+            kernels.sort_unstable();
+            let definition = all.get(&op.name).into_iter();
+            OpDescription {
+                schemas: definition.map(description::signature).collect(),
+                kernels,
+                op,
+            }
+        };
+        let described = |&id: &LibraryId| {
+            let LibraryReport { path, ops, .. } = self.report(id);
+            let library = &self.loaded[id.0];
+            LibraryDescription {
+                path,
+                ops: ops.into_iter().map(|op| op_of(library, op)).collect(),
+            }
+        };
+        ids.iter().map(described).collect()
     }
 
     /// Those of `extended` for which TensorFlow cannot choose a kernel any more.
@@ -285,6 +343,22 @@ fn load(runtime: &Arc<Runtime>, path: &Path) -> Result<Vec<OpDef>, LoadError> {
         runtime::decode(&buffer)
     };
     Ok(ops.ops)
+}
+
+/// Those of `after` that are not among `before`. Of two that are alike, one may be new.
+fn kernels_since(before: &Kernels, after: Kernels) -> Kernels {
+    let mut new = Kernels::new();
+    for (op, mut kernels) in after {
+        for known in before.get(&op).into_iter().flatten() {
+            if let Some(position) = kernels.iter().position(|kernel| kernel == known) {
+                kernels.swap_remove(position);
+            }
+        }
+        if !kernels.is_empty() {
+            new.insert(op, kernels);
+        }
+    }
+    new
 }
 
 /// Whether TensorFlow could not choose between two of the kernels.

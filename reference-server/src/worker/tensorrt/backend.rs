@@ -14,8 +14,8 @@ use super::plan::Header;
 use super::runtime::Runtime;
 use super::signature::{Signature, Tensor};
 use crate::worker::backend::{
-    Backend, Instance, LibraryReport, LoadError, LoadedModel, ModelSpecification,
-    RuntimeSpecification, StillMapped,
+    Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
+    ModelSpecification, RuntimeSpecification, StillMapped,
 };
 use crate::worker::op_library::{LibraryId, refused_everywhere};
 use crate::worker::recorder::{Recorder, SharedRecorder, Step};
@@ -194,14 +194,18 @@ impl TensorRtBackend {
 
 impl Backend for TensorRtBackend {
     fn load_libraries(&mut self, paths: &[PathBuf]) -> Result<Vec<LibraryReport>, LoadError> {
-        let mut held = Vec::new();
-        self.acquire_libraries(paths, &mut held)?;
+        let mut held = std::mem::take(&mut self.for_all);
+        let known = held.len();
+        let acquired = self.acquire_libraries(paths, &mut held);
         self.for_all = held;
-        Ok(self
-            .for_all
-            .iter()
-            .map(|&id| self.libraries.report(id))
-            .collect())
+        acquired?;
+        let added = self.for_all[known..].iter();
+        Ok(added.map(|&id| self.libraries.report(id)).collect())
+    }
+
+    fn describe(&self) -> Vec<LibraryDescription> {
+        let ids = self.for_all.iter();
+        ids.map(|&id| self.libraries.describe(id)).collect()
     }
 
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {

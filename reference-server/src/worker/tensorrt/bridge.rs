@@ -41,6 +41,9 @@ pub(super) struct RawPlugin {
 /// `PluginVisitor`.
 pub(super) type PluginVisitor = unsafe extern "C" fn(*mut c_void, *const RawPlugin);
 
+/// `FieldVisitor`.
+pub(super) type FieldVisitor = unsafe extern "C" fn(*mut c_void, *const c_char, i32);
+
 /// `Tensor`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +101,8 @@ functions! {
     version = c"bridge_version": unsafe extern "C" fn(*const RawTensorRt) -> i32;
     plugins = c"bridge_plugins":
         unsafe extern "C" fn(*mut RawTensorRt, PluginVisitor, *mut c_void);
+    describe = c"bridge_describe": unsafe extern "C" fn(
+        *mut RawTensorRt, *const RawPlugin, FieldVisitor, *mut c_void, *mut *const c_char) -> Failure;
     forget_attempts = c"bridge_forget_attempts": unsafe extern "C" fn(*mut RawTensorRt);
     attempts = c"bridge_attempts":
         unsafe extern "C" fn(*mut RawTensorRt, PluginVisitor, *mut c_void);

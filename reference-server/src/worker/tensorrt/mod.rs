@@ -17,6 +17,7 @@ mod instance;
 mod log;
 mod op_library;
 mod plan;
+mod plugin_field;
 mod runtime;
 mod signature;
 mod version;

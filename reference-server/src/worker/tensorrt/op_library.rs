@@ -9,11 +9,15 @@ use std::ffi::{CStr, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use runtimes::Framework;
+
 use super::log;
-use super::runtime::{Plugin, Runtime};
-use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp, StillMapped};
+use super::runtime::{Plugin, PluginDescription, Runtime};
+use crate::worker::backend::{
+    LibraryDescription, LibraryReport, LoadError, OpDescription, RegisteredOp, StillMapped,
+};
 use crate::worker::op_library::{
-    FileIdentity, LibraryId, OpLibraries, refused, refused_everywhere,
+    FileIdentity, LibraryId, OpLibraries, needed_op_libraries, refused, refused_everywhere,
 };
 use crate::worker::recorder::{SharedRecorder, Step};
 
@@ -80,11 +84,39 @@ impl PluginLibraries {
         }
     }
 
-    /// Loads the library at `path`, or counts one user more where this very file is loaded.
+    /// Loads the library at `path`, or counts one user more where this very file is loaded. Op
+    /// libraries that it needs are opened before it, so that what they register is not taken for
+    /// its own.
     ///
     /// # Errors
     /// The file cannot be opened, registers nothing, or the registry refuses it.
     pub(super) fn acquire(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
+        let needed = self.open_needed(path);
+        let acquired = self.acquire_alone(path);
+        // From here on the library itself holds on to them.
+        for needed in needed.into_iter().rev() {
+            self.libraries.release(needed);
+        }
+        acquired
+    }
+
+    /// Opens the op libraries that the one at `path` needs. Returns those that registered nothing:
+    /// the others stay for good.
+    fn open_needed(&mut self, path: &Path) -> Vec<LibraryId> {
+        let mut opened = Vec::new();
+        for needed in needed_op_libraries(path, Framework::TensorRt, &self.runtime.library_dirs) {
+            self.runtime.forget_attempts();
+            match self.libraries.acquire(&needed) {
+                Ok(id) if self.runtime.attempts().is_empty() => opened.push(id),
+                Ok(id) => drop(self.libraries.keep(id, STATIC)),
+                // What that means for the library shows when it is opened.
+                Err(error) => tracing::debug!(needed = %needed.display(), "{}", error.message),
+            }
+        }
+        opened
+    }
+
+    fn acquire_alone(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
         let before = self.owners();
         self.runtime.forget_attempts();
         let id = self.libraries.acquire(path)?;
@@ -153,10 +185,19 @@ impl PluginLibraries {
         let (ops, collisions) = if attempts.is_empty() {
             of_an_earlier_start(path, is_own, before)
         } else {
+            let is_nvidias = |plugin: &Plugin| {
+                let mut files = plugin.file.iter();
+                files.any(|file| is_plugin_library_of_nvidia(file) && !has_code(file))
+            };
+            let attempts: Vec<Plugin> = attempts
+                .iter()
+                .filter(|plugin| !is_nvidias(plugin))
+                .cloned()
+                .collect();
             observed(&attempts, before)
         };
-        if ops.is_empty() {
-            return Err(refused(path, &self.registers_nothing()));
+        if ops.is_empty() && self.runtime.attempts().is_empty() {
+            return Err(registers_nothing(path, &self.no_plugins()));
         }
         Ok(library(
             Registration::Permanent(STATIC.to_owned()),
@@ -190,7 +231,7 @@ impl PluginLibraries {
                 "its entry point hands out no plugin creators; check what it expects of its \
                  surroundings",
             );
-            return Err(refused(path, &reason));
+            return Err(registers_nothing(path, &reason));
         }
         let ops: Vec<RegisteredOp> = offered.into_iter().map(|plugin| plugin.op).collect();
         // TensorRT would refuse it too, without a word on who has the name.
@@ -207,7 +248,7 @@ impl PluginLibraries {
         Ok((handle, ops))
     }
 
-    fn registers_nothing(&self) -> String {
+    fn no_plugins(&self) -> String {
         let entry = if self.runtime.version.major >= 10 {
             "getCreators"
         } else {
@@ -241,6 +282,30 @@ impl PluginLibraries {
                 .map(|library| library.ops.clone())
                 .unwrap_or_default(),
             api_level: None,
+        }
+    }
+
+    /// What the library registered, in the form of a description.
+    pub(super) fn describe(&self, id: LibraryId) -> LibraryDescription {
+        let LibraryReport { path, ops, .. } = self.report(id);
+        let described = |op: RegisteredOp| {
+            let is_its_own = self
+                .library(id)
+                .is_some_and(|library| library.provides(&op));
+            let plugin = is_its_own.then(|| self.runtime.describe(&op)).flatten();
+            let signature = |plugin: &PluginDescription| {
+                let fields: Vec<String> = plugin.fields.iter().map(ToString::to_string).collect();
+                format!("{}({})", op.name, fields.join(", "))
+            };
+            OpDescription {
+                schemas: plugin.iter().map(signature).collect(),
+                kernels: plugin.into_iter().map(|plugin| plugin.interface).collect(),
+                op,
+            }
+        };
+        LibraryDescription {
+            path,
+            ops: ops.into_iter().map(described).collect(),
         }
     }
 
@@ -310,6 +375,13 @@ impl PluginLibraries {
     }
 }
 
+/// Whether a file is the library of plugins that comes with TensorRT. An op library may make it
+/// register them, which does not make them its own.
+fn is_plugin_library_of_nvidia(file: &Path) -> bool {
+    file.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("libnvinfer_plugin.so"))
+}
+
 /// The plugins of a registry with the files that hold them.
 type Owners = BTreeMap<RegisteredOp, Option<PathBuf>>;
 
@@ -372,6 +444,14 @@ fn named_in(content: &[u8], others: Owners, own: &[RegisteredOp]) -> Vec<Collisi
         .filter(|(op, _)| own.iter().all(|own| own.name != op.name))
         .map(|(op, first)| Collision { op, first })
         .collect()
+}
+
+/// The error of a library that was opened without an error and has no plugins, for `reason`.
+fn registers_nothing(path: &Path, reason: &str) -> LoadError {
+    LoadError {
+        registers_nothing: true,
+        ..refused(path, reason)
+    }
 }
 
 /// Tells whether a file that holds code is the library at `path`, under whatever name.

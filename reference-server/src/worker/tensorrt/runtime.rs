@@ -11,6 +11,7 @@ use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use super::bridge::{self, Bridge, Entries, RawPlugin, RawTensorRt};
 use super::log;
 use super::plan::Reader;
+use super::plugin_field::PluginField;
 use super::version::Version;
 use crate::worker::backend::{LoadError, RegisteredOp, RuntimeSpecification};
 use crate::worker::recorder::{Recorder, Step};
@@ -22,6 +23,8 @@ pub(super) struct Runtime {
     /// The version that the library tells.
     pub(super) version: Version,
     is_lean: bool,
+    /// The folders of its libraries.
+    pub(super) library_dirs: Vec<PathBuf>,
 }
 
 // SAFETY: the bridge's functions may be called from any thread, the plugin registry locks by
@@ -39,6 +42,15 @@ pub(super) struct Plugin {
     pub(super) file: Option<PathBuf>,
     /// Whether the registry took it.
     pub(super) accepted: bool,
+}
+
+/// What a plugin's creator says of the plugins that it makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PluginDescription {
+    /// Their interface, such as `IPluginV3`.
+    pub(super) interface: String,
+    /// Their attributes.
+    pub(super) fields: Vec<PluginField>,
 }
 
 impl Runtime {
@@ -82,6 +94,7 @@ impl Runtime {
             bridge,
             raw,
             version,
+            library_dirs: specification.library_dirs.clone(),
             is_lean: name.is_some_and(|name| name.to_string_lossy().contains("_lean")),
         })
     }
@@ -105,6 +118,41 @@ impl Runtime {
         // SAFETY: the visitor is called during the call only, with the vector.
         unsafe { (self.bridge.plugins)(self.raw, collect, (&raw mut plugins).cast()) };
         plugins
+    }
+
+    /// What the creator of a registered plugin says of it; nothing where there is none. Code of the
+    /// plugin's library runs.
+    pub(super) fn describe(&self, op: &RegisteredOp) -> Option<PluginDescription> {
+        let text = |text: &str| CString::new(text).ok();
+        let (domain, name, version) = (text(&op.domain)?, text(&op.name)?, text(&op.version)?);
+        let wanted = RawPlugin {
+            plugin_namespace: domain.as_ptr(),
+            name: name.as_ptr(),
+            version: version.as_ptr(),
+            file: ptr::null(),
+            accepted: 1,
+        };
+        let mut fields: Vec<PluginField> = Vec::new();
+        let mut interface = ptr::null();
+        // SAFETY: the texts outlive the call, the visitor is called during it, with the vector.
+        unsafe {
+            bridge::check(|| {
+                (self.bridge.describe)(
+                    self.raw,
+                    &raw const wanted,
+                    collect_field,
+                    (&raw mut fields).cast(),
+                    &raw mut interface,
+                )
+            })
+            .ok()?;
+        }
+        // SAFETY: a C string of the bridge or of the creator, or null.
+        let interface = (!interface.is_null()).then(|| unsafe { CStr::from_ptr(interface) })?;
+        Some(PluginDescription {
+            interface: interface.to_string_lossy().into_owned(),
+            fields,
+        })
     }
 
     /// Forgets what [`attempts`](Self::attempts) would tell.
@@ -229,5 +277,23 @@ unsafe extern "C" fn collect(plugins: *mut c_void, plugin: *const RawPlugin) {
         file: text(plugin.file)
             .map(|text| PathBuf::from(std::ffi::OsStr::from_bytes(text.to_bytes()))),
         accepted: plugin.accepted != 0,
+    });
+}
+
+/// Adds an attribute to the `Vec<PluginField>` that `fields` points to.
+///
+/// # Safety
+/// `fields` points to such a vector, `name` to a C string.
+unsafe extern "C" fn collect_field(fields: *mut c_void, name: *const c_char, kind: i32) {
+    // SAFETY: the caller's promise.
+    let (fields, name) = unsafe {
+        (
+            &mut *fields.cast::<Vec<PluginField>>(),
+            CStr::from_ptr(name),
+        )
+    };
+    fields.push(PluginField {
+        name: name.to_string_lossy().into_owned(),
+        kind,
     });
 }
