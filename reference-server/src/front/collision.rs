@@ -80,8 +80,8 @@ impl Collision {
         second: &LibraryReport,
     ) -> Option<Self> {
         first.iter().find_map(|first| {
-            let mut ops = second.ops.iter();
-            let op = ops.find(|op| first.ops.iter().any(|other| (rule.collide)(op, other)))?;
+            let mut ops = second.defines();
+            let op = ops.find(|op| first.defines().any(|other| (rule.collide)(op, other)))?;
             Some(Self {
                 framework,
                 what: (rule.what)(op.clone()),
@@ -117,6 +117,57 @@ impl std::fmt::Display for Collision {
                 )
             }
         }
+    }
+}
+
+/// Two libraries with kernels for one op, of which at most one defines the op: PyTorch takes the
+/// kernel that came last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override<'a> {
+    op: &'a RegisteredOp,
+    first: &'a Path,
+    second: &'a Path,
+}
+
+impl<'a> Override<'a> {
+    /// What a library that registers `second` replaces, or is to be replaced, among those that
+    /// registered `first`.
+    pub fn find(
+        framework: Framework,
+        first: &'a [LibraryReport],
+        second: &'a LibraryReport,
+    ) -> Option<Self> {
+        if framework != Framework::PyTorch {
+            return None;
+        }
+        first.iter().find_map(|first| {
+            let extends = |op| second.extends.contains(op) || first.extends.contains(op);
+            let mut ops = second.ops.iter();
+            let op = ops.find(|op| first.ops.contains(op) && extends(op))?;
+            Some(Self {
+                op,
+                first: &first.path,
+                second: &second.path,
+            })
+        })
+    }
+
+    /// The first one among libraries that are all given to the same models.
+    pub fn among(framework: Framework, reports: &'a [LibraryReport]) -> Option<Self> {
+        pairs(reports).find_map(|(first, second)| Self::find(framework, first, second))
+    }
+}
+
+/// What to know about it, as a sentence.
+impl std::fmt::Display for Override<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { op, first, second } = self;
+        let (first, second) = (first.display(), second.display());
+        write!(
+            f,
+            "'{first}' and '{second}' both have kernels for op {op}, and PyTorch takes the one that \
+             was registered last for all models of the worker"
+        )
     }
 }
 
@@ -173,6 +224,7 @@ mod tests {
                     version: (*version).to_owned(),
                 })
                 .collect(),
+            extends: Vec::new(),
             api_level: None,
         }
     }
@@ -214,6 +266,27 @@ mod tests {
                 assert!(text.contains(part), "no {part}: {text}");
             }
         }
+    }
+
+    #[test]
+    fn kernels_for_an_op_that_another_defines_are_no_collision_and_told() {
+        let defines = report("/1.so", &[("ns", "a", "")]);
+        let mut extends = report("/2.so", &[("ns", "a", "")]);
+        extends.extends = extends.ops.clone();
+        for reports in [
+            [defines.clone(), extends.clone()],
+            [extends.clone(), defines.clone()],
+            [extends.clone(), extends],
+        ] {
+            assert_eq!(Collision::among(Framework::PyTorch, &reports), None);
+            let text = Override::among(Framework::PyTorch, &reports).unwrap().to_string();
+            for path in [&reports[0].path, &reports[1].path] {
+                assert!(text.contains(path.to_str().unwrap()), "{text}");
+            }
+            assert_eq!(Override::among(Framework::TensorFlow, &reports), None);
+        }
+        let both = [defines.clone(), defines];
+        assert_eq!(Override::among(Framework::PyTorch, &both), None);
     }
 
     #[test]

@@ -428,6 +428,7 @@ mod tests {
                 name: "bias_gelu".into(),
                 version: String::new(),
             }],
+            extends: Vec::new(),
             api_level: None,
         };
         let mut death = death(6, Step::OpenLibrary, "/b/libsecond.so");

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use runtimes::Framework;
 use tokio::sync::{mpsc, oneshot};
 
-use super::collision::{Collision, Intrusion};
+use super::collision::{Collision, Intrusion, Override};
 use super::death::{Attempt, Death};
 use super::fingerprint::Fingerprint;
 use super::hosted::Hosted;
@@ -443,6 +443,9 @@ impl Task {
                      {}: {collision}; --isolation op-set keeps them apart",
                     framework.title()
                 );
+            }
+            if let Some(replacement) = Override::find(framework, &others, report) {
+                tracing::warn!(worker = %self.launch.name, "{replacement}");
             }
             if registered.iter().all(|other| other.path != report.path) {
                 registered.push(report.clone());

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::Hosting;
 use crate::front::blocking::blocking;
-use crate::front::collision::{Collision, Intrusion};
+use crate::front::collision::{Collision, Intrusion, Override};
 use crate::front::given_libraries::{Unusable, inspect_all};
 use crate::front::op_set::OpSet;
 use crate::front::options::RuntimeSelect;
@@ -371,6 +371,9 @@ impl Hosting {
             if let Some(intrusion) = Intrusion::of(framework, report) {
                 tracing::warn!("{intrusion}");
             }
+        }
+        if let Some(replacement) = Override::among(framework, &reports) {
+            tracing::warn!("{replacement}");
         }
         Ok(())
     }

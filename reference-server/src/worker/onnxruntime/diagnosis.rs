@@ -173,6 +173,7 @@ mod tests {
         let library = LibraryReport {
             path: PathBuf::from("/a.so"),
             ops: vec![op("StringLower"), op("StringUpper")],
+            extends: Vec::new(),
             api_level: None,
         };
         let libraries = [library];

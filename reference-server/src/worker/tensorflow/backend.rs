@@ -80,8 +80,11 @@ impl TensorFlowBackend {
         held: &mut Vec<LibraryId>,
     ) -> Result<(), LoadError> {
         for path in paths {
-            let id = if FileIdentity::is_among(path, &self.preloaded) {
-                self.libraries.adopt(path)?
+            let position = self.preloaded.iter().position(|other| {
+                FileIdentity::is_among(path, std::slice::from_ref(other))
+            });
+            let id = if let Some(position) = position {
+                self.libraries.adopt(path, &self.preloaded[position + 1..])?
             } else {
                 self.libraries.acquire(path)?
             };
@@ -118,8 +121,9 @@ impl TensorFlowBackend {
     }
 
     fn collision_text(&self, op: &str, first: Option<LibraryId>, second: LibraryId) -> String {
-        const CONSEQUENCE: &str = "TensorFlow cannot choose between their kernels: models that \
-                                   use it fail when they are executed";
+        const CONSEQUENCE: &str = "TensorFlow keeps the definition that came first and cannot \
+                                   choose between their kernels: models that use it fail when they \
+                                   are loaded or executed";
         let second = self.libraries.path(second).display();
         match first {
             Some(first) => format!(
