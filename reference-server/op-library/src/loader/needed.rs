@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtimes::Framework;
+use runtimes::{Catalog, Framework};
 
 use crate::elf::Image;
 use crate::framework::registers;
@@ -69,7 +69,8 @@ impl<F: Fn(&str) -> bool> Walk<F> {
             let Ok(found) = search::find(name, &requesters, &self.library_path) else {
                 continue;
             };
-            let is_op_library = registers(self.framework, &found.image);
+            let mut releases = Catalog::builtin().of(self.framework);
+            let is_op_library = releases.any(|entry| registers(entry.name(), &found.image).is_some());
             self.chain.push((found.path.clone(), found.image));
             self.descend();
             self.chain.pop();
