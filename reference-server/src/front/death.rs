@@ -77,7 +77,10 @@ impl Death {
             return self.explain_refused_level(attempt.hosted, refused);
         }
         if self.is_before_main() && !attempt.preloaded.is_empty() {
-            return self.explain_preload(attempt.preloaded);
+            return match self.namespace_taken() {
+                Some(namespace) => self.explain_preloaded_namespace(attempt.preloaded, namespace),
+                None => self.explain_preload(attempt.preloaded),
+            };
         }
         if let Some(namespace) = self.namespace_taken() {
             return self.explain_namespace(attempt, namespace);
@@ -150,18 +153,34 @@ impl Death {
     /// TensorFlow reads what preloaded op libraries have registered when it is first used, and ends
     /// the process where two of them, or one and itself, have the same op.
     fn explain_op(&self, attempt: Attempt<'_>, op: &str) -> LoadError {
-        let mut owners = quoted(&attempt.hosted.preloaded);
-        owners.push("TensorFlow itself".to_owned());
-        let last = owners.pop().unwrap_or_default();
-        let owners = match owners.len() {
-            1 => format!("{} and {last} both", owners[0]),
-            _ => format!("two of {} and {last}", owners.join(", ")),
+        let preloaded = quoted(&attempt.hosted.preloaded);
+        let owners = match preloaded.as_slice() {
+            [only] => format!("{only} and TensorFlow itself both"),
+            several => format!("two of {} and TensorFlow itself", several.join(", ")),
         };
+        self.explain_twice(&format!("{owners} register the op '{op}'"))
+    }
+
+    /// The dispatcher of PyTorch ends the process before the worker begins where two preloaded
+    /// libraries, or one and itself, register a namespace.
+    fn explain_preloaded_namespace(&self, preloaded: &[PathBuf], namespace: &str) -> LoadError {
+        let is_own = is_own(Framework::PyTorch, namespace);
+        let owners = match (quoted(preloaded).as_slice(), is_own) {
+            ([only], true) => format!("{only} and PyTorch itself both"),
+            (several, true) => format!("one of {} and PyTorch itself both", several.join(", ")),
+            ([first, second], false) => format!("{first} and {second} both"),
+            (several, false) => format!("two of {}", several.join(", ")),
+        };
+        self.explain_twice(&format!("{owners} register the namespace '{namespace}'"))
+    }
+
+    /// Why a process ended in which `registered` happened, which frameworks take of preloaded
+    /// libraries once.
+    fn explain_twice(&self, registered: &str) -> LoadError {
         LoadError::new(format!(
-            "{owners} register the op '{op}', and TensorFlow takes the name of a preloaded op once \
-             in a process: the worker {}{}; give each op library to the models that need it, with \
-             model_operations {{ op_library_filename }} in their configuration, or give the op \
-             another name",
+            "{registered}, which a process takes once: the worker {}{}; give each op library to the \
+             models that need it, with model_operations {{ op_library_filename }} in their \
+             configuration, or give one of the two another name",
             self.how,
             self.last_output()
         ))
@@ -473,6 +492,37 @@ mod tests {
         let text = told("aten");
         for part in ["which PyTorch itself registered", "TORCH_LIBRARY_IMPL"] {
             assert!(text.contains(part), "no {part}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_preloaded_libraries_register_twice_is_told_with_both() {
+        let hosted = hosted();
+        let preloaded = ["/a/libfirst.so", "/b/libsecond.so"].map(PathBuf::from);
+        let told = |preloaded: &[PathBuf], namespace: &str| {
+            let mut death = death(6, Step::Idle, "");
+            death.tail.push(format!("{NAMESPACE_TAKEN}{namespace}; please"));
+            let attempt = Attempt {
+                hosted: &hosted,
+                preloaded,
+                model: None,
+                own: &[],
+                registered: &[],
+            };
+            death.explain(attempt).message
+        };
+        for (text, start) in [
+            (
+                told(&preloaded, "custom_ops"),
+                "'/a/libfirst.so' and '/b/libsecond.so' both register the namespace 'custom_ops'",
+            ),
+            (
+                told(&preloaded[..1], "aten"),
+                "'/a/libfirst.so' and PyTorch itself both register the namespace 'aten'",
+            ),
+        ] {
+            assert!(text.starts_with(start), "{text}");
+            assert!(text.contains("model_operations"), "{text}");
         }
     }
 

@@ -69,9 +69,10 @@ fn tells_of_a_death(text: &str) -> bool {
 /// Where a load ended, by the words of the refusal: the client has nothing else to go by. The
 /// first clue that occurs counts, so the more specific ones come first.
 pub fn phase_of_refusal(text: &str) -> Phase {
-    const CLUES: [(&str, Phase); 19] = [
+    const CLUES: [(&str, Phase); 20] = [
         ("both register op", Phase::Register),
         ("register the op", Phase::Register),
+        ("register the namespace", Phase::Register),
         ("registers namespace", Phase::Register),
         ("custom op domain once", Phase::Register),
         ("has the plugin", Phase::Register),

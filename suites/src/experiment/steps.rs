@@ -136,6 +136,7 @@ impl<'a> Stage<'a> {
     fn carry_out(&mut self, step: &Step) -> Result<(), StepError> {
         match step {
             Step::Load(model) => self.load(model),
+            Step::IsRefused(model, text) => self.is_refused(model, text),
             Step::Unload(model) => self.unload(model),
             Step::AwaitLoaded(model) => self.await_loaded(model),
             Step::Compute(model) => self.compute(model),
@@ -218,6 +219,20 @@ impl<'a> Stage<'a> {
                 let limit = self.arrangement.launch.load_timeout;
                 Err(self.found(Phase::Load, error, elapsed, limit))
             }
+        }
+    }
+
+    fn is_refused(&mut self, model: &'static str, text: &str) -> Result<(), StepError> {
+        match self.load(model) {
+            Err(StepError::Found(Finding {
+                outcome: Outcome::Rejected,
+                message,
+                ..
+            })) => met(message.contains(text), || {
+                format!("the load of model '{model}' is refused without \"{text}\": {message}")
+            }),
+            Ok(()) => Err(StepError::Unmet(format!("model '{model}' was loaded"))),
+            Err(other) => Err(other),
         }
     }
 

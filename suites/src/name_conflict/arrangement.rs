@@ -1,6 +1,7 @@
 //! What collides, and in which order the server gets it.
 
-use test_ops::{Model, Sample};
+use runtimes::Framework;
+use test_ops::{Model, PluginEntry, Sample};
 
 use crate::arrangement::{Place, Route, Spelling};
 use crate::making::{Definition, Draft, Made, SUBJECT};
@@ -9,8 +10,13 @@ use crate::making::{Definition, Draft, Made, SUBJECT};
 pub const FIRST: &str = "first";
 /// The library that collides with it.
 pub const OTHER: &str = "other";
-/// The model that is made for the other library.
+/// The model beside the subject.
 pub const SECOND: &str = "second";
+
+/// What the first library adds to its results. The framework's own ops add nothing.
+const FIRST_SIGNATURE: u8 = 1;
+/// What the other library adds.
+const OTHER_SIGNATURE: u8 = 2;
 
 /// One arrangement in one order.
 pub struct Arrangement {
@@ -18,7 +24,7 @@ pub struct Arrangement {
     pub definition: Definition,
     /// The other library comes first.
     pub reversed: bool,
-    /// One of those that stand for the suite where time is short.
+    /// It stands for the suite where time is short.
     pub is_representative: bool,
 }
 
@@ -63,31 +69,47 @@ impl Arrangement {
         description: &str,
         make: impl Fn(Draft, Order) -> Made + Copy + 'static,
     ) -> [Self; 2] {
-        let reversed = Definition::new(
+        let definition = Definition::new(
             format!("{name}-reversed"),
-            format!("{description} The other library comes first."),
+            format!("{description} The other one comes first."),
             move |draft| make(draft.conflict(name, true), Order::Reversed),
         );
-        [
-            Self::new(name, description, move |draft| make(draft, Order::Plain)),
-            Self {
-                definition: reversed,
-                reversed: true,
-                is_representative: false,
-            },
-        ]
+        let plain = Self::new(name, description, move |draft| make(draft, Order::Plain));
+        let reversed = Self {
+            definition,
+            reversed: true,
+            is_representative: false,
+        };
+        [plain, reversed]
     }
 
-    /// The same, as one of those that stand for the suite where time is short.
+    /// The same, as one that stands for the suite where time is short.
     pub fn representative(mut self) -> Self {
         self.is_representative = true;
         self
     }
 }
 
-/// A sample library with this signature.
-pub fn sample(signature: u8) -> Sample {
-    Sample::default().with_signature(signature)
+/// The first library's ops, all of the samples unless changed.
+pub fn first(draft: &Draft) -> Sample {
+    sample(draft, FIRST_SIGNATURE)
+}
+
+/// The other library's, the same with other results.
+pub fn other(draft: &Draft) -> Sample {
+    sample(draft, OTHER_SIGNATURE)
+}
+
+/// TensorRT's libraries that are given at launch register in a static initializer, as those do that
+/// Triton preloads; a model's are loaded by the registry.
+fn sample(draft: &Draft, signature: u8) -> Sample {
+    let is_static = draft.framework() == Framework::TensorRt && draft.route().is_launch();
+    let sample = Sample::default().with_signature(signature);
+    if is_static {
+        sample.with_plugin_entry(PluginEntry::StaticRegistrar)
+    } else {
+        sample
+    }
 }
 
 /// Adds the two libraries to the case.
@@ -116,8 +138,8 @@ pub fn subject_with_both(draft: Draft, order: Order) -> Draft {
     with_libraries(draft, model, &order.of(FIRST, OTHER)).answered_by(FIRST)
 }
 
-/// Adds two models, each of which names its library, to be loaded in this order.
-pub fn two_models(draft: Draft, subject: Model, second: Model) -> Draft {
+/// Adds two models, each of which names its own library and should be answered by it.
+pub fn model_for_each(draft: Draft, subject: Model, second: Model) -> Draft {
     draft
         .model(subject, &[(FIRST, Spelling::Absolute)])
         .answered_by(FIRST)

@@ -1,36 +1,47 @@
 //! One library twice: the same file, and a copy of it elsewhere.
 
-use super::arrangement::{Arrangement, FIRST, OTHER, sample, two_libraries, with_libraries};
-use crate::arrangement::{Place, Step};
-use crate::making::{Draft, Made, SUBJECT};
-use crate::observation::{Outcome, Phase};
+use super::arrangement::{Arrangement, FIRST, OTHER, first, two_libraries, with_libraries};
+use super::expected::{loads_and_computes, refused, registers_before_main, served};
+use super::one_form;
+use crate::arrangement::Place;
+use crate::making::{APART, SUBJECT};
 
 /// The arrangements.
 pub fn arrangements() -> Vec<Arrangement> {
-    vec![
-        Arrangement::new(
-            "same-library-twice",
-            "One library is given twice under the same path: it is loaded once and serves.",
-            |draft| {
-                let model = draft.bias_gelu(SUBJECT);
-                let draft = draft.library(FIRST, sample(1), Place::Root);
-                expect_served(with_libraries(draft, model, &[FIRST, FIRST]))
-            },
-        ),
-        Arrangement::new(
-            "identical-copy",
-            "A library is given together with a byte-identical copy under another path.",
-            |draft| {
-                let model = draft.bias_gelu(SUBJECT);
-                let draft = two_libraries(draft, sample(1), sample(1));
-                expect_served(with_libraries(draft, model, &[FIRST, OTHER]))
-            },
-        ),
-    ]
+    vec![same_library(), copy()]
 }
 
-fn expect_served(draft: Draft) -> Made {
-    Ok(draft
-        .steps([Step::Load(SUBJECT), Step::Compute(SUBJECT)])
-        .expect(&[], Outcome::Served, Phase::FirstRun, &[]))
+fn same_library() -> Arrangement {
+    Arrangement::new(
+        "same-library-twice",
+        "A library is given twice, under the same path: it is loaded once and serves.",
+        |draft| {
+            let draft = one_form::where_all_is_the_same(draft)?;
+            let (library, model) = (first(&draft), draft.bias_gelu(SUBJECT));
+            let draft = draft.library(FIRST, library, Place::Root);
+            let draft = with_libraries(draft, model, &[FIRST, FIRST]);
+            Ok(served(loads_and_computes(draft), &[]))
+        },
+    )
+}
+
+fn copy() -> Arrangement {
+    Arrangement::new(
+        "identical-copy",
+        "A library and a byte-identical copy under another path serve the same models. Where the \
+         server goes by content it loads one of them; elsewhere the copy is one more library with \
+         the same ops.",
+        |draft| {
+            let draft = one_form::where_all_but_pytorch_are_the_same(draft)?;
+            let (library, model) = (first(&draft), draft.bias_gelu(SUBJECT));
+            let draft = two_libraries(draft, library.clone(), library);
+            let draft = with_libraries(draft, model, &[FIRST, OTHER]).answered_by(FIRST);
+            let draft = loads_and_computes(draft);
+            if registers_before_main(&draft) {
+                refused(draft)
+            } else {
+                refused(served(draft, &APART))
+            }
+        },
+    )
 }

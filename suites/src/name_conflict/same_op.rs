@@ -1,46 +1,52 @@
-//! Two libraries that register the same op, both for the same models.
+//! Two libraries that register the same op and serve the same models.
 
-use super::arrangement::{Arrangement, OTHER, FIRST, sample, subject_with_both, two_libraries, with_libraries, SECOND, Order};
-use crate::arrangement::Step;
-use crate::making::{Draft, Made, SUBJECT, APART, absence};
-use crate::observation::{Outcome, Phase};
 use runtimes::Framework;
+
+use super::arrangement::{Arrangement, Order, first, other, subject_with_both, two_libraries};
+use super::expected::{loads_and_computes, refused};
+use super::one_form;
+use crate::making::{Draft, Made, absence};
 
 /// The arrangements.
 pub fn arrangements() -> Vec<Arrangement> {
-    let mut all = Vec::new();
-    let [a, b] = Arrangement::in_both_orders(
-        "same-op",
-        "Two libraries register the same op with the same signature and other results.",
-        |draft, order| {
-            let draft = two_libraries(draft, sample(1), sample(2));
-            expect_refused(subject_with_both(draft, order).steps([Step::Load(SUBJECT), Step::Compute(SUBJECT)]))
-        },
-    );
-    all.extend([a.representative(), b]);
-    all.extend(Arrangement::in_both_orders(
-        "other-signature",
-        "Two libraries register an op of the same name with other inputs.",
-        |draft, order: Order| {
-            let has = draft.framework() != Framework::TensorRt;
-            let draft = draft.only(has, "TensorRT's registry knows no inputs")?;
-            let draft = two_libraries(draft, sample(1), sample(2).without_bias());
-            let second = draft.bias_gelu(SECOND).without_bias();
-            let draft = subject_with_both(draft, order);
-            let libraries = order.of(FIRST, OTHER);
-            let draft = if draft.route().is_launch() { draft.model(second, &[]) } else { with_libraries(draft, second, &libraries) };
-            expect_refused(draft.answered_by(OTHER).steps([Step::Load(SUBJECT), Step::Compute(SUBJECT), Step::Load(SECOND), Step::Compute(SECOND)]))
-        },
-    ));
-    let _ = absence::GIVEN_TO_ALL;
-    all
+    let [plain, reversed] = same_op();
+    let mut arrangements = vec![plain.representative(), reversed];
+    arrangements.extend(other_signature());
+    arrangements
 }
 
-/// Nobody can tell which of the two is meant.
-fn expect_refused(draft: Draft) -> Made {
-    let refusal = if draft.route().is_launch() { Outcome::RefusedStart } else { Outcome::Rejected };
-    let both: [&str; 3] = ["{library}", "{second}", "model_operations"];
-    Ok(draft
-        .expect(&APART, refusal, Phase::Register, &both)
-        .expect(&[], refusal, Phase::Register, &both[..2]))
+fn same_op() -> [Arrangement; 2] {
+    Arrangement::in_both_orders(
+        "same-op",
+        "Two libraries that register the same op with the same signature and other results serve \
+         the same models.",
+        |draft, order| {
+            let draft = one_form::where_all_but_pytorch_are_the_same(draft)?;
+            let (first, other) = (first(&draft), other(&draft));
+            refused(both(two_libraries(draft, first, other), order))
+        },
+    )
+}
+
+fn other_signature() -> [Arrangement; 2] {
+    Arrangement::in_both_orders(
+        "other-signature",
+        "Two libraries that register an op of the same name with other inputs serve the same \
+         models.",
+        |draft, order| {
+            let draft = one_form::where_all_is_the_same(with_signatures(draft)?)?;
+            let (first, other) = (first(&draft), other(&draft).without_bias());
+            refused(both(two_libraries(draft, first, other), order))
+        },
+    )
+}
+
+/// Ends the making where ops have no signature.
+pub fn with_signatures(draft: Draft) -> Made {
+    let has_signatures = draft.framework() != Framework::TensorRt;
+    draft.only(has_signatures, absence::NO_SIGNATURES)
+}
+
+fn both(draft: Draft, order: Order) -> Draft {
+    loads_and_computes(subject_with_both(draft, order))
 }
