@@ -279,7 +279,9 @@ mod tests {
             [extends.clone(), extends],
         ] {
             assert_eq!(Collision::among(Framework::PyTorch, &reports), None);
-            let text = Override::among(Framework::PyTorch, &reports).unwrap().to_string();
+            let text = Override::among(Framework::PyTorch, &reports)
+                .unwrap()
+                .to_string();
             for path in [&reports[0].path, &reports[1].path] {
                 assert!(text.contains(path.to_str().unwrap()), "{text}");
             }

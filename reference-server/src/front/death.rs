@@ -484,7 +484,9 @@ mod tests {
         };
         let told = |namespace: &str| {
             let mut death = death(6, Step::OpenLibrary, "/b/libsecond.so");
-            death.tail.push(format!("{NAMESPACE_TAKEN}{namespace}; please"));
+            death
+                .tail
+                .push(format!("{NAMESPACE_TAKEN}{namespace}; please"));
             death.explain(attempt).message
         };
         let text = told("custom_ops");
@@ -501,7 +503,9 @@ mod tests {
         let preloaded = ["/a/libfirst.so", "/b/libsecond.so"].map(PathBuf::from);
         let told = |preloaded: &[PathBuf], namespace: &str| {
             let mut death = death(6, Step::Idle, "");
-            death.tail.push(format!("{NAMESPACE_TAKEN}{namespace}; please"));
+            death
+                .tail
+                .push(format!("{NAMESPACE_TAKEN}{namespace}; please"));
             let attempt = Attempt {
                 hosted: &hosted,
                 preloaded,
@@ -533,7 +537,10 @@ mod tests {
         let line = format!("F0000 op.cc:214] Check failed: ({OP_TAKEN}FloorMod)");
         death.tail.push(line);
         for (preloaded, owners) in [
-            (&["/a/libfirst.so"][..], "'/a/libfirst.so' and TensorFlow itself both register"),
+            (
+                &["/a/libfirst.so"][..],
+                "'/a/libfirst.so' and TensorFlow itself both register",
+            ),
             (
                 &["/a/libfirst.so", "/b/libsecond.so"],
                 "two of '/a/libfirst.so', '/b/libsecond.so' and TensorFlow itself register",

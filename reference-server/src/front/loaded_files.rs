@@ -40,7 +40,9 @@ impl LoadedFiles {
             return Ok(paths.to_vec());
         }
         let pairs = paths.iter().zip(contents);
-        pairs.map(|(path, content)| self.path_of(path, content)).collect()
+        pairs
+            .map(|(path, content)| self.path_of(path, content))
+            .collect()
     }
 
     fn path_of(&mut self, path: &Path, content: &ContentHash) -> Result<PathBuf, LoadError> {

@@ -166,9 +166,8 @@ impl Question {
         let graph = self.graph.as_ref()?;
         SIGNATURES.clone().find(|&signature| {
             let domains = graph.domains.iter();
-            let signatures: Signatures = domains
-                .map(|domain| (domain.clone(), signature))
-                .collect();
+            let signatures: Signatures =
+                domains.map(|domain| (domain.clone(), signature)).collect();
             let tensors = graph.expected(&self.inputs, &borrowed(&signatures));
             let expected: Vec<NamedTensor> = self
                 .expected

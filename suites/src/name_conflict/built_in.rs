@@ -29,9 +29,8 @@ fn op() -> Arrangement {
             let draft = two_models(draft, false)?;
             Ok(match draft.framework() {
                 // A session asks the libraries first.
-                Framework::OnnxRuntime => served(draft, &[]).afterwards([says_whose(
-                    &["{library}", "ONNX Runtime's own"],
-                )]),
+                Framework::OnnxRuntime => served(draft, &[])
+                    .afterwards([says_whose(&["{library}", "ONNX Runtime's own"])]),
                 _ => refused(draft),
             })
         },
@@ -122,8 +121,7 @@ fn refused(draft: Draft) -> Draft {
         Framework::PyTorch => Outcome::WorkerCrashed,
         _ => Outcome::Rejected,
     };
-    let itself = format!("{} itself", draft.framework().title());
-    let texts: [&str; 2] = ["{library}", &itself];
+    let texts = ["{library}", draft.framework().title(), "itself"];
     draft.expect(&[], outcome, Phase::Register, &texts)
 }
 

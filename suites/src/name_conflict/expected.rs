@@ -47,9 +47,12 @@ pub fn refused(draft: Draft) -> Made {
         Framework::PyTorch if !is_launch => Outcome::WorkerCrashed,
         _ => apart,
     };
-    Ok(draft
-        .expect(&APART, apart, Phase::Register, remedy)
-        .expect(&TOGETHER, together, Phase::Register, &BOTH))
+    Ok(draft.expect(&APART, apart, Phase::Register, remedy).expect(
+        &TOGETHER,
+        together,
+        Phase::Register,
+        &BOTH,
+    ))
 }
 
 /// Whether PyTorch's libraries register while the dynamic loader brings them in, before the server

@@ -134,7 +134,9 @@ mod tests {
         let all = cases(&RuntimeRange::All);
         assert!(usual.len() >= 80, "{}", usual.len());
         let of = |cases: &[Case], isolation| -> BTreeSet<String> {
-            let under = cases.iter().filter(|case| case.isolation == Some(isolation));
+            let under = cases
+                .iter()
+                .filter(|case| case.isolation == Some(isolation));
             under
                 .map(|case| {
                     let conflict = case.conflict.as_ref().expect("what collides");

@@ -165,7 +165,9 @@ fn methods(model: &Model) -> String {
         line(format!("{parameter} = self.{parameter}"));
     }
     for (index, domain) in model.domains.iter().enumerate() {
-        let op = model.operator(Framework::PyTorch, domain).replace("::", ".");
+        let op = model
+            .operator(Framework::PyTorch, domain)
+            .replace("::", ".");
         let attribute = match model.op {
             Op::BiasGelu => format!(", \"{}\"", model.approximation.name()),
             Op::RmsNorm => format!(", {:?}", f64::from(model.epsilon)),

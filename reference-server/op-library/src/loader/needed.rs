@@ -70,7 +70,8 @@ impl<F: Fn(&str) -> bool> Walk<F> {
                 continue;
             };
             let mut releases = Catalog::builtin().of(self.framework);
-            let is_op_library = releases.any(|entry| registers(entry.name(), &found.image).is_some());
+            let is_op_library =
+                releases.any(|entry| registers(entry.name(), &found.image).is_some());
             self.chain.push((found.path.clone(), found.image));
             self.descend();
             self.chain.pop();

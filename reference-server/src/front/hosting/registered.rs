@@ -153,7 +153,9 @@ impl Hosting {
             .map(|library| self.registered(runtime, std::slice::from_ref(library)));
         let reports = futures_util::future::join_all(trials).await;
         let reports = reports.iter().flatten();
-        reports.flat_map(|reports| reports.iter().cloned()).collect()
+        reports
+            .flat_map(|reports| reports.iter().cloned())
+            .collect()
     }
 
     pub(super) async fn open_alone(

@@ -156,7 +156,11 @@ impl OpLibraries {
     ///
     /// # Errors
     /// As for `acquire`.
-    pub(super) fn adopt(&mut self, path: &Path, others: &[PathBuf]) -> Result<LibraryId, LoadError> {
+    pub(super) fn adopt(
+        &mut self,
+        path: &Path,
+        others: &[PathBuf],
+    ) -> Result<LibraryId, LoadError> {
         // The first look at the registry is when TensorFlow ends the process, if two of the
         // preloaded libraries define one op.
         self.recorder().enter(Step::Register, path);
@@ -217,7 +221,11 @@ impl OpLibraries {
                 .chain(&library.extended)
                 .map(|name| registered(name))
                 .collect(),
-            extends: library.extended.iter().map(|name| registered(name)).collect(),
+            extends: library
+                .extended
+                .iter()
+                .map(|name| registered(name))
+                .collect(),
             api_level: None,
         }
     }
