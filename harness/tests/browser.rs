@@ -28,7 +28,8 @@ struct Rendered {
 #[test]
 fn the_report_fits_a_laptop_and_a_phone_without_a_console_error() {
     let Some(chromium) = chromium() else { return };
-    let results = sample::sample_results();
+    let mut results = sample::sample_results();
+    results.cases.extend(sample::version_cases());
     let html = report::html(&results, &report::plots(&results).unwrap()).unwrap();
     for width in [LAPTOP, PHONE] {
         let rendered = render(&chromium, &html, width);

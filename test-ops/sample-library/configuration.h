@@ -32,6 +32,7 @@ enum class Fault : std::uint8_t {
     kInitializerAborts = 8,
     kInitializerThrows = 9,
     kInitializerHangs = 10,
+    kSchemaDisagrees = 11,
 };
 
 // The block as it lies in the file.

@@ -6,6 +6,7 @@
 
 mod cases;
 mod context;
+mod heat_map;
 mod machine;
 mod measurements;
 mod page;

@@ -13,15 +13,15 @@ use crate::built_for::{header_lines, releases_of};
 use crate::check::registration::Registration;
 use crate::code::{ApiLevel, requested_api_level};
 use crate::content::contains;
-use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, Memory, Sections};
+use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, LocalSymbols, Memory, Sections};
 use crate::framework::onnxruntime::ENTRY_POINT;
 use crate::framework::recognise;
 use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
 use crate::machine::Gpu;
 use crate::{
-    Before, Finding, FindingId, InspectError, Judgement, PyTorchRelease, Severity, StableAbi,
-    Verdict, check,
+    Before, Finding, FindingId, InspectError, Judgement, PyTorchRelease, RegisteredName, Severity,
+    StableAbi, Verdict, check, names,
 };
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
@@ -45,6 +45,8 @@ pub struct OpLibrary {
     pub needed: Vec<String>,
     /// The frameworks that it belongs to, as far as its symbols tell.
     pub frameworks: Vec<Framework>,
+    /// The names that it registers, as far as the file tells.
+    pub registers: Vec<RegisteredName>,
     /// Which of the interfaces that it uses hold across versions.
     pub stable_abi: StableAbi,
     /// The code for GPUs that it holds.
@@ -108,6 +110,7 @@ impl OpLibrary {
             soname: None,
             needed: Vec::new(),
             frameworks: Vec::new(),
+            registers: Vec::new(),
             stable_abi: StableAbi::default(),
             gpu_code: GpuCode::default(),
             findings: Vec::new(),
@@ -162,6 +165,16 @@ impl OpLibrary {
         self.soname = image.soname.clone();
         self.needed = image.needed.clone();
         self.frameworks = recognise(&image);
+        let local_symbols = LocalSymbols::read(&sections, bytes);
+        let mut api_level = ApiLevel::Unknown;
+        if let Ok(memory) = Memory::read_headers(&header, bytes) {
+            self.registers = names::read(&self.frameworks, &image, &memory, &local_symbols);
+            if let Some(entry) = image.symbols.function_address(ENTRY_POINT) {
+                api_level = requested_api_level(entry, &|address, size| {
+                    memory.read_up_to(address, size as u64)
+                });
+            }
+        }
         self.findings
             .extend(check::truncation::check(&path, &header, bytes.len()));
         self.findings
@@ -172,15 +185,7 @@ impl OpLibrary {
         self.findings
             .extend(check::search_path::check(&path, &image));
         self.findings.extend(check::unloading::check(&path, &image));
-        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &sections, &image, bytes);
-        let api_level = Memory::read_headers(&header, bytes)
-            .ok()
-            .zip(image.symbols.function_address(ENTRY_POINT))
-            .map_or(ApiLevel::Unknown, |(memory, entry)| {
-                requested_api_level(entry, &|address, size| {
-                    memory.read_up_to(address, size as u64)
-                })
-            });
+        let onnxruntime_entry = check::entry_point::onnxruntime(&path, &image, &local_symbols);
         let pytorch = if self.frameworks.contains(&Framework::PyTorch) {
             releases_of(&header_lines(bytes, &image))
         } else {

@@ -16,7 +16,7 @@ const UNDEFINED: u32 = 0;
 
 /// A library with one op, `vendor::Op`, that takes a float, an optional number and any number of
 /// strings, and returns the element type `OUTPUT`. `BEFORE` runs at the beginning of each
-/// registration.
+/// registration. `VERSION` is that of the op's struct.
 const OP: &str = r#"
 #include <cstddef>
 #include <cstdint>
@@ -44,7 +44,7 @@ struct Op {
 static int one(const Op*) { return 1; }
 static int zero(const Op*, size_t) { return 0; }
 static Op op = {
-    16,
+    VERSION,
     [](const Op*, const void*, const void*) -> void* { return nullptr; },
     [](const Op*) { return "Op"; },
     [](const Op*) -> const char* { return nullptr; },
@@ -69,9 +69,10 @@ extern "C" void* RegisterCustomOps(void* options, const Base* base) {
 }
 "#;
 
-fn op(bench: &Bench, output: u32, before: &str) -> PathBuf {
+fn op(bench: &Bench, version: u32, output: u32, before: &str) -> PathBuf {
     let slot = |offset: usize| offset / size_of::<usize>();
     let definitions = [
+        format!("-DVERSION={version}"),
         format!("-DOUTPUT={output}"),
         format!("-DBEFORE={before}"),
         format!(
@@ -102,7 +103,7 @@ fn ops_have_element_types_and_a_provider() {
 #[test]
 fn optional_and_variadic_inputs_are_marked() {
     let bench = Bench::of(Framework::OnnxRuntime);
-    let probed = bench.probe_one(&op(&bench, FLOAT, ""));
+    let probed = bench.probe_one(&op(&bench, 16, FLOAT, ""));
     assert_ended(&probed, ProbeOutcome::Registered, &[]);
     assert_eq!(names(&probed), ["vendor::Op"]);
     assert_eq!(
@@ -115,7 +116,7 @@ fn optional_and_variadic_inputs_are_marked() {
 fn what_only_a_session_shows_is_a_failure() {
     let bench = Bench::of(Framework::OnnxRuntime);
     // Nothing tells the type of the output: no input has an open one.
-    let probed = bench.probe_one(&op(&bench, UNDEFINED, ""));
+    let probed = bench.probe_one(&op(&bench, 16, UNDEFINED, ""));
     assert_ended(
         &probed,
         ProbeOutcome::Failed,
@@ -138,6 +139,21 @@ fn a_level_that_is_not_offered_is_named() {
         (probed.signal, probed.phase),
         (Some(11), Some(ProbePhase::Register))
     );
+}
+
+#[test]
+fn structs_that_a_runtime_is_too_old_for_are_a_failure() {
+    for (name, outcome, parts) in [
+        (
+            "onnxruntime-1.27.0",
+            ProbeOutcome::Failed,
+            &["version 99", "up to version 27", "1.28"][..],
+        ),
+        ("onnxruntime-1.32.0", ProbeOutcome::Registered, &[]),
+    ] {
+        let bench = Bench::with(name);
+        assert_ended(&bench.probe_one(&op(&bench, 99, FLOAT, "")), outcome, parts);
+    }
 }
 
 #[test]
@@ -170,7 +186,7 @@ fn an_entry_point_that_does_nothing_registers_nothing_and_the_next_library_is_op
 fn a_crash_while_ops_are_described_leaves_their_names() {
     let bench = Bench::of(Framework::OnnxRuntime);
     // Once to learn the names, once for a session, and once to describe.
-    let probed = bench.probe_one(&op(&bench, FLOAT, "if (calls == 3) std::abort()"));
+    let probed = bench.probe_one(&op(&bench, 16, FLOAT, "if (calls == 3) std::abort()"));
     assert_ended(&probed, ProbeOutcome::Registered, &[]);
     assert_eq!(names(&probed), ["vendor::Op"]);
     assert!(probed.ops[0].schemas.is_empty());

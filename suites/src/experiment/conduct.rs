@@ -10,6 +10,7 @@ use super::folder::{ArrangeError, CaseFolder};
 use super::launch::{launch_command, placeholders};
 use super::steps::{Stage, StepError};
 use super::supply::Supply;
+use super::trial::{TrialError, Tried, predict_and_try};
 use super::watchdog::{Bite, Watchdog};
 use crate::arrangement::{Launch, Route};
 use crate::case::{Case, Need};
@@ -58,6 +59,8 @@ impl Setting<'_> {
 enum ConductError {
     #[error("failed to arrange the case: {0}")]
     Arrange(#[from] ArrangeError),
+    #[error("failed to try the op library out: {0}")]
+    Trial(#[from] TrialError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error(transparent)]
@@ -67,6 +70,7 @@ enum ConductError {
 /// What a case yielded.
 struct Observation {
     finding: Finding,
+    tried: Option<Tried>,
     unmet: Vec<String>,
     time_to_ready: Option<Duration>,
     load_time: Option<Duration>,
@@ -106,6 +110,8 @@ pub fn unrun(case: &Case, setting: &Setting<'_>, verdict: Verdict, message: Stri
         outcome: None,
         verdict,
         phase: Phase::Spawn,
+        prediction: None,
+        trial: None,
         message,
         time_to_ready_ms: None,
         load_ms: None,
@@ -141,15 +147,26 @@ fn reason_to_skip(case: &Case, setting: &Setting<'_>) -> Option<String> {
 
 /// A command line that runs this case again.
 fn reproduce(case: &Case, setting: &Setting<'_>) -> String {
-    let runtimes: String = runtimes_to_name(case, setting.options)
-        .iter()
-        .map(|runtime| format!(" --runtime {runtime}"))
-        .collect();
+    let selection: String = if needs_whole_catalogue(case) {
+        " --full".to_owned()
+    } else {
+        runtimes_to_name(case, setting.options)
+            .iter()
+            .map(|runtime| format!(" --runtime {runtime}"))
+            .collect()
+    };
     format!(
-        "cargo harness run --isolation {}{runtimes} --filter '^{}$'",
+        "cargo harness run --isolation {}{selection} --filter '^{}$'",
         setting.isolation_of(case),
         case.id
     )
+}
+
+/// Whether there is the case only in a run with everything: its op library is none of the few that
+/// are tried otherwise, or its runtime must be there in the full size.
+fn needs_whole_catalogue(case: &Case) -> bool {
+    let full = |need: &Need| matches!(need, Need::FullRuntime(_));
+    Supply::published(case).any(|library| !library.small) || case.needs.iter().any(full)
 }
 
 /// The runtimes that a run must be told for the case to be the same in it: none where it uses what
@@ -158,7 +175,7 @@ fn runtimes_to_name(case: &Case, options: &RunOptions) -> Vec<RuntimeName> {
     let default = options.runtime_in(case, case.framework);
     let needed = case.needs.iter().filter_map(|need| match need {
         Need::Runtime(name) => Some(*name),
-        Need::FullRuntime(_) | Need::Gpu | Need::NoGpu => None,
+        Need::FullRuntime(_) | Need::Gpu | Need::NoGpu | Need::PythonLibrary => None,
     });
     let mut names: Vec<RuntimeName> = Vec::new();
     for name in default.into_iter().chain(needed) {
@@ -207,9 +224,15 @@ fn judge(case: &Case, setting: &Setting<'_>, observation: Observation) -> CaseRe
     evidence.departures = departures;
     evidence.traffic = traffic;
     evidence.reproduce = reproduce(case, setting);
+    let (prediction, trial) = observation
+        .tried
+        .map(|tried| (tried.prediction, tried.trial))
+        .unzip();
     CaseResult {
         outcome: Some(finding.outcome),
         phase: finding.phase,
+        prediction,
+        trial,
         time_to_ready_ms: observation.time_to_ready.map(milliseconds),
         load_ms: observation.load_time.map(milliseconds),
         evidence,
@@ -230,6 +253,17 @@ fn observe(
     let arrangement = &case.arrangement;
     let launch = &arrangement.launch;
     let folder = CaseFolder::arrange(case, setting.supply)?;
+    let mut unmet = Vec::new();
+    let mut names = placeholders(case, setting, &folder)?;
+    let mut tried = None;
+    if let Some(claim) = arrangement.claim {
+        let Some(seen) = predict_and_try(case, claim, setting, &folder)? else {
+            return Ok(None);
+        };
+        unmet.extend(claim.departures(&seen.prediction, &seen.trial));
+        names.reason.clone_from(&seen.prediction.reason);
+        tried = Some(seen);
+    }
     let server = launch_command(case, setting, &folder)?.launch(&folder.log())?;
     let deadline = begin + setting.options.case_time_limit;
     let watchdog = Watchdog::new(
@@ -241,7 +275,7 @@ fn observe(
     let mut stage = Stage {
         arrangement,
         isolation: setting.isolation_of(case),
-        names: placeholders(case, setting, &folder)?,
+        names,
         client: Client::new(server.http_address(), limit)?,
         folder,
         server,
@@ -254,7 +288,6 @@ fn observe(
         signatures: Default::default(),
         answers: Answers::default(),
     };
-    let mut unmet = Vec::new();
     let mut time_to_ready = None;
     let started = if launch.becomes_ready {
         stage
@@ -293,6 +326,7 @@ fn observe(
     drop(watchdog);
     Ok(Some(Observation {
         finding,
+        tried,
         unmet,
         time_to_ready,
         load_time: stage.load_time,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::conduct::Setting;
 use super::folder::{ArrangeError, CaseFolder};
-use crate::arrangement::{ControlMode, Route};
+use crate::arrangement::{ControlMode, Place, Route};
 use crate::case::Case;
 use crate::expectation::Placeholders;
 use crate::server::ServerCommand;
@@ -45,6 +45,11 @@ pub fn launch_command(
         .flag("exit-on-error", launch.exit_on_error.to_string())
         .flag("load-timeout", seconds(launch.load_timeout))
         .flag("execution-timeout", seconds(launch.execution_timeout));
+    for library in &case.arrangement.libraries {
+        if let Place::Package(published) = library.place {
+            command = command.flag("op-library-root", setting.supply.package(published)?);
+        }
+    }
     for framework in case.frameworks() {
         if let Some(runtime) = setting.supply.default_runtime(case, framework) {
             command = command.flag("runtime", format!("{framework}={runtime}"));
@@ -132,7 +137,8 @@ pub fn placeholders(
     if let Some(first) = libraries.next() {
         let path = folder.library(first.name)?;
         names.library = path.to_string_lossy().into_owned();
-        names.file = format!("lib{}.so", first.name);
+        let file = path.file_name().unwrap_or_default();
+        names.file = file.to_string_lossy().into_owned();
     }
     if let Some(second) = libraries.next() {
         let path = folder.library(second.name)?;

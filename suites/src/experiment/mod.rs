@@ -12,9 +12,11 @@ mod folder;
 mod launch;
 mod plan;
 mod question;
+mod ready;
 mod steps;
 mod supply;
 mod traffic;
+mod trial;
 mod watchdog;
 
 pub(crate) use conduct::{Setting, conduct, unrun};

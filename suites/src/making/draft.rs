@@ -6,11 +6,13 @@ use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample, spelling};
 use super::{Absence, Made, Scene};
 use crate::arrangement::{
     Arrangement, ControlMode, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place, PlanFile,
-    Route, Script, Spelling, Step,
+    ReadyModel, Route, Spelling, Step,
 };
 use crate::case::{Case, Conflict, Need, Suite};
+use crate::compatibility::{Claim, Fit};
 use crate::expectation::{Condition, Expectation, Isolation, Profile};
 use crate::observation::{Outcome, Phase};
+use crate::version_mismatch::PublishedLibrary;
 
 /// The model that a case is about.
 pub const SUBJECT: &str = "subject";
@@ -157,6 +159,12 @@ impl Draft {
         self.file(framework, name, None, place)
     }
 
+    /// Adds an op library where its package was installed.
+    pub fn package(self, name: &'static str, library: &'static PublishedLibrary) -> Self {
+        let framework = self.framework();
+        self.file(framework, name, None, Place::Package(library))
+    }
+
     fn file(
         mut self,
         framework: Framework,
@@ -196,7 +204,7 @@ impl Draft {
     ) -> Self {
         self.case.arrangement.models.push(ModelFolder {
             model,
-            script: None,
+            ready: None,
             plan: None,
             copies,
             libraries: libraries.to_vec(),
@@ -284,10 +292,37 @@ impl Draft {
             .model(model, &[(HEALTHY, Spelling::Absolute)])
     }
 
-    /// The module of the model that was added last.
-    pub fn script(mut self, script: Script) -> Self {
+    /// What the model that was added last is, but for its name and its format.
+    pub fn ready(mut self, ready: ReadyModel) -> Self {
         if let Some(model) = self.case.arrangement.models.last_mut() {
-            model.script = Some(script);
+            model.ready = Some(ready);
+        }
+        self
+    }
+
+    /// The case is about `runtime`, which its id tells, whatever the run is made with. Libraries do
+    /// not meet.
+    pub fn on_runtime(mut self, runtime: RuntimeName) -> Self {
+        self.case.id += &format!("@{}", runtime.version);
+        self.case.isolation = Some(Isolation::OpSet);
+        self.case.arrangement.launch.default_runtime = Some(runtime);
+        self.needs(Need::Runtime(runtime))
+    }
+
+    /// Inspector and trial must say this of the library [`OPS`] in the case's default runtime.
+    pub fn claims(mut self, fit: Fit) -> Self {
+        self.case.arrangement.claim = Some(Claim {
+            library: OPS,
+            fit,
+            only_trial: false,
+        });
+        self
+    }
+
+    /// What the case claims cannot be seen in the library's file.
+    pub fn only_a_trial_tells(mut self) -> Self {
+        if let Some(claim) = &mut self.case.arrangement.claim {
+            claim.only_trial = true;
         }
         self
     }
@@ -424,18 +459,6 @@ impl Draft {
         self
     }
 
-    /// The expectation that was added last counts for runtimes in this range of versions only, as
-    /// Cargo writes one.
-    ///
-    /// # Panics
-    /// When it is none.
-    pub fn on_versions(mut self, range: &str) -> Self {
-        if let Some(expectation) = self.case.expectations.last_mut() {
-            expectation.when.runtime = Some(range.parse().expect("a range of versions"));
-        }
-        self
-    }
-
     /// The case is about what collides in `arrangement`.
     pub fn conflict(mut self, arrangement: &str, reversed: bool) -> Self {
         self.case.conflict = Some(Conflict {
@@ -449,18 +472,10 @@ impl Draft {
     /// The case is about this policy and this runtime, whatever the run is made with; its id tells
     /// both.
     pub fn under(mut self, isolation: Isolation, runtime: RuntimeName) -> Self {
-        let case = &mut self.case;
-        case.id += &format!("@{isolation}@{}", runtime.version);
-        case.isolation = Some(isolation);
-        case.arrangement.launch.default_runtime = Some(runtime);
-        let is_default = Catalog::builtin()
-            .default_of(runtime.framework)
-            .is_some_and(|entry| entry.name() == runtime);
-        if is_default {
-            self
-        } else {
-            self.needs(Need::Runtime(runtime))
-        }
+        self.case.id += &format!("@{isolation}");
+        let mut draft = self.on_runtime(runtime);
+        draft.case.isolation = Some(isolation);
+        draft
     }
 
     /// The case.

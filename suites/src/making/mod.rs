@@ -6,6 +6,7 @@
 pub(crate) mod absence;
 mod definition;
 mod draft;
+mod ready;
 #[cfg(test)]
 pub(crate) mod soundness;
 #[cfg(test)]
@@ -13,3 +14,4 @@ pub(crate) mod table;
 
 pub(crate) use definition::{Absence, Definition, Made, Scene};
 pub(crate) use draft::{APART, Draft, HEALTHY, OPS, SUBJECT, TOGETHER, VENDOR_DOMAIN};
+pub(crate) use ready::{maximum_spanning_tree, negative_and_positive, non_maximum_suppression};

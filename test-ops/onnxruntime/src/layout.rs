@@ -63,6 +63,8 @@ pub const FAULT_INITIALIZER_ABORTS: u8 = 8;
 pub const FAULT_INITIALIZER_THROWS: u8 = 9;
 /// A static initializer never returns.
 pub const FAULT_INITIALIZER_HANGS: u8 = 10;
+/// A kernel takes other arguments than its operator's schema says.
+pub const FAULT_SCHEMA_DISAGREES: u8 = 11;
 
 /// The block's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

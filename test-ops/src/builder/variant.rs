@@ -111,6 +111,7 @@ fn fault_code(fault: Fault) -> u8 {
         Fault::KernelThrows => layout::FAULT_KERNEL_THROWS,
         Fault::KernelHangs => layout::FAULT_KERNEL_HANGS,
         Fault::KernelPanics => layout::FAULT_KERNEL_PANICS,
+        Fault::SchemaDisagrees => layout::FAULT_SCHEMA_DISAGREES,
     }
 }
 

@@ -33,8 +33,13 @@ pub struct Sample {
     /// ONNX Runtime: level of the C interface that the library asks for and that its op structs
     /// claim.
     pub api_level: u32,
+    /// ONNX Runtime: the level stands in the library's code, as in every library that was compiled
+    /// with a release's header, and not in its configuration alone.
+    pub level_in_code: bool,
     /// TensorRT: how the library hands its plugins over.
     pub plugin_entry: PluginEntry,
+    /// PyTorch: the interface that the library is written against.
+    pub interface: TorchInterface,
     /// What goes wrong, where something does.
     pub fault: Option<Fault>,
     /// Linked with a C++ object that holds a `STB_GNU_UNIQUE` symbol, which keeps the library
@@ -53,6 +58,18 @@ pub enum PluginEntry {
     StaticRegistrar,
     /// In both ways.
     CreatorsAndStaticRegistrar,
+}
+
+/// The interface of PyTorch that an op library is written against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TorchInterface {
+    /// C++, with the ABI of the runtime that the library is built for.
+    #[default]
+    Cpp,
+    /// C++, with strings as before GCC 5 (`_GLIBCXX_USE_CXX11_ABI=0`), whatever the runtime has.
+    CppOldStrings,
+    /// The stable interface, of C functions. There is one operator for it, Modulo in fp32.
+    Stable,
 }
 
 impl Sample {
@@ -103,11 +120,12 @@ impl Sample {
     /// Whether an op library of `framework` can be like this.
     ///
     /// Operators and kernels are registered apart in PyTorch and TensorFlow. The registry of
-    /// TensorRT knows nothing of a plugin's inputs.
+    /// TensorRT knows nothing of a plugin's inputs. One further object is linked in at most.
     pub fn exists_for(&self, framework: Framework) -> bool {
         let separates_kernels = matches!(framework, Framework::PyTorch | Framework::TensorFlow);
         (separates_kernels || !self.kernels_only)
             && (framework != Framework::TensorRt || !self.without_bias)
+            && !(self.pinned && self.level_in_code)
             && self.fault.is_none_or(|fault| fault.exists_for(framework))
     }
 
@@ -123,9 +141,21 @@ impl Sample {
         self
     }
 
+    /// The same library, as it is when it was compiled for this level of ONNX Runtime's C interface.
+    pub fn compiled_for_level(mut self, api_level: u32) -> Sample {
+        self.level_in_code = true;
+        self.with_api_level(api_level)
+    }
+
     /// The same library with another way to hand over TensorRT plugins.
     pub fn with_plugin_entry(mut self, plugin_entry: PluginEntry) -> Sample {
         self.plugin_entry = plugin_entry;
+        self
+    }
+
+    /// The same library on another interface of PyTorch.
+    pub fn with_interface(mut self, interface: TorchInterface) -> Sample {
+        self.interface = interface;
         self
     }
 
@@ -153,7 +183,9 @@ impl Default for Sample {
             plugin_version: Sample::DEFAULT_PLUGIN_VERSION.to_owned(),
             signature: 0,
             api_level: Sample::DEFAULT_API_LEVEL,
+            level_in_code: false,
             plugin_entry: PluginEntry::default(),
+            interface: TorchInterface::default(),
             fault: None,
             pinned: false,
         }

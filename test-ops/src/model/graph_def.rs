@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use prost::Message;
 use runtimes::Framework;
 
-use super::{Model, ParameterSource, TensorSpec};
+use super::{Model, Node, ParameterSource, TensorSpec};
 use crate::{DataType, Op, Tensor};
 
 /// Version of the graph format: older than that of every catalogued runtime, so that all read it.
@@ -122,6 +122,33 @@ pub(super) fn graph(model: &Model) -> GraphDef {
 
 pub(super) fn encode(model: &Model) -> Vec<u8> {
     graph(model).encode_to_vec()
+}
+
+/// The graph of one node of any operator.
+pub(super) fn node(node: &Node) -> GraphDef {
+    let types = node.types.iter();
+    let attributes = types.map(|&(name, data_type)| (name, Value::Type(element_type(data_type))));
+    let mut nodes: Vec<NodeDef> = node.inputs.iter().map(placeholder).collect();
+    nodes.push(NodeDef {
+        name: node.op.to_owned(),
+        op: node.op.to_owned(),
+        input: node.inputs.iter().map(|spec| spec.name.clone()).collect(),
+        attr: attributes
+            .map(|(name, value)| (name.to_owned(), AttrValue { value: Some(value) }))
+            .collect(),
+    });
+    for (index, output) in node.outputs.iter().enumerate() {
+        nodes.push(NodeDef {
+            name: output.name.clone(),
+            op: "Identity".to_owned(),
+            input: vec![format!("{}:{index}", node.op)],
+            attr: named([("T", Value::Type(element_type(output.data_type)))]),
+        });
+    }
+    GraphDef {
+        node: nodes,
+        versions: Some(VersionDef { producer: PRODUCER }),
+    }
 }
 
 fn placeholder(spec: &TensorSpec) -> NodeDef {

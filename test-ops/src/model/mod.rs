@@ -10,6 +10,7 @@ mod evaluate;
 mod file;
 mod format;
 mod graph_def;
+mod node;
 mod onnx;
 mod pickle;
 mod plan_builder;
@@ -20,6 +21,7 @@ use std::path::Path;
 
 pub use file::{ModelError, ModelFile};
 pub use format::Format;
+pub use node::Node;
 pub use plan_builder::{PlanBuilder, PlanError};
 pub use torchscript::{torch_script, torch_script_with_buffers};
 

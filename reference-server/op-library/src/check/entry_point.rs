@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::elf::{Bytes, Image, Sections, has_local_definition};
+use crate::elf::{Image, LocalSymbols};
 use crate::framework::onnxruntime::{ENTRY_POINT, mangled_entry_point};
 use crate::symbol_name::demangle;
 use crate::{Finding, FindingId, Severity};
@@ -13,9 +13,8 @@ const DECLARATION: &str =
 /// ONNX Runtime's `RegisterCustomOps` is missing, mangled or hidden.
 pub(crate) fn onnxruntime(
     path: &Path,
-    sections: &Sections,
     image: &Image,
-    bytes: &dyn Bytes,
+    local_symbols: &LocalSymbols,
 ) -> Vec<Finding> {
     if image.symbols.exports_function(ENTRY_POINT) {
         return Vec::new();
@@ -37,7 +36,7 @@ pub(crate) fn onnxruntime(
             format!("'{file}' exports {ENTRY_POINT} as a variable, not as a function"),
             format!("define the function {DECLARATION}"),
         )
-    } else if has_local_definition(sections, bytes, ENTRY_POINT) {
+    } else if local_symbols.defines(ENTRY_POINT) {
         (
             FindingId::HiddenEntryPoint,
             format!("'{file}' has a {ENTRY_POINT}, but does not export it"),

@@ -1,5 +1,18 @@
-//! What a library's machine code tells. It is decoded and never executed.
+//! Machine code of a library, read and not executed: which functions it calls, and with which
+//! constants.
+//!
+//! Only functions are decoded in which something worth knowing is called. They are followed from
+//! their beginning in a straight line: what a branch would change is forgotten, so that a constant
+//! that is still known at a call is one that gets there.
 
 mod api_level;
+mod calls;
+mod interpreter;
+mod program;
+mod state;
 
 pub(crate) use api_level::{ApiLevel, requested_api_level};
+pub(crate) use calls::{Call, Callee, Text, Watch, calls};
+pub(crate) use interpreter::returned_text;
+pub(crate) use program::Program;
+pub(crate) use state::Value;

@@ -5,7 +5,7 @@ mod pytorch;
 mod tensorflow;
 mod tensorrt;
 
-use runtimes::{Framework, RuntimeName};
+use runtimes::{Framework, RuntimeName, Version};
 
 use crate::elf::Image;
 
@@ -31,6 +31,13 @@ pub(crate) fn registers(runtime: RuntimeName, image: &Image) -> Option<&str> {
         Framework::TensorFlow => tensorflow::registers(image),
         Framework::TensorRt => tensorrt::registers(runtime.version, image),
     }
+}
+
+/// Whether the file registers ops with some version of `framework`: the newest looks for every entry
+/// point that there is.
+pub(crate) fn registers_with_some(framework: Framework, image: &Image) -> bool {
+    const NEWEST: Version = Version::new(u32::MAX, 0, 0);
+    registers(RuntimeName::new(framework, NEWEST), image).is_some()
 }
 
 /// What a library of `framework` without a registration lacks, as the end of a sentence, and the

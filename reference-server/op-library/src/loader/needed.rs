@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtimes::{Catalog, Framework};
+use runtimes::Framework;
 
 use crate::elf::Image;
-use crate::framework::registers;
+use crate::framework::registers_with_some;
 
 use super::search::{self, Requester};
 use super::store::{Candidate, image_of};
@@ -69,9 +69,7 @@ impl<F: Fn(&str) -> bool> Walk<F> {
             let Ok(found) = search::find(name, &requesters, &self.library_path) else {
                 continue;
             };
-            let mut releases = Catalog::builtin().of(self.framework);
-            let is_op_library =
-                releases.any(|entry| registers(entry.name(), &found.image).is_some());
+            let is_op_library = registers_with_some(self.framework, &found.image);
             self.chain.push((found.path.clone(), found.image));
             self.descend();
             self.chain.pop();

@@ -58,6 +58,15 @@ impl CustomOp {
         unsafe { text(field!(self, GetName)?(self.0)) }
     }
 
+    /// The version of the interface that the struct is of.
+    ///
+    /// # Safety
+    /// The struct is alive.
+    pub(super) unsafe fn version(self) -> u32 {
+        // SAFETY: every version begins with it.
+        unsafe { field!(self, version) }
+    }
+
     /// The execution provider that runs it.
     ///
     /// # Safety
@@ -79,7 +88,7 @@ impl CustomOp {
         // SAFETY: every version has these fields, and a version the fields that it is asked for
         // here; a C enumeration is a number of this size.
         unsafe {
-            let version = field!(self, version);
+            let version = self.version();
             let has_characteristics = version >= HAS_CHARACTERISTICS;
             let (inputs, outputs) = if has_characteristics {
                 (
@@ -163,12 +172,12 @@ fn tensor(element: c_int, characteristic: Option<c_int>) -> String {
 /// # Safety
 /// `text` is null or a live C string.
 unsafe fn text(text: *const c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
+    }
     // SAFETY: the caller's promise.
-    (!text.is_null()).then(|| {
-        unsafe { CStr::from_ptr(text) }
-            .to_string_lossy()
-            .into_owned()
-    })
+    let text = unsafe { CStr::from_ptr(text) };
+    Some(text.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -19,6 +19,10 @@ use crate::worker::recorder::{SharedRecorder, Step};
 /// The signature of `RegisterCustomOps`, from ONNX Runtime's C interface.
 type RegisterCustomOps = exception_barrier::Entry<OrtSessionOptions, OrtApiBase, OrtStatus>;
 
+/// Since this level ONNX Runtime takes ops whose structs are newer than itself. Found by trying: 1.27.0
+/// says "Unsupported version" when a model uses such an op, 1.28.0 and later do not.
+const TAKES_ANY_STRUCT: u32 = 28;
+
 /// Lets op libraries register their ops and takes note of what they do.
 pub(super) struct Registrar {
     runtime: Arc<Runtime>,
@@ -93,7 +97,7 @@ impl Registrar {
     ///
     /// # Errors
     /// The library has no entry point, asks for an API level that the runtime does not offer,
-    /// returns an error, or registers nothing.
+    /// returns an error, registers nothing, or has ops that the runtime cannot use.
     pub(super) fn register(
         &self,
         libraries: &OpLibraries,
@@ -130,7 +134,7 @@ impl Registrar {
             (Ok(()), Some(level)) if observed.ops.is_empty() => {
                 Some(self.level_refusal(level, None))
             }
-            (Ok(()), _) => None,
+            (Ok(()), _) => self.struct_refusal(&observed.structs),
             (Err(failure), Some(level)) => Some(self.level_refusal(level, Some(&failure.message))),
             (Err(failure), None) => Some(Refusal::new(format!(
                 "its function 'RegisterCustomOps' failed with \"{}\" ({:?}); the message is the \
@@ -155,6 +159,32 @@ impl Registrar {
                 structs: observed.structs,
             }),
         }
+    }
+
+    /// Why no op of the library can be used, where their structs are newer than the runtime takes. It
+    /// accepts them all the same, and every model that uses one fails.
+    fn struct_refusal(&self, structs: &[(RegisteredOp, CustomOp)]) -> Option<Refusal> {
+        let offered = self.runtime.api_level;
+        if offered >= TAKES_ANY_STRUCT {
+            return None;
+        }
+        // SAFETY: the library has just registered them.
+        let versions = structs.iter().map(|(_, op)| unsafe { op.version() });
+        let oldest = versions.min().filter(|&oldest| oldest > offered)?;
+        let runtime = &self.runtime.version;
+        let enough = oldest.min(TAKES_ANY_STRUCT);
+        Some(Refusal {
+            refused_api: Some(RefusedApi {
+                requested: enough,
+                offered,
+            }),
+            ..Refusal::new(format!(
+                "its ops are structs of version {oldest}, and ONNX Runtime {runtime} takes them up \
+                 to version {offered}: it accepts them, and no model that uses one can be loaded; \
+                 build it for API level {offered} or lower, or serve the model with ONNX Runtime \
+                 1.{enough} or newer"
+            ))
+        })
     }
 
     fn level_refusal(&self, level: u32, message: Option<&str>) -> Refusal {

@@ -1,0 +1,116 @@
+//! Which names a library registers, as far as the file tells; one module a framework.
+//!
+//! A wrong name is worse than a missing one: what cannot be traced to the call that registers it is
+//! left out.
+
+mod onnxruntime;
+mod pytorch;
+mod schema;
+mod tensorflow;
+mod tensorrt;
+
+use runtimes::Framework;
+use serde::{Deserialize, Serialize};
+
+use crate::code::Program;
+use crate::elf::{Image, LocalSymbols, Memory};
+
+/// Names that a library registers.
+const MAX_NAMES: usize = 1 << 14;
+
+/// One name that a library registers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RegisteredName {
+    /// With which framework.
+    pub framework: Framework,
+    /// What it is the name of.
+    pub kind: RegisteredKind,
+    /// The namespace of an op of PyTorch or of a plugin of TensorRT, the domain of an op of ONNX
+    /// Runtime, where it is known.
+    pub domain: Option<String>,
+    /// The name. An overload of PyTorch's follows behind a dot.
+    pub name: String,
+    /// The version of a plugin of TensorRT.
+    pub version: Option<String>,
+    /// Where it was read.
+    pub source: NameSource,
+}
+
+/// What a name is the name of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RegisteredKind {
+    /// A namespace of PyTorch that only one library may define, or a domain of ONNX Runtime.
+    Domain,
+    /// A namespace of PyTorch that several libraries may add to.
+    DomainFragment,
+    /// An op.
+    Op,
+    /// A kernel of an op, which may be another library's.
+    Kernel,
+    /// A class of TorchScript.
+    Class,
+    /// A plugin of TensorRT.
+    Plugin,
+}
+
+/// Where a name was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameSource {
+    /// In the code that registers it.
+    Code,
+    /// In the name of a symbol that the framework's macros make.
+    Symbol,
+    /// Among the library's texts: it is there, and what else it may be there for is not known.
+    Text,
+}
+
+impl RegisteredName {
+    /// Whether it is certain that the library registers the name where it is loaded and all of its
+    /// code for that runs.
+    pub const fn is_certain(&self) -> bool {
+        !matches!(self.source, NameSource::Text)
+    }
+}
+
+/// The names that a library of `frameworks` registers, in order.
+pub(crate) fn read(
+    frameworks: &[Framework],
+    image: &Image,
+    memory: &Memory<'_>,
+    local_symbols: &LocalSymbols,
+) -> Vec<RegisteredName> {
+    if frameworks.is_empty() {
+        return Vec::new();
+    }
+    let Some(program) = Program::read(image, memory, local_symbols) else {
+        return Vec::new();
+    };
+    let mut names: Vec<RegisteredName> = frameworks
+        .iter()
+        .flat_map(|framework| match framework {
+            Framework::OnnxRuntime => onnxruntime::read(&program),
+            Framework::PyTorch => pytorch::read(&program),
+            Framework::TensorFlow => tensorflow::read(&program),
+            Framework::TensorRt => tensorrt::read(&program),
+        })
+        .collect();
+    names.sort_unstable();
+    // Of the same name from two sources, the better one comes first.
+    names.dedup_by(|later, first| {
+        let same = |name: &RegisteredName| RegisteredName {
+            source: NameSource::Code,
+            ..name.clone()
+        };
+        same(later) == same(first)
+    });
+    names.truncate(MAX_NAMES);
+    names
+}
+
+/// Whether `text` is a name as programs have them: letters, digits and underscores.
+fn is_identifier(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
