@@ -51,6 +51,7 @@ impl Outline {
             time_to_ready_ms: None,
             load_ms: None,
             duration_ms: 0.0,
+            conflict: None,
             prediction: None,
             trial: None,
             evidence: Evidence {

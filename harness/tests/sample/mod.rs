@@ -21,6 +21,7 @@ fn served(name: &str, description: &str) -> CaseResult {
         framework: Framework::OnnxRuntime,
         path: LoadingPath::ModelConfig,
         description: description.to_owned(),
+        conflict: None,
         isolation: Isolation::OpSet,
         runtime: "onnxruntime-1.32.0".to_owned(),
         expected: Some(Outcome::Served),

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::Hosting;
 use crate::front::blocking::blocking;
-use crate::front::collision::Collision;
+use crate::front::collision::{Collision, Intrusion, Override};
 use crate::front::given_libraries::{Unusable, inspect_all};
 use crate::front::op_set::OpSet;
 use crate::front::options::RuntimeSelect;
@@ -19,6 +19,10 @@ use crate::front::trial;
 use crate::front::worker_process::Launch;
 use crate::front::workers::ContentHash;
 use crate::worker::backend::{LibraryReport, LoadError};
+
+/// What to do where libraries cannot be given to all models.
+const TO_MODELS: &str = "give each of them to the models that need it, with model_operations { \
+                         op_library_filename } in their configuration";
 
 /// The runtime that serves a framework's models.
 #[derive(Clone, Debug)]
@@ -307,24 +311,18 @@ impl Hosting {
             elsewhere: error.library.is_some() || error.refused_api.is_some(),
             reason: error.message,
         };
-        let libraries: Vec<&Arc<OpLibrary>> = set.for_all_models().collect();
-        if libraries.len() > 1 && self.isolation.separates_op_sets() {
-            let mut reports = Vec::new();
-            for library in libraries {
-                let alone = self
-                    .registered(runtime, std::slice::from_ref(library))
-                    .await;
-                // What cannot be loaded alone is told when all are loaded together.
-                reports.extend(alone.iter().flat_map(|reports| reports.iter().cloned()));
-            }
-            if let Some(collision) = Collision::among(framework, &reports) {
-                return Err(Failure {
-                    reason: format!(
-                        "they collide: {collision}; give each of them to the models that need it, \
-                         with model_operations {{ op_library_filename }} in their configuration"
-                    ),
-                    elsewhere: false,
-                });
+        let collide = |collision: Collision| Failure {
+            reason: format!("they collide: {collision}; {TO_MODELS}"),
+            elsewhere: false,
+        };
+        let libraries: Vec<Arc<OpLibrary>> = set.for_all_models().cloned().collect();
+        let several = libraries.len() > 1;
+        let mut alone = Vec::new();
+        if several && self.isolation.separates_op_sets() {
+            // What cannot be loaded alone is told when all are loaded together.
+            alone = self.registered_alone(runtime, &libraries).await;
+            if let Some(collision) = Collision::among(framework, &alone) {
+                return Err(collide(collision));
             }
         }
         let hosted = self.hosted(runtime, set).await.map_err(failed)?;
@@ -333,9 +331,20 @@ impl Hosting {
             library_path: runtime.library_dirs.clone(),
             preload: self.preload_of(&[framework]),
         };
-        let reports = trial::open(&launch, &hosted, self.load_limit)
-            .await
-            .map_err(failed)?;
+        let opened = trial::open(&launch, &hosted, &alone, self.load_limit).await;
+        let reports = opened.map_err(|error| {
+            // Each of them loads, and all of them do not.
+            let suspected = Some(&alone).filter(|alone| alone.len() == libraries.len());
+            let suspected = suspected.and_then(|alone| Collision::suspected(framework, alone));
+            match suspected {
+                Some(collision) => collide(collision),
+                None if several => failed(LoadError {
+                    message: format!("{}; {TO_MODELS}", error.message),
+                    ..error
+                }),
+                None => failed(error),
+            }
+        })?;
         // What a preloaded library registered cannot always be told afterwards.
         if set.preloaded.is_empty() {
             let is_given =
@@ -359,6 +368,12 @@ impl Hosting {
                 runtime.name,
                 report.ops.len()
             );
+            if let Some(intrusion) = Intrusion::of(framework, report) {
+                tracing::warn!("{intrusion}");
+            }
+        }
+        if let Some(replacement) = Override::among(framework, &reports) {
+            tracing::warn!("{replacement}");
         }
         Ok(())
     }
