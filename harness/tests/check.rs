@@ -240,6 +240,7 @@ fn models_that_are_not_served_are_status_1_with_the_reason() {
     add("works", None, &[text(&good)]);
     add("needs-another-op", Some("nobodys.ops"), &[text(&good)]);
     add("names-no-file", None, &["libabsent.so"]);
+    add("names-nothing", None, &[]);
     add("crashes", None, &[text(&faulty)]);
     let foreign = repository.root().join("foreign");
     fs::create_dir_all(foreign.join("1")).expect("a folder");
@@ -259,8 +260,16 @@ fn models_that_are_not_served_are_status_1_with_the_reason() {
         .unserved()
         .map(|model| model.name.as_str())
         .collect();
-    assert_eq!(unserved, ["names-no-file", "needs-another-op"]);
+    assert_eq!(
+        unserved,
+        ["names-no-file", "names-nothing", "needs-another-op"]
+    );
+    let unnamed = &case(&results, "names-nothing@load").message;
+    let provider = "libops.so, libfaulty.so registers it";
+    assert!(unnamed.contains(provider), "{unnamed}");
     let missing = case(&results, "needs-another-op@load");
+    let nobody = "none of the libraries that were given registers it";
+    assert!(missing.message.contains(nobody), "{}", missing.message);
     assert!(
         missing.message.contains("nobodys.ops"),
         "{}",

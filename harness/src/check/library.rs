@@ -92,7 +92,7 @@ fn try_out(
         ),
         runtime: runtime.label.clone(),
         isolation,
-        reproduce: again(subject, &[&runtime.argument]),
+        reproduce: again(&[subject], &[&runtime.argument]),
     };
     let mut fit = Fit {
         runtime: runtime.label.clone(),
@@ -255,7 +255,7 @@ fn summed_up(
             .to_owned(),
         runtime: tried.join(", "),
         isolation,
-        reproduce: again(subject, &[]),
+        reproduce: again(&[subject], &[]),
     };
     let (seen, message) = if usable.is_empty() {
         (Outcome::Rejected, why_unusable(&fits))
@@ -296,12 +296,12 @@ fn why_unusable(fits: &[Fit]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The command line that checks `subject` in these runtimes again.
-pub fn again(subject: &Subject, runtimes: &[&str]) -> String {
-    let mut words = ["cargo", "harness", "check", "--library"]
-        .map(str::to_owned)
-        .to_vec();
-    words.push(subject.path().display().to_string());
+/// The command line that checks `subjects` in these runtimes again.
+pub fn again(subjects: &[&Subject], runtimes: &[&str]) -> String {
+    let mut words = ["cargo", "harness", "check"].map(str::to_owned).to_vec();
+    for subject in subjects {
+        words.extend(["--library".to_owned(), subject.path().display().to_string()]);
+    }
     for runtime in runtimes {
         words.extend(["--runtime".to_owned(), (*runtime).to_owned()]);
     }

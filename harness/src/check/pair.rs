@@ -1,9 +1,9 @@
-//! Two libraries in one process, and a library with a copy of itself.
+//! Libraries in one process: each with a copy of itself, and with the others.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use op_library::{ProbeOutcome, ProbedLibrary};
+use op_library::{ProbeOutcome, ProbedLibrary, ProbedOp};
 use runtimes::Framework;
 use suites::{CaseResult, Isolation, Outcome};
 
@@ -14,15 +14,34 @@ use super::probing::Prober;
 use super::side_by_side::side_by_side;
 use super::subject::Subject;
 use super::tried_runtime::TriedRuntime;
-use crate::results::{CheckedLibrary, CheckedPair, Fit, Meeting};
+use crate::results::{CheckedLibrary, CheckedPair, Meeting};
 
-/// Two libraries that work in the same runtime, each with what it registered there alone.
-struct Couple<'a> {
-    first: (&'a Subject, &'a ProbedLibrary),
-    /// `None`: a copy of the first.
-    second: Option<(&'a Subject, &'a ProbedLibrary)>,
+/// Pairs that share nothing are opened one by one up to this number, and beyond it all in one process.
+const FEW: usize = 6;
+
+/// A library that works in a runtime, with what it registered there alone.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    subject: &'a Subject,
+    ops: &'a [ProbedOp],
+}
+
+/// Libraries that are opened in one process of a runtime in which each of them works.
+struct Company<'a> {
+    first: Member<'a>,
+    others: Others<'a>,
     runtime: &'a TriedRuntime,
-    framework: Framework,
+    foretold: Foretold,
+}
+
+/// What is opened after the first one.
+enum Others<'a> {
+    /// A copy of it.
+    Copy,
+    /// Another library.
+    One(Member<'a>),
+    /// Several that share nothing, with it and among each other.
+    Many(Vec<Member<'a>>),
 }
 
 /// Opens each of `subjects` with a copy of itself, and with each one behind it, in the first runtime
@@ -35,211 +54,273 @@ pub fn check_pairs(
     isolation: Isolation,
     tell: &(dyn Fn(&CaseResult) + Sync),
 ) -> (Vec<CheckedPair>, Vec<CaseResult>) {
-    let couples = couples(subjects, checked, runtimes);
-    let met = side_by_side(&couples, suites::default_jobs(), |couple| {
-        let met = meet(couple, prober, isolation);
+    let companies: Vec<Company<'_>> = Framework::ALL
+        .into_iter()
+        .flat_map(|framework| companies(framework, subjects, checked, runtimes))
+        .collect();
+    let met = side_by_side(&companies, suites::default_jobs(), |company| {
+        let met = company.meet(prober, isolation);
         tell(&met.1);
         met
     });
     met.into_iter().unzip()
 }
 
-fn couples<'a>(
+/// Who is opened together of one framework's libraries.
+fn companies<'a>(
+    framework: Framework,
     subjects: &'a [Subject],
     checked: &'a [CheckedLibrary],
     runtimes: &'a [TriedRuntime],
-) -> Vec<Couple<'a>> {
-    let mut couples = Vec::new();
-    let all: Vec<(&Subject, &CheckedLibrary)> = subjects.iter().zip(checked).collect();
-    for (index, &(subject, library)) in all.iter().enumerate() {
-        for framework in Framework::ALL {
-            let fit = |library: &'a CheckedLibrary, runtime: Option<&str>| {
-                let mut usable = library.usable();
-                usable.find(|fit: &&Fit| {
-                    fit.framework == framework && runtime.is_none_or(|name| fit.runtime == name)
-                })
+) -> Vec<Company<'a>> {
+    let own = || {
+        let runtimes = runtimes.iter();
+        runtimes.filter(move |tried| tried.runtime.name.framework == framework)
+    };
+    let member = |index: usize, runtime: &TriedRuntime| -> Option<Member<'a>> {
+        let mut fits = checked[index].usable();
+        let fit = fits.find(|fit| fit.runtime == runtime.label)?;
+        Some(Member {
+            subject: &subjects[index],
+            ops: &fit.observed.as_ref()?.ops,
+        })
+    };
+    let mut companies = Vec::new();
+    let mut unrelated = Vec::new();
+    for index in 0..subjects.len() {
+        let alone = own().find_map(|runtime| Some((runtime, member(index, runtime)?)));
+        companies.extend(alone.map(|(runtime, first)| Company {
+            first,
+            others: Others::Copy,
+            runtime,
+            foretold: foretell(framework, first.ops, first.ops),
+        }));
+        for other in index + 1..subjects.len() {
+            let both = own().find_map(|runtime| {
+                Some((runtime, member(index, runtime)?, member(other, runtime)?))
+            });
+            let Some((runtime, first, second)) = both else {
+                continue;
             };
-            let runtime_of = |fit: &Fit| {
-                let mut runtimes = runtimes.iter();
-                runtimes.find(|runtime| runtime.label == fit.runtime)
+            let company = Company {
+                first,
+                others: Others::One(second),
+                runtime,
+                foretold: foretell(framework, first.ops, second.ops),
             };
-            if let Some(own) = fit(library, None)
-                && let (Some(observed), Some(runtime)) = (&own.observed, runtime_of(own))
-            {
-                couples.push(Couple {
-                    first: (subject, observed),
-                    second: None,
-                    runtime,
-                    framework,
-                });
-            }
-            for &(other, other_library) in &all[index + 1..] {
-                let mut own = library.usable().filter(|fit| fit.framework == framework);
-                let both = own.find_map(|own| {
-                    let other = fit(other_library, Some(&own.runtime))?;
-                    Some((
-                        own.observed.as_ref()?,
-                        other.observed.as_ref()?,
-                        runtime_of(own)?,
-                    ))
-                });
-                if let Some((observed, other_observed, runtime)) = both {
-                    couples.push(Couple {
-                        first: (subject, observed),
-                        second: Some((other, other_observed)),
-                        runtime,
-                        framework,
-                    });
-                }
+            if company.foretold.shared.is_empty() {
+                unrelated.push(company);
+            } else {
+                companies.push(company);
             }
         }
     }
-    couples
+    if unrelated.len() <= FEW {
+        companies.extend(unrelated);
+        return companies;
+    }
+    for runtime in own() {
+        let members = (0..subjects.len()).filter_map(|index| member(index, runtime));
+        let mut crowd: Vec<Member<'_>> = Vec::new();
+        for candidate in members {
+            let foreign = |known: &Member<'_>| {
+                foretell(framework, known.ops, candidate.ops)
+                    .shared
+                    .is_empty()
+            };
+            if crowd.iter().all(foreign) {
+                crowd.push(candidate);
+            }
+        }
+        if crowd.len() > 1 {
+            let first = crowd.remove(0);
+            companies.push(Company {
+                first,
+                others: Others::Many(crowd),
+                runtime,
+                foretold: Foretold {
+                    shared: Vec::new(),
+                    meeting: Some(Meeting::Together),
+                },
+            });
+        }
+    }
+    companies
 }
 
-fn meet(couple: &Couple<'_>, prober: &Prober, isolation: Isolation) -> (CheckedPair, CaseResult) {
-    let begin = Instant::now();
-    let (first, alone) = couple.first;
-    let (second_label, second_ops) = match couple.second {
-        Some((second, alone)) => (Some(second.label.clone()), &alone.ops),
-        None => (None, &alone.ops),
-    };
-    let Foretold { shared, meeting } = foretell(couple.framework, &alone.ops, second_ops);
-    let outline = outline(couple, isolation);
-    let observed = open_both(couple, prober);
-    let case = match &observed {
-        Err(reason) => outline.skipped(reason.clone()),
-        Ok(observed) => compared(&outline, couple.framework, &shared, meeting, observed),
-    };
-    let seen = observed.as_ref().ok();
-    let pair = CheckedPair {
-        first: first.label.clone(),
-        second: second_label,
-        runtime: couple.runtime.label.clone(),
-        framework: couple.framework,
-        case: case.id.clone(),
-        shared,
-        predicted: meeting,
-        observed: seen.map(|observed| Meeting::of(observed.outcome)),
-        message: seen
-            .map(|observed| observed.message.clone())
-            .unwrap_or_default(),
-    };
-    let duration_ms = milliseconds(begin.elapsed());
-    (
-        pair,
-        CaseResult {
-            duration_ms,
-            ..case
-        },
-    )
-}
+impl Company<'_> {
+    fn meet(&self, prober: &Prober, isolation: Isolation) -> (CheckedPair, CaseResult) {
+        let begin = Instant::now();
+        let outline = self.outline(isolation);
+        let observed = self.open_all(prober);
+        let case = match &observed {
+            Err(reason) => outline.skipped(reason.clone()),
+            Ok(observed) => self.compared(&outline, observed),
+        };
+        let seen = observed.as_ref().ok();
+        let pair = CheckedPair {
+            first: self.first.subject.label.clone(),
+            second: match &self.others {
+                Others::Copy => None,
+                Others::One(second) => Some(second.subject.label.clone()),
+                Others::Many(others) => Some(format!(
+                    "{} others, which share nothing: {}",
+                    others.len(),
+                    labels(others).join(", ")
+                )),
+            },
+            runtime: self.runtime.label.clone(),
+            framework: self.runtime.runtime.name.framework,
+            case: case.id.clone(),
+            shared: self.foretold.shared.clone(),
+            predicted: self.foretold.meeting,
+            observed: seen.map(|observed| Meeting::of(observed.outcome)),
+            message: seen.map_or_else(String::new, |observed| observed.message.clone()),
+        };
+        let duration_ms = milliseconds(begin.elapsed());
+        (
+            pair,
+            CaseResult {
+                duration_ms,
+                ..case
+            },
+        )
+    }
 
-fn outline(couple: &Couple<'_>, isolation: Isolation) -> Outline {
-    let (first, _) = couple.first;
-    let runtime = couple.runtime;
-    let (name, description, mut reproduce) = match couple.second {
-        None => (
-            format!("{}+copy@{}", first.label, runtime.label),
-            "The library and a copy of it under another path are opened in one process, as happens \
-             where two models bring the same file.",
-            again(first, &[]),
-        ),
-        Some((second, _)) => (
-            format!("{}+{}@{}", first.label, second.label, runtime.label),
-            "The two libraries are opened in one process, one after the other, as happens where \
-             models share one.",
-            format!(
-                "{} --library '{}'",
-                again(first, &[]),
-                second.path().display()
+    fn outline(&self, isolation: Isolation) -> Outline {
+        let label = &self.first.subject.label;
+        let runtime = &self.runtime.label;
+        let (name, description) = match &self.others {
+            Others::Copy => (
+                format!("{label}+copy@{runtime}"),
+                "The library and a copy of it under another path are opened in one process, as \
+                 happens where two models bring the same file.",
             ),
-        ),
-    };
-    reproduce.push_str(&format!(" --runtime '{}'", runtime.argument));
-    Outline {
-        name,
-        framework: couple.framework,
-        description: format!(
-            "{description} What comes of it follows from what each registers alone."
-        ),
-        runtime: runtime.label.clone(),
-        isolation,
-        reproduce,
-    }
-}
-
-/// What became of the second library.
-fn open_both(couple: &Couple<'_>, prober: &Prober) -> Result<ProbedLibrary, String> {
-    let (first, _) = couple.first;
-    let scratch = tempfile::tempdir()
-        .map_err(|error| format!("failed to make a folder for a copy: {error}"))?;
-    let copy;
-    let second: &Path = match couple.second {
-        Some((second, _)) => second.path(),
-        None => {
-            // What the first one needs is in the process already, wherever the copy would look for it.
-            let name = first.path().file_name().unwrap_or_default();
-            copy = scratch.path().join(name);
-            std::fs::copy(first.path(), &copy)
-                .map_err(|error| format!("failed to copy '{}': {error}", first.path().display()))?;
-            &copy
+            Others::One(second) => (
+                format!("{label}+{}@{runtime}", second.subject.label),
+                "The two libraries are opened in one process, one after the other, as happens where \
+                 models share one.",
+            ),
+            Others::Many(others) => (
+                format!("{label}+{}-others@{runtime}", others.len()),
+                "All libraries that share nothing are opened in one process, one after the other, as \
+                 happens where models share one.",
+            ),
+        };
+        let members: &[Member<'_>] = match &self.others {
+            Others::Copy => &[],
+            Others::One(second) => std::slice::from_ref(second),
+            Others::Many(others) => others,
+        };
+        let mut subjects = vec![self.first.subject];
+        subjects.extend(members.iter().map(|member| member.subject));
+        Outline {
+            name,
+            framework: self.runtime.runtime.name.framework,
+            description: format!(
+                "{description} What comes of it follows from what each registers alone."
+            ),
+            runtime: runtime.clone(),
+            isolation,
+            reproduce: again(&subjects, &[&self.runtime.argument]),
         }
-    };
-    let probe = prober
-        .probe(couple.runtime, &[first.path(), second])
-        .map_err(|error| error.to_string())?;
-    let mut libraries = probe.libraries.into_iter();
-    match (libraries.next(), libraries.next()) {
-        (Some(first), Some(second)) if first.outcome == ProbeOutcome::Registered => Ok(second),
-        (Some(first), _) => Err(format!(
-            "the first library works alone, and now it {}: {}",
-            did(first.outcome),
-            first.message
-        )),
-        _ => Err("the record of the experiment names no library".to_owned()),
     }
-}
 
-fn compared(
-    outline: &Outline,
-    framework: Framework,
-    shared: &[String],
-    predicted: Option<Meeting>,
-    observed: &ProbedLibrary,
-) -> CaseResult {
-    let seen = Meeting::of(observed.outcome);
-    let departures = predicted
-        .filter(|predicted| *predicted != seen)
-        .map(|predicted| {
+    /// The first library behind the first one that did not register, or the last one.
+    fn open_all(&self, prober: &Prober) -> Result<ProbedLibrary, String> {
+        let scratch = tempfile::tempdir()
+            .map_err(|error| format!("failed to make a folder for a copy: {error}"))?;
+        let first = self.first.subject.path();
+        let others: Vec<PathBuf> = match &self.others {
+            Others::Copy => vec![copied(first, scratch.path())?],
+            Others::One(second) => vec![second.subject.path().to_owned()],
+            Others::Many(others) => others
+                .iter()
+                .map(|other| other.subject.path().to_owned())
+                .collect(),
+        };
+        let mut paths = vec![first];
+        paths.extend(others.iter().map(PathBuf::as_path));
+        let probe = prober
+            .probe(self.runtime, &paths)
+            .map_err(|error| error.to_string())?;
+        let mut libraries = probe.libraries.into_iter();
+        match libraries.next() {
+            Some(first) if first.outcome == ProbeOutcome::Registered => {}
+            Some(first) => {
+                return Err(format!(
+                    "the first library works alone, and now it {}: {}",
+                    did(first.outcome),
+                    first.message
+                ));
+            }
+            None => return Err(NOTHING_NAMED.to_owned()),
+        }
+        let mut last = None;
+        for library in libraries {
+            let goes_on = library.outcome.goes_on();
+            last = Some(library);
+            if !goes_on {
+                break;
+            }
+        }
+        last.ok_or_else(|| NOTHING_NAMED.to_owned())
+    }
+
+    fn compared(&self, outline: &Outline, observed: &ProbedLibrary) -> CaseResult {
+        let Foretold { shared, meeting } = &self.foretold;
+        let seen = Meeting::of(observed.outcome);
+        let departures = meeting.filter(|meeting| *meeting != seen).map(|meeting| {
             format!(
                 "the prediction is wrong: it says that {}, and {}; please report this",
-                predicted.text(),
+                meeting.text(),
                 seen.text()
             )
         });
-    let mut message = observed.message.clone();
-    if seen != Meeting::Together {
-        message = format!("{message}\n{}", advice(framework));
+        let mut message = observed.message.clone();
+        if seen != Meeting::Together {
+            message = format!("{message}\n{}", advice(outline.framework));
+        }
+        let mut case = outline.ended(
+            meeting.map(outcome),
+            (outcome(seen), phase(observed.phase)),
+            message.trim(),
+            departures.into_iter().collect(),
+        );
+        case.evidence.steps = vec![
+            match shared.as_slice() {
+                [] => "compare: they share nothing".to_owned(),
+                shared => format!("compare: both register {}", shared.join(", ")),
+            },
+            format!(
+                "predict: {}",
+                meeting.map_or("what they register does not tell", Meeting::text)
+            ),
+            format!(
+                "open: '{}' {}",
+                observed.path.display(),
+                did(observed.outcome)
+            ),
+        ];
+        case
     }
-    let mut case = outline.ended(
-        predicted.map(outcome),
-        (outcome(seen), phase(observed.phase)),
-        message.trim().to_owned(),
-        departures.into_iter().collect(),
-    );
-    case.evidence.steps = vec![
-        match shared {
-            [] => "compare: they share nothing".to_owned(),
-            shared => format!("compare: both register {}", shared.join(", ")),
-        },
-        format!(
-            "predict: {}",
-            predicted.map_or("what they register does not tell", Meeting::text)
-        ),
-        format!("open: the second library {}", did(observed.outcome)),
-    ];
-    case
+}
+
+/// Why there is no observation of an experiment that was made.
+const NOTHING_NAMED: &str = "the record of the experiment does not name the libraries";
+
+fn labels(members: &[Member<'_>]) -> Vec<String> {
+    let labels = members.iter().map(|member| member.subject.label.clone());
+    labels.collect()
+}
+
+/// A copy of `file` in `folder`. What it needs is in the process already, wherever the copy would look
+/// for it.
+fn copied(file: &Path, folder: &Path) -> Result<PathBuf, String> {
+    let copy = folder.join(file.file_name().unwrap_or_default());
+    std::fs::copy(file, &copy)
+        .map_err(|error| format!("failed to copy '{}': {error}", file.display()))?;
+    Ok(copy)
 }
 
 /// What a server would make of models that name them, if they shared a worker.
@@ -248,5 +329,111 @@ fn outcome(meeting: Meeting) -> Outcome {
         Meeting::Together => Outcome::Served,
         Meeting::Refused => Outcome::Rejected,
         Meeting::Crashed => Outcome::WorkerCrashed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtimes::{Cache, Runtime};
+
+    use super::super::subject::subjects;
+    use super::super::tried_runtime::tried_runtimes;
+    use super::*;
+    use crate::results::{Fit, Predicted};
+
+    /// The names of those that are opened together, where each library registers these ops, or works
+    /// nowhere.
+    fn together(ops: &[Option<&[&str]>]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = (0..ops.len())
+            .map(|index| {
+                let path = folder.path().join(format!("lib{index}.so"));
+                std::fs::write(&path, "").unwrap();
+                path
+            })
+            .collect();
+        let library = folder.path().join("libtensorflow_cc.so.2");
+        std::fs::write(&library, "\0TF_LoadLibrary\0").unwrap();
+        let runtime = Runtime {
+            name: "tensorflow-2.21.0".parse().unwrap(),
+            main_library: library,
+            library_dirs: Vec::new(),
+            package_dir: folder.path().to_owned(),
+            origin: runtimes::Origin::InPlace,
+            size: runtimes::Size::Small,
+            include_dirs: Vec::new(),
+            bundled: Vec::new(),
+            python: None,
+        };
+        let runtimes = tried_runtimes(vec![runtime], &Cache::at(folder.path()).unwrap());
+        let op = |name: &&str| ProbedOp {
+            domain: String::new(),
+            name: (*name).to_owned(),
+            version: String::new(),
+            schemas: Vec::new(),
+            kernels: Vec::new(),
+        };
+        let fit = |ops: &[&str]| Fit {
+            runtime: "tensorflow-2.21.0".to_owned(),
+            framework: Framework::TensorFlow,
+            case: String::new(),
+            predicted: Predicted {
+                verdict: "loads".to_owned(),
+                reason: String::new(),
+                remedy: None,
+            },
+            findings: Vec::new(),
+            observed: Some(ProbedLibrary {
+                outcome: ProbeOutcome::Registered,
+                ops: ops.iter().map(op).collect(),
+                ..ProbedLibrary::not_reached(PathBuf::new())
+            }),
+        };
+        let checked: Vec<CheckedLibrary> = ops
+            .iter()
+            .map(|ops| CheckedLibrary {
+                label: String::new(),
+                path: PathBuf::new(),
+                size: 0,
+                build_id: None,
+                needed: Vec::new(),
+                frameworks: vec![Framework::TensorFlow],
+                case: String::new(),
+                findings: Vec::new(),
+                fits: ops.iter().map(|ops| fit(ops)).collect(),
+            })
+            .collect();
+        let subjects = subjects(&paths).unwrap();
+        companies(Framework::TensorFlow, &subjects, &checked, &runtimes)
+            .iter()
+            .map(|company| company.outline(Isolation::OpSet).name)
+            .collect()
+    }
+
+    #[test]
+    fn few_libraries_are_opened_pair_by_pair() {
+        let names = together(&[Some(&["A"]), None, Some(&["A", "B"]), Some(&["C"])]);
+        let pairs: Vec<&str> = names
+            .iter()
+            .map(|name| name.trim_end_matches("@tensorflow-2.21.0"))
+            .collect();
+        let expected = [
+            "lib0.so+copy",
+            "lib0.so+lib2.so",
+            "lib2.so+copy",
+            "lib3.so+copy",
+            "lib0.so+lib3.so",
+            "lib2.so+lib3.so",
+        ];
+        assert_eq!(pairs, expected);
+    }
+
+    #[test]
+    fn of_many_those_that_share_nothing_are_opened_at_once() {
+        let ops: [&[&str]; 6] = [&["A"], &["B"], &["A"], &["C"], &["D"], &["E"]];
+        let names = together(&ops.map(Some));
+        assert_eq!(names.len(), 6 + 1 + 1, "{names:?}");
+        assert!(names.contains(&"lib0.so+lib2.so@tensorflow-2.21.0".to_owned()));
+        assert!(names.contains(&"lib0.so+4-others@tensorflow-2.21.0".to_owned()));
     }
 }

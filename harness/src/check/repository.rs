@@ -6,19 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use op_library::ProbedOp;
 use runtimes::Framework;
 use suites::client::{Client, ClientError, ModelMetadata};
 use suites::server::{ServerCommand, ServerError, ServerProcess, WaitError};
 use suites::{Cancellation, CaseResult, Finding, Isolation, Outcome, Phase, Verdict};
 
 use super::case::Outline;
+use super::collision::full_name;
 use super::library::milliseconds;
 use super::model_file::framework_of;
 use super::request::made_up;
 use super::subject::Subject;
 use super::tried_runtime::TriedRuntime;
 use crate::command_text::command_text;
-use crate::results::CheckedModel;
+use crate::results::{CheckedLibrary, CheckedModel};
 
 /// The longest wait for the server itself.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -85,13 +87,15 @@ pub struct CheckedRepository {
 }
 
 /// Has a server load, run and unload the models of the repository one after the other; the folders of
-/// `subjects` are allowed to be loaded from. `tell` gets each case as it is there.
+/// `subjects` are allowed to be loaded from. What `libraries` were seen to register tells who provides
+/// an op that a model misses. `tell` gets each case as it is there.
 ///
 /// # Errors
 /// There is no server that answers.
 pub fn check_repository(
     options: &RepositoryOptions<'_>,
     subjects: &[Subject],
+    libraries: &[CheckedLibrary],
     tell: &dyn Fn(&CaseResult),
 ) -> Result<CheckedRepository, RepositoryError> {
     let scratch = tempfile::tempdir().map_err(RepositoryError::Scratch)?;
@@ -113,7 +117,11 @@ pub fn check_repository(
                 std::thread::sleep(INTERVAL);
             }
         });
-        let checked = visit_all(options, subjects, &client, &mut server, tell);
+        let given = Given {
+            subjects,
+            libraries,
+        };
+        let checked = visit_all(options, given, &client, &mut server, tell);
         over.store(true, Ordering::SeqCst);
         checked
     });
@@ -124,7 +132,7 @@ pub fn check_repository(
 
 fn visit_all(
     options: &RepositoryOptions<'_>,
-    subjects: &[Subject],
+    given: Given<'_>,
     client: &Client,
     server: &mut ServerProcess,
     tell: &dyn Fn(&CaseResult),
@@ -159,7 +167,7 @@ fn visit_all(
         };
         let visit = Visit {
             options,
-            subjects,
+            given,
             client,
             server,
             name,
@@ -200,10 +208,73 @@ fn command(options: &RepositoryOptions<'_>, subjects: &[Subject]) -> ServerComma
     })
 }
 
+/// The libraries that were given.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    subjects: &'a [Subject],
+    /// What was found out about them.
+    libraries: &'a [CheckedLibrary],
+}
+
+impl Given<'_> {
+    /// Who of them provides the op that a model misses; nothing where `message` is not about an op.
+    fn providers(self, message: &str) -> Option<String> {
+        let missed = MissedOp::of(message)?;
+        if self.libraries.is_empty() {
+            return None;
+        }
+        let providers: Vec<&str> = self
+            .libraries
+            .iter()
+            .filter(|library| {
+                let observed = library.usable().filter_map(|fit| fit.observed.as_ref());
+                let mut ops = observed.flat_map(|library| &library.ops);
+                ops.any(|op| missed.is(op))
+            })
+            .map(|library| library.label.as_str())
+            .collect();
+        Some(match providers.as_slice() {
+            [] => "none of the libraries that were given registers it".to_owned(),
+            providers => format!(
+                "of the libraries that were given, {} registers it: name it in the model's \
+                 configuration",
+                providers.join(", ")
+            ),
+        })
+    }
+}
+
+/// An op that a model misses, in the words of the server.
+#[derive(Debug, PartialEq, Eq)]
+struct MissedOp<'a> {
+    name: &'a str,
+    /// Where it does not stand in the name.
+    domain: Option<&'a str>,
+}
+
+impl<'a> MissedOp<'a> {
+    fn of(message: &'a str) -> Option<Self> {
+        let (_, rest) = message.split_once("needs the op '")?;
+        let (name, rest) = rest.split_once('\'')?;
+        let domain = rest
+            .strip_prefix(" of domain '")
+            .and_then(|rest| rest.split_once('\''))
+            .map(|(domain, _)| domain);
+        Some(Self { name, domain })
+    }
+
+    fn is(&self, op: &ProbedOp) -> bool {
+        match self.domain {
+            Some(domain) => op.name == self.name && op.domain == domain,
+            None => full_name(op) == self.name || op.name == self.name,
+        }
+    }
+}
+
 /// One model under way.
 struct Visit<'a> {
     options: &'a RepositoryOptions<'a>,
-    subjects: &'a [Subject],
+    given: Given<'a>,
     client: &'a Client,
     server: &'a mut ServerProcess,
     name: String,
@@ -265,7 +336,7 @@ impl Visit<'_> {
             .map(str::to_owned)
             .to_vec();
         words.push(self.options.repository.display().to_string());
-        for subject in self.subjects {
+        for subject in self.given.subjects {
             words.extend(["--library".to_owned(), subject.path().display().to_string()]);
         }
         for runtime in self.options.runtimes {
@@ -300,6 +371,11 @@ impl Visit<'_> {
                     phase,
                     message,
                 } = self.finding(Phase::Load, &error, elapsed);
+                let providers = self.given.providers(&message);
+                let message = match providers {
+                    Some(providers) => format!("{}\n{providers}", message.trim_end()),
+                    None => message,
+                };
                 let departures = vec!["the model is not served".to_owned()];
                 let case =
                     outline.ended(Some(Outcome::Served), (outcome, phase), message, departures);
@@ -436,7 +512,7 @@ impl Visit<'_> {
                 .any(|name| Path::new(name).file_name() == file.file_name())
         };
         let is_given = |file: &Path| {
-            let mut given = self.subjects.iter();
+            let mut given = self.given.subjects.iter();
             given.any(|subject| subject.path().canonicalize().is_ok_and(|path| path == file))
         };
         self.mapped()
@@ -538,6 +614,22 @@ mod tests {
         ] {
             let case = judge_unload(&outline(), &files, left, isolation);
             assert_eq!(case.verdict, verdict, "{isolation}");
+        }
+    }
+
+    #[test]
+    fn a_missed_op_is_read_from_the_servers_words() {
+        let missed = |name, domain| Some(MissedOp { name, domain });
+        for (message, expected) in [
+            (
+                "the model file '/m' needs the op 'Gelu' of domain 'a.ops' (opset 1), did you mean \
+                 'Gelu' of domain 'b.ops'",
+                missed("Gelu", Some("a.ops")),
+            ),
+            ("it needs the op 'a::gelu', and", missed("a::gelu", None)),
+            ("'/m' is no model", None),
+        ] {
+            assert_eq!(MissedOp::of(message), expected, "{message}");
         }
     }
 

@@ -227,7 +227,7 @@ fn look_at_everything(
             runtimes: named,
             cancellation: prober.cancellation.clone(),
         };
-        match check_repository(&options, subjects, &tell) {
+        match check_repository(&options, subjects, &check.libraries, &tell) {
             Ok(checked) => {
                 check.models = checked.models;
                 results.cases.extend(checked.cases);

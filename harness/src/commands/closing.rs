@@ -4,7 +4,7 @@ use suites::{Profile, Verdict};
 
 use crate::exit_code::Exit;
 use crate::quantity::count;
-use crate::results::{Overall, Results, ResultsFolder, verdict_table};
+use crate::results::{Overall, Results, ResultsFolder, check_text, verdict_table};
 
 /// The command line as it can be typed again in the clone.
 pub fn command_line() -> Vec<String> {
@@ -18,8 +18,10 @@ pub fn command_line() -> Vec<String> {
 /// What the terminal shows last: the verdicts, what went wrong, and where the report is.
 pub fn closing(results: &Results, folder: &ResultsFolder) -> String {
     let mut text = String::new();
-    if !results.cases.is_empty() {
-        text.push_str(&format!("\n{}\n", verdict_table(&results.cases)));
+    match &results.check {
+        Some(check) => text.push_str(&format!("\n{}\n", check_text(check, &results.cases))),
+        None if results.cases.is_empty() => {}
+        None => text.push_str(&format!("\n{}\n", verdict_table(&results.cases))),
     }
     text.push_str(&departures(results));
     for problem in &results.run.problems {

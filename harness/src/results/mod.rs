@@ -4,6 +4,7 @@
 //! it and can be made again. The folder's layout is something that other tools rely on.
 
 mod check;
+mod check_text;
 mod folder;
 mod junit;
 mod machine;
@@ -13,6 +14,7 @@ mod summary;
 mod tables;
 
 pub use check::{Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting, Predicted};
+pub use check_text::check_text;
 pub use folder::{FolderError, ResultsFolder};
 pub use machine::Machine;
 pub use merge::{MergeError, merge};
