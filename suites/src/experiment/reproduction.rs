@@ -6,6 +6,7 @@ use super::conduct::Setting;
 use super::supply::Supply;
 use crate::case::{Case, Need};
 use crate::expectation::Profile;
+use crate::name_conflict;
 use crate::options::{RunOptions, runtime_of};
 use crate::scope::RuntimeRange;
 
@@ -59,7 +60,8 @@ fn runtimes_to_name(case: &Case, options: &RunOptions) -> Vec<RuntimeName> {
     };
     let default_is_usual =
         case.own_runtime(case.framework).is_some() || default == runtime_of(&[], case.framework);
-    if default_is_usual && names.iter().all(usual) {
+    let is_in_every_run = case.conflict.is_none() || name_conflict::is_in_usual_run(&case.id);
+    if default_is_usual && names.iter().all(usual) && is_in_every_run {
         names.clear();
     }
     names
