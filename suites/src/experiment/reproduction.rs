@@ -81,6 +81,21 @@ mod tests {
     }
 
     #[test]
+    fn a_command_names_the_runtime_of_a_case_that_not_every_run_has() {
+        let named = |pattern: &str| {
+            let pattern = regex::Regex::new(pattern).expect("a pattern");
+            let mut cases = name_conflict::cases(&RuntimeRange::All).into_iter();
+            let case = cases.find(|case| pattern.is_match(&case.id));
+            let options = RunOptions::new("server", "cache");
+            runtimes_to_name(&case.expect("a case"), &options).len()
+        };
+        let default = r"pytorch/model-config/same-op";
+        assert_eq!(named(&format!("{default}@op-set@2.11")), 0);
+        assert_eq!(named(&format!("{default}-reversed@op-set@2.11")), 1);
+        assert_eq!(named(&format!("{default}@op-set@2.13")), 1);
+    }
+
+    #[test]
     fn a_command_names_the_runtimes_that_not_every_run_has() {
         let framework = crate::load_time::cases()[0].framework;
         let [default, other, third] = RuntimeRange::All.of(framework)[..] else {
