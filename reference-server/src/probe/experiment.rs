@@ -99,7 +99,13 @@ impl Experiment {
             Ok(Reply::Described { libraries }) => libraries,
             Ok(_) => Vec::new(),
             Err(failure) => {
-                tracing::warn!("the ops are not described: {}", failure.into_message());
+                let why = match failure {
+                    Failure::Refused(error) => error.message,
+                    Failure::Died { death, .. } => {
+                        format!("the worker {}{}", death.how, death.last_output())
+                    }
+                };
+                tracing::warn!("the ops are not described: {why}");
                 Vec::new()
             }
         };

@@ -16,6 +16,7 @@ mod frameworks;
 mod mapping;
 mod mutation;
 mod names;
+mod needed;
 mod registrations;
 mod toolchain;
 

@@ -1,0 +1,73 @@
+//! Which op libraries come along with another one.
+
+use op_library::needed_op_libraries;
+use runtimes::Framework;
+
+use crate::toolchain::Toolchain;
+
+/// Registers with TensorRT, as far as symbols tell; `NAME` sets libraries apart.
+const REGISTERS: &str =
+    "void* getPluginRegistry(void); void* NAME(void) { return getPluginRegistry(); }";
+
+#[test]
+fn they_are_told_behind_those_that_they_need_themselves() {
+    let tools = Toolchain::new();
+    let library = |name: &str, source: &str, needs: &[&str]| {
+        let name_definition = format!("-DNAME={name}");
+        let mut options = vec![
+            &*name_definition,
+            "-L.",
+            "-Wl,--no-as-needed,-rpath,$ORIGIN",
+        ];
+        options.extend(needs);
+        tools.c(&format!("lib{name}.so"), source, &options)
+    };
+    let plain = "int NAME(void) { return 1; }";
+    let base = library("base", REGISTERS, &[]);
+    library("plain", plain, &["-lbase"]);
+    let middle = library("middle", REGISTERS, &["-lplain", "-lbase"]);
+    let present = library("present", REGISTERS, &[]);
+    let top = library("top", REGISTERS, &["-lmiddle", "-lpresent", "-lbase"]);
+
+    let needed =
+        |framework, is_there: &dyn Fn(&str) -> bool| needed_op_libraries(&top, framework, is_there);
+    let found = needed(Framework::TensorRt, &|_| false);
+    assert_eq!(found, [base.clone(), middle.clone(), present]);
+    // What the process has is left alone, and a library of another framework is none.
+    let found = needed(Framework::TensorRt, &|name| name == "libpresent.so");
+    assert_eq!(found, [base, middle]);
+    let found = needed(Framework::TensorRt, &|name| name == "libmiddle.so");
+    assert!(found.iter().all(|path| !path.ends_with("libmiddle.so")));
+    assert!(needed(Framework::PyTorch, &|_| false).is_empty());
+}
+
+#[test]
+fn what_is_not_found_and_what_needs_itself_end_the_search() {
+    let tools = Toolchain::new();
+    tools.c("libfirst.so", "int first(void) { return 1; }", &[]);
+    let second = tools.c(
+        "libsecond.so",
+        REGISTERS,
+        &[
+            "-DNAME=second",
+            "-L.",
+            "-Wl,--no-as-needed,-rpath,$ORIGIN",
+            "-lfirst",
+        ],
+    );
+    let first = tools.c(
+        "libfirst.so",
+        REGISTERS,
+        &[
+            "-DNAME=first",
+            "-L.",
+            "-Wl,--no-as-needed,-rpath,$ORIGIN",
+            "-lsecond",
+        ],
+    );
+    let needed = |path| needed_op_libraries(path, Framework::TensorRt, |_| false);
+    assert!(needed(&first).contains(&second));
+    std::fs::remove_file(&second).expect("removed");
+    assert!(needed(&first).is_empty());
+    assert!(needed(&second).is_empty(), "there is no such library");
+}
