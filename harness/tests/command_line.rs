@@ -315,3 +315,59 @@ fn a_folder_without_a_run_is_a_usage_error() {
         "{output:?}"
     );
 }
+
+#[test]
+fn an_inspection_says_what_a_file_is_for_people_and_for_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let text_file = folder.path().join("libops.so");
+    std::fs::write(&text_file, "not a library\n").unwrap();
+    let missing = folder.path().join("absent.so");
+    let runtime = folder.path().join("torch/lib/libtorch_cpu.so");
+    std::fs::create_dir_all(runtime.parent().unwrap()).unwrap();
+    std::fs::write(&runtime, "").unwrap();
+    std::fs::write(
+        folder.path().join("torch/version.py"),
+        "__version__ = '2.11.0'\n",
+    )
+    .unwrap();
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let arguments = [
+        "inspect".to_owned(),
+        path(&text_file),
+        path(&missing),
+        "--runtime".to_owned(),
+        path(folder.path()),
+    ];
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = harness(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", standard_error(&output));
+    let text = standard_output(&output);
+    assert!(text.contains("is not an ELF file"), "{text}");
+    assert!(text.contains("there is no file"), "{text}");
+
+    arguments.extend(["--format", "json"]);
+    let output = harness(&arguments);
+    let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(record["collisions"], serde_json::json!([]));
+    let libraries = record["libraries"].as_array().unwrap();
+    for (library, id) in libraries.iter().zip(["not-elf", "file-missing"]) {
+        assert_eq!(library["findings"][0]["id"], id);
+        assert_eq!(library["findings"][0]["severity"], "error");
+        let verdict = &library["verdicts"][0];
+        assert_eq!(verdict["runtime"], "pytorch-2.11.0");
+        assert_eq!(verdict["verdict"], "fails");
+        assert_eq!(verdict["reason"], library["findings"][0]["message"]);
+    }
+}
+
+#[test]
+fn a_runtime_that_is_not_there_is_explained() {
+    let output = harness(&["inspect", "/lib.so", "--runtime", "pytorch-two"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = standard_error(&output);
+    assert!(text.contains("'pytorch-two' is no runtime"), "{text}");
+    let output = harness(&["inspect", "/lib.so", "--runtime", "pytorch-2.11.0"]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = standard_error(&output);
+    assert!(text.contains("setup --runtime pytorch-2.11.0"), "{text}");
+}

@@ -7,10 +7,12 @@ use std::fmt;
 use std::time::Duration;
 
 use runtimes::{Framework, RuntimeName};
-use test_ops::{Content, Model};
+use test_ops::{Content, DataType, Model};
 
 use crate::case::LoadingPath;
 use crate::client::NamedTensor;
+use crate::compatibility::Claim;
+use crate::version_mismatch::PublishedLibrary;
 
 /// Everything that a case arranges.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ pub struct Arrangement {
     pub models: Vec<ModelFolder>,
     /// How the server is launched.
     pub launch: Launch,
+    /// What inspector and trial must say of an op library before the server is launched.
+    pub claim: Option<Claim>,
     /// What is done, in order. The first step that does not succeed ends them and is the
     /// observation; where all succeed, the outcome is `served`.
     pub steps: Vec<Step>,
@@ -73,7 +77,7 @@ pub struct LibraryFile {
     pub name: &'static str,
     /// Whose op library it is, or would be.
     pub framework: Framework,
-    /// What is in the file; `None`: there is no such file.
+    /// What is put into the file; `None`: nothing is put there.
     pub content: Option<Content>,
     /// The runtime that it is built against; `None`: the one that its framework's models run on
     /// unless they name another.
@@ -97,6 +101,8 @@ pub enum Place {
     Elsewhere,
     /// In `elsewhere`, with a symbolic link of the same name in `libraries` that points to it.
     LinkedFromRoot,
+    /// Where its package was installed, which is allowed too.
+    Package(&'static PublishedLibrary),
 }
 
 /// How the path of a library is spelled where it is named.
@@ -117,8 +123,8 @@ pub enum Spelling {
 pub struct ModelFolder {
     /// What it computes, its name, and its file format.
     pub model: Model,
-    /// A TorchScript module, in place of what the model is but for its name.
-    pub script: Option<Script>,
+    /// A ready model, in place of what the model is but for its name and its format.
+    pub ready: Option<ReadyModel>,
     /// What is in the file of a plan, in place of the model.
     pub plan: Option<PlanFile>,
     /// How many such models there are. Where there are several, they are numbered: `name-00`, ….
@@ -132,15 +138,31 @@ pub struct ModelFolder {
     pub parameters: Vec<(&'static str, String)>,
 }
 
-/// A TorchScript module with a request and its answer.
+/// A model of ops that are none of the samples', with a request and its answer.
 #[derive(Clone, Debug)]
-pub struct Script {
-    /// Its method `forward`.
-    pub source: &'static str,
-    /// The request, by the names of the method's arguments.
+pub struct ReadyModel {
+    /// What it computes.
+    pub graph: ReadyGraph,
+    /// The request, by the names of the model's inputs.
     pub inputs: Vec<NamedTensor>,
     /// The answer.
     pub outputs: Vec<NamedTensor>,
+}
+
+/// What a ready model computes.
+#[derive(Clone, Debug)]
+pub enum ReadyGraph {
+    /// The method `forward` of a TorchScript module; its arguments are the inputs.
+    TorchScript(&'static str),
+    /// One op of ONNX Runtime or TensorFlow, with the model's inputs and outputs.
+    Op {
+        /// Its domain; empty where the framework has none.
+        domain: &'static str,
+        /// Its name.
+        name: &'static str,
+        /// TensorFlow: attributes that are element types.
+        types: &'static [(&'static str, DataType)],
+    },
 }
 
 /// A file that is, or is not, a plan of TensorRT as far as its header tells.

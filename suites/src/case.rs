@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use regex::Regex;
-use runtimes::{Framework, Runtime, RuntimeName, Size};
+use runtimes::{Framework, Runtime, RuntimeName, Size, python_libraries_for};
 use serde::{Deserialize, Serialize};
 
 use crate::arrangement::Arrangement;
@@ -176,6 +176,9 @@ pub enum Need {
     Gpu,
     /// There is none.
     NoGpu,
+    /// There is a shared library of Python, which op libraries that are extension modules take its
+    /// functions from.
+    PythonLibrary,
 }
 
 impl Need {
@@ -191,6 +194,7 @@ impl Need {
             Self::FullRuntime(name) => has(name, Size::Full),
             Self::Gpu => has_gpu(),
             Self::NoGpu => !has_gpu(),
+            Self::PythonLibrary => !python_libraries_for(Path::new(""), None).is_empty(),
         }
     }
 
@@ -208,6 +212,9 @@ impl Need {
             }
             Self::Gpu => "run it on a machine that has one".to_owned(),
             Self::NoGpu => "run it on a machine that has none".to_owned(),
+            Self::PythonLibrary => {
+                "install it (Debian and Ubuntu: apt-get install libpython3-dev)".to_owned()
+            }
         }
     }
 }
@@ -224,6 +231,7 @@ impl fmt::Display for Need {
             Self::FullRuntime(name) => write!(f, "runtime {name} in its full size"),
             Self::Gpu => f.write_str("an NVIDIA GPU"),
             Self::NoGpu => f.write_str("a machine without an NVIDIA GPU"),
+            Self::PythonLibrary => f.write_str("a shared library of Python"),
         }
     }
 }

@@ -15,7 +15,7 @@ pub enum Event {
         /// How many run at the same time.
         jobs: usize,
     },
-    /// A sample op library is being built.
+    /// A sample op library is being built, or a published one installed.
     Building {
         /// Which one, and for which runtime.
         what: String,
@@ -24,8 +24,8 @@ pub enum Event {
         /// How many there are.
         total: usize,
     },
-    /// A sample op library could not be built; the cases that use it are errors. Told once for
-    /// each runtime.
+    /// A sample op library could not be built, or a published one not be installed; the cases that
+    /// use it are errors. Told once for each runtime or package.
     NotBuilt {
         /// Which one, and the compiler's own message.
         message: String,

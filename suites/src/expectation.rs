@@ -70,7 +70,7 @@ pub struct Expectation {
     /// Texts that the message must contain, each of them, whatever their case. `{library}` stands
     /// for the absolute path of the op library that the case is about, `{file}` for its file name,
     /// `{second}` for the path of the case's second library, `{runtime}` for the name of the
-    /// default runtime.
+    /// default runtime, `{reason}` for the reason that the inspector gives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub message: Vec<String>,
     /// Not one request of the traffic to the healthy model may fail.
@@ -127,6 +127,8 @@ pub(crate) struct Placeholders {
     pub second_library: String,
     /// `{runtime}`
     pub runtime: String,
+    /// `{reason}`
+    pub reason: String,
 }
 
 impl Placeholders {
@@ -136,6 +138,7 @@ impl Placeholders {
             .replace("{file}", &self.file)
             .replace("{second}", &self.second_library)
             .replace("{runtime}", &self.runtime)
+            .replace("{reason}", &self.reason)
     }
 }
 
@@ -163,6 +166,7 @@ mod tests {
             file: "libx.so".into(),
             second_library: "/l/liby.so".into(),
             runtime: "r".into(),
+            reason: "because".into(),
         }
     }
 

@@ -12,6 +12,7 @@ pub mod arrangement;
 mod binary;
 mod case;
 pub mod client;
+mod compatibility;
 mod event;
 mod expectation;
 mod experiment;
@@ -19,17 +20,21 @@ mod load_time;
 mod making;
 mod observation;
 mod options;
+mod probe;
 mod runner;
 mod scope;
 pub mod server;
+mod version_mismatch;
 
 pub use binary::{BinaryError, server_binary};
 pub use case::{Case, LoadingPath, Need, Selection, Suite, UnknownName, has_gpu};
+pub use compatibility::{Claim, Fit, Forecast, Prediction, Trial, TrialOutcome};
 pub use event::Event;
 pub use expectation::{Condition, Expectation, Isolation, Profile};
 pub use experiment::Finding;
 pub use observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
 pub use options::{Cancellation, RunOptions, default_jobs, runtime_of};
+pub use probe::{ProbeError, Prober};
 pub use runner::{RunError, run};
 pub use runtimes::{Framework, RuntimeName};
 pub use scope::{ParseShardError, RuntimeRange, Shard};
@@ -39,6 +44,7 @@ pub use scope::{ParseShardError, RuntimeRange, Shard};
 pub fn cases(selection: &Selection) -> Vec<Case> {
     let cases = load_time::cases()
         .into_iter()
+        .chain(version_mismatch::cases(&selection.runtimes))
         .filter(|case| selection.selects(case));
     match selection.shard {
         None => cases.collect(),

@@ -8,6 +8,7 @@ use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
 use crate::case::{LoadingPath, Suite, named};
+use crate::compatibility::{Prediction, Trial};
 use crate::expectation::{Expectation, Isolation};
 
 named! {
@@ -191,6 +192,12 @@ pub struct CaseResult {
     pub verdict: Verdict,
     /// The phase in which the outcome showed.
     pub phase: Phase,
+    /// What the inspector said of the case's op library beforehand, where the case is about that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<Prediction>,
+    /// What came of that library in a throw-away worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
     /// The error text that the client saw, or why the case was skipped or went wrong.
     pub message: String,
     /// From spawn to the first positive answer of `/v2/health/ready`, in milliseconds.

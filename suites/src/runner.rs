@@ -70,6 +70,7 @@ pub fn run(
     let builder = Builder::in_cache(&cache);
     let mut supply = Supply::new(options, &installed, &builder);
     build_libraries(cases, &mut supply, options, &tell);
+    install_published(cases, &supply, options, &tell);
     let setting = Setting {
         options,
         supply: &supply,
@@ -149,6 +150,44 @@ fn check_installed(
     Ok(())
 }
 
+/// Installs the packages of every published op library that the cases use. What cannot be installed
+/// is told, and the cases that use it are errors.
+fn install_published(
+    cases: &[Case],
+    supply: &Supply<'_>,
+    options: &RunOptions,
+    tell: &(impl Fn(Event) + Sync),
+) {
+    let mut seen = HashSet::new();
+    let libraries = cases
+        .iter()
+        .filter(|case| can_run(case, supply))
+        .flat_map(Supply::published)
+        .filter(|library| seen.insert(library.package.file.as_str()));
+    let libraries: Vec<_> = libraries.collect();
+    for (done, library) in libraries.iter().enumerate() {
+        if options.cancellation.is_cancelled() {
+            break;
+        }
+        tell(Event::Building {
+            what: library.to_string(),
+            done,
+            total: libraries.len(),
+        });
+        if let Err(error) = supply.package(library) {
+            tell(Event::NotBuilt {
+                message: error.to_string(),
+            });
+        }
+    }
+}
+
+/// Whether the machine has what `case` needs.
+fn can_run(case: &Case, supply: &Supply<'_>) -> bool {
+    let mut needs = case.needs.iter();
+    needs.all(|need| need.is_met(supply.installed()))
+}
+
 /// Builds every op library that the cases use, several at a time. One that cannot be built is told
 /// with the compiler's message, and the cases that use it are errors.
 fn build_libraries(
@@ -160,11 +199,7 @@ fn build_libraries(
     let mut seen = HashSet::new();
     let mut variants: Vec<Variant> = cases
         .iter()
-        .filter(|case| {
-            case.needs
-                .iter()
-                .all(|need| need.is_met(supply.installed()))
-        })
+        .filter(|case| can_run(case, supply))
         .flat_map(|case| supply.variants(case))
         .filter(|variant| seen.insert(variant.clone()))
         .collect();

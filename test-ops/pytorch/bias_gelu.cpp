@@ -1,4 +1,5 @@
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
 
 #include "fault.h"
 #include "kernels.h"
@@ -21,6 +22,11 @@ at::Tensor bias_gelu(const at::Tensor& x, const at::Tensor& bias, const std::str
                                   mutable_elements<Element>(y));
     });
     return y;
+}
+
+at::Tensor gelu(const at::Tensor& x, const std::string& approximate) {
+    TORCH_CHECK_VALUE(x.dim() > 0, "bias_gelu: x is a scalar; it must have at least one dimension");
+    return bias_gelu(x, at::zeros({x.size(-1)}, x.options()), approximate);
 }
 
 }  // namespace sample_library::pytorch

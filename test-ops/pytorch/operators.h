@@ -10,6 +10,9 @@ namespace sample_library::pytorch {
 // gelu(x + bias), bias over the last dimension of x; `approximate` is 'none' or 'tanh'.
 at::Tensor bias_gelu(const at::Tensor& x, const at::Tensor& bias, const std::string& approximate);
 
+// gelu(x): bias_gelu without the bias.
+at::Tensor gelu(const at::Tensor& x, const std::string& approximate);
+
 // x / sqrt(mean(x * x) + epsilon) * weight over the last dimension of x.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 

@@ -3,6 +3,9 @@
 
 #include <torch/library.h>
 
+#include <memory>
+#include <string>
+
 #include "configuration.h"
 #include "operators.h"
 
@@ -11,33 +14,53 @@ namespace {
 
 void define(torch::Library& library) {
     const Configuration configuration = read_configuration();
+    const auto declare = [&](const char* name, const char* arguments) {
+        library.def((configuration.named(name) + arguments).c_str());
+    };
     if (configuration.has(Op::kBiasGelu)) {
-        library.def("bias_gelu(Tensor x, Tensor bias, str approximate='none') -> Tensor");
+        declare("bias_gelu", configuration.without_bias
+                                 ? "(Tensor x, str approximate='none') -> Tensor"
+                                 : "(Tensor x, Tensor bias, str approximate='none') -> Tensor");
     }
     if (configuration.has(Op::kRmsNorm)) {
-        library.def("rms_norm(Tensor x, Tensor weight, float epsilon=1e-05) -> Tensor");
+        declare("rms_norm", "(Tensor x, Tensor weight, float epsilon=1e-05) -> Tensor");
     }
-    if (configuration.has(Op::kModulo)) {
-        library.def("modulo(Tensor x, Tensor divisor) -> Tensor");
-    }
+    if (configuration.has(Op::kModulo)) declare("modulo", "(Tensor x, Tensor divisor) -> Tensor");
     if (configuration.has(Op::kSelectAbove)) {
-        library.def("select_above(Tensor x, Tensor threshold) -> Tensor");
+        declare("select_above", "(Tensor x, Tensor threshold) -> Tensor");
     }
 }
 
 void implement(torch::Library& library) {
     const Configuration configuration = read_configuration();
-    if (configuration.has(Op::kBiasGelu)) library.impl("bias_gelu", TORCH_FN(bias_gelu));
-    if (configuration.has(Op::kRmsNorm)) library.impl("rms_norm", TORCH_FN(rms_norm));
-    if (configuration.has(Op::kModulo)) library.impl("modulo", TORCH_FN(modulo));
-    if (configuration.has(Op::kSelectAbove)) library.impl("select_above", TORCH_FN(select_above));
+    const auto give = [&](const char* name, auto function) {
+        library.impl(configuration.named(name).c_str(), function);
+    };
+    if (configuration.has(Op::kBiasGelu)) {
+        if (configuration.fault == Fault::kSchemaDisagrees) {
+            // A number where the schema has a text.
+            give("bias_gelu", TORCH_FN(rms_norm));
+        } else if (configuration.without_bias) {
+            give("bias_gelu", TORCH_FN(gelu));
+        } else {
+            give("bias_gelu", TORCH_FN(bias_gelu));
+        }
+    }
+    if (configuration.has(Op::kRmsNorm)) give("rms_norm", TORCH_FN(rms_norm));
+    if (configuration.has(Op::kModulo)) give("modulo", TORCH_FN(modulo));
+    if (configuration.has(Op::kSelectAbove)) give("select_above", TORCH_FN(select_above));
 }
 
 // PyTorch keeps a pointer to the name while it registers.
 const std::string name_space = read_configuration().domain;
 
-const torch::detail::TorchLibraryInit definitions(torch::Library::DEF, define, name_space.c_str(),
-                                                  std::nullopt, __FILE__, __LINE__);
+// Without them, the kernels are for operators that others define.
+const std::unique_ptr<torch::detail::TorchLibraryInit> definitions =
+    read_configuration().kernels_only
+        ? nullptr
+        : std::make_unique<torch::detail::TorchLibraryInit>(torch::Library::DEF, define,
+                                                            name_space.c_str(), std::nullopt,
+                                                            __FILE__, __LINE__);
 const torch::detail::TorchLibraryInit implementations(torch::Library::IMPL, implement,
                                                       name_space.c_str(), c10::DispatchKey::CPU,
                                                       __FILE__, __LINE__);

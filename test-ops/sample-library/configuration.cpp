@@ -1,7 +1,6 @@
 #include "configuration.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace sample_library {
 namespace {
@@ -17,15 +16,38 @@ const volatile ConfigurationBlock kBlock = {
     10,
     {},
     "custom.ops",
+    0,
+    0,
+    1,
+    0,
+    "",
+    "1",
 };
+
+constexpr unsigned kWithoutBias = 1;
+constexpr unsigned kKernelsOnly = 2;
+
+// A text of the block.
+std::string text(const volatile char* bytes, std::size_t length, std::size_t capacity) {
+    std::string copy(std::min(length, capacity), '\0');
+    for (std::size_t index = 0; index < copy.size(); ++index) copy[index] = bytes[index];
+    return copy;
+}
 
 }  // namespace
 
 Configuration read_configuration() {
-    const std::size_t length = std::min<std::size_t>(kBlock.domain_length, kDomainCapacity);
-    std::string domain(length, '\0');
-    for (std::size_t index = 0; index < length; ++index) domain[index] = kBlock.domain[index];
-    return {kBlock.signature, kBlock.ops, static_cast<Fault>(kBlock.fault), std::move(domain)};
+    const unsigned form = kBlock.form;
+    return {
+        kBlock.signature,
+        kBlock.ops,
+        static_cast<Fault>(kBlock.fault),
+        text(kBlock.domain, kBlock.domain_length, kDomainCapacity),
+        (form & kWithoutBias) != 0,
+        (form & kKernelsOnly) != 0,
+        text(kBlock.name, kBlock.name_length, kNameCapacity),
+        text(kBlock.version, kBlock.version_length, kVersionCapacity),
+    };
 }
 
 }  // namespace sample_library

@@ -13,6 +13,10 @@ namespace sample_library {
 
 // Longest domain in bytes.
 constexpr std::size_t kDomainCapacity = 64;
+// Longest name in bytes.
+constexpr std::size_t kNameCapacity = 40;
+// Longest version in bytes.
+constexpr std::size_t kVersionCapacity = 8;
 
 // The sample operators, by their bit in the block.
 enum class Op : std::uint8_t { kBiasGelu = 0, kRmsNorm = 1, kModulo = 2, kSelectAbove = 3 };
@@ -28,6 +32,7 @@ enum class Fault : std::uint8_t {
     kInitializerAborts = 8,
     kInitializerThrows = 9,
     kInitializerHangs = 10,
+    kSchemaDisagrees = 11,
 };
 
 // The block as it lies in the file.
@@ -39,8 +44,14 @@ struct ConfigurationBlock {
     std::uint8_t domain_length;
     std::uint8_t api_level[4];
     char domain[kDomainCapacity];
+    std::uint8_t form;
+    std::uint8_t name_length;
+    std::uint8_t version_length;
+    char zero;
+    char name[kNameCapacity];
+    char version[kVersionCapacity];
 };
-static_assert(sizeof(ConfigurationBlock) == 88, "the layout of onnxruntime/src/layout.rs");
+static_assert(sizeof(ConfigurationBlock) == 140, "the layout of onnxruntime/src/layout.rs");
 
 // The block's content.
 struct Configuration {
@@ -52,9 +63,20 @@ struct Configuration {
     Fault fault;
     // Operator domain, in the framework's spelling.
     std::string domain;
+    // BiasGelu takes x alone.
+    bool without_bias;
+    // Kernels are registered for operators that others define.
+    bool kernels_only;
+    // Name of the one operator, in place of its own; may be empty.
+    std::string name;
+    // Version of TensorRT's plugins.
+    std::string version;
 
     // Whether the operator is to be registered.
     bool has(Op op) const { return (ops >> static_cast<unsigned>(op)) & 1; }
+
+    // The name that an operator is registered under whose own name this is.
+    std::string named(const std::string& own) const { return name.empty() ? own : name; }
 };
 
 // The configuration of the library as it was loaded. It may be called from static initializers.

@@ -25,10 +25,10 @@ pub mod spelling;
 
 pub use builder::{BuildError, Builder};
 pub use data_type::DataType;
-pub use library::{Broken, Content, Fault, Library, PluginEntry, Sample};
+pub use library::{Broken, Content, Fault, Library, PluginEntry, Sample, TorchInterface};
 pub use model::{
-    Format, Model, ModelError, ParameterSource, PlanBuilder, PlanError, TensorSpec, torch_script,
-    torch_script_with_buffers,
+    Format, Model, ModelError, Node, ParameterSource, PlanBuilder, PlanError, TensorSpec,
+    torch_script, torch_script_with_buffers,
 };
 pub use op::{Approximation, Op};
 pub use repository::{Configuration, DynamicBatching, ModelRepository};

@@ -14,7 +14,7 @@
 
 use runtimes::Framework;
 
-use crate::Op;
+use crate::{DataType, Op};
 
 /// The domain as the framework has it: an operator domain (ONNX Runtime), a dispatcher namespace
 /// (PyTorch), the prefix of an operator's name (TensorFlow), a plugin namespace (TensorRT).
@@ -41,6 +41,39 @@ pub fn op(framework: Framework, domain: &str, op: Op) -> String {
         Framework::PyTorch => format!("{}::{}", self::domain(framework, domain), op.snake_name()),
         Framework::TensorFlow => self::domain(framework, domain) + op.name(),
     }
+}
+
+/// An operator of a framework itself that computes what a sample operator does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// The sample operator.
+    pub op: Op,
+    /// An element type for which the two compute the same.
+    pub data_type: DataType,
+    /// The domain, in the one form of this package.
+    pub domain: &'static str,
+    /// The full name, as an op library registers it in that domain.
+    pub name: &'static str,
+}
+
+/// The framework's own operator that [`Op::Modulo`] is like: the remainder of a floored division.
+/// TensorRT has no operators in its plugin registry but those of its plugin library.
+///
+/// Sources: ONNX `Mod` (with `fmod` 0, for integers only), PyTorch `aten::remainder`, TensorFlow
+/// `FloorMod`.
+pub fn built_in(framework: Framework) -> Option<BuiltIn> {
+    let (domain, name) = match framework {
+        Framework::OnnxRuntime => ("", "Mod"),
+        Framework::PyTorch => ("aten", "remainder.Tensor"),
+        Framework::TensorFlow => ("", "FloorMod"),
+        Framework::TensorRt => return None,
+    };
+    Some(BuiltIn {
+        op: Op::Modulo,
+        data_type: DataType::Int64,
+        domain,
+        name,
+    })
 }
 
 fn capitalized(word: &str) -> String {

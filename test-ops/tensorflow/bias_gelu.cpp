@@ -1,6 +1,7 @@
-// gelu(x + bias)
+// gelu(x + bias), or gelu(x) where the configuration has no bias.
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "kernels.h"
 #include "registration.h"
@@ -8,7 +9,7 @@
 namespace sample_library {
 namespace {
 
-constexpr const char* kBiasGelu = SAMPLE_LIBRARY_PREFIX "BiasGelu";
+const char* const kBiasGelu = registered_name(SAMPLE_LIBRARY_PREFIX "BiasGelu");
 
 template <typename T>
 class BiasGelu {
@@ -20,6 +21,7 @@ class BiasGelu {
     }
 
     void compute(tensorflow::OpKernelContext* context) {
+        if (context->num_inputs() == 1) return compute_without_bias(context);
         const tensorflow::Tensor& x = context->input(0);
         const tensorflow::Tensor& bias = context->input(1);
         if (bias.NumElements() != static_cast<std::int64_t>(columns(x)))
@@ -33,16 +35,25 @@ class BiasGelu {
     }
 
    private:
+    void compute_without_bias(tensorflow::OpKernelContext* context) {
+        const tensorflow::Tensor& x = context->input(0);
+        const std::vector<typename Element<T>::type> bias(columns(x));
+        tensorflow::Tensor* y = nullptr;
+        OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
+        bias_gelu(elements<T>(x), rows(x), columns(x), bias.data(), approximation_,
+                  elements<T>(y));
+    }
+
     op_kernels_approximation approximation_ = OP_KERNELS_APPROXIMATION_NONE;
 };
 
 [[maybe_unused]] const bool bias_gelu_registered =
     register_op(Op::kBiasGelu,
                 [] {
-                    return tensorflow::register_op::OpDefBuilderWrapper(kBiasGelu)
-                        .Input("x: T")
-                        .Input("bias: T")
-                        .Output("y: T")
+                    tensorflow::register_op::OpDefBuilderWrapper definition(kBiasGelu);
+                    definition.Input("x: T");
+                    if (!read_configuration().without_bias) definition.Input("bias: T");
+                    return definition.Output("y: T")
                         .Attr("T: {float, half}")
                         .Attr("approximate: {'none', 'tanh'} = 'none'")
                         .SetShapeFn(shape_of_first);

@@ -8,7 +8,7 @@
 namespace sample_library {
 namespace {
 
-constexpr const char* kModulo = SAMPLE_LIBRARY_PREFIX "Modulo";
+const char* const kModulo = registered_name(SAMPLE_LIBRARY_PREFIX "Modulo");
 
 template <typename T>
 class Modulo {

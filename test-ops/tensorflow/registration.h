@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <string>
 
 #include "absl/status/status.h"
 #include "configuration.h"
@@ -86,11 +87,18 @@ inline absl::Status shape_of_first(tensorflow::shape_inference::InferenceContext
     return absl::OkStatus();
 }
 
-// Defines an operator.
+// The name that an operator is registered under: it lives as long as the library, because
+// TensorFlow keeps pointers to the names of kernels.
+inline const char* registered_name(const char* own) {
+    static const std::string name = read_configuration().name;
+    return name.empty() ? own : name.c_str();
+}
+
+// Defines an operator, unless another library or TensorFlow itself does.
 template <typename Definition>
 bool register_op(Op op, Definition definition) {
     if (!read_configuration().has(op)) return false;
-    definition()();
+    if (!read_configuration().kernels_only) definition()();
     return true;
 }
 

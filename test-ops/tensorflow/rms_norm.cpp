@@ -8,7 +8,7 @@
 namespace sample_library {
 namespace {
 
-constexpr const char* kRmsNorm = SAMPLE_LIBRARY_PREFIX "RmsNorm";
+const char* const kRmsNorm = registered_name(SAMPLE_LIBRARY_PREFIX "RmsNorm");
 
 template <typename T>
 class RmsNorm {

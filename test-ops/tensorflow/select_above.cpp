@@ -8,7 +8,7 @@
 namespace sample_library {
 namespace {
 
-constexpr const char* kSelectAbove = SAMPLE_LIBRARY_PREFIX "SelectAbove";
+const char* const kSelectAbove = registered_name(SAMPLE_LIBRARY_PREFIX "SelectAbove");
 
 template <typename T>
 class SelectAbove {

@@ -47,6 +47,8 @@ Grid grid_for(long long blocks) {
 }  // namespace
 
 const char* name_of(Op op) {
+    static const std::string name = read_configuration().name;
+    if (!name.empty()) return name.c_str();
     switch (op) {
         case Op::kBiasGelu:
             return "BiasGelu";
@@ -57,6 +59,11 @@ const char* name_of(Op op) {
         default:
             return "SelectAbove";
     }
+}
+
+const char* plugin_version() {
+    static const std::string version = read_configuration().version;
+    return version.c_str();
 }
 
 const PluginFieldCollection& fields_of(Op op) {

@@ -10,9 +10,6 @@
 
 namespace sample_library {
 
-// The version string of all plugins.
-constexpr const char* kPluginVersion = "1";
-
 // The attributes of an operator; each operator reads its own.
 struct Attributes {
     // BiasGelu: `approximate` is "tanh".
@@ -34,6 +31,9 @@ constexpr Op kOperators[] = {
 
 // Name of the plugin.
 const char* name_of(Op op);
+
+// The version string of all plugins.
+const char* plugin_version();
 
 // The attributes that a creator takes.
 const nvinfer1::PluginFieldCollection& fields_of(Op op);

@@ -21,7 +21,7 @@ public:
         : op_(op), attributes_(attributes), namespace_(std::move(plugin_namespace)) {}
 
     const AsciiChar* getPluginType() const noexcept override { return name_of(op_); }
-    const AsciiChar* getPluginVersion() const noexcept override { return kPluginVersion; }
+    const AsciiChar* getPluginVersion() const noexcept override { return plugin_version(); }
     int32_t getNbOutputs() const noexcept override { return 1; }
     int32_t initialize() noexcept override { return 0; }
     void terminate() noexcept override {}
@@ -73,7 +73,7 @@ public:
         : op_(op), namespace_(std::move(plugin_namespace)) {}
 
     const AsciiChar* getPluginName() const noexcept override { return name_of(op_); }
-    const AsciiChar* getPluginVersion() const noexcept override { return kPluginVersion; }
+    const AsciiChar* getPluginVersion() const noexcept override { return plugin_version(); }
     const PluginFieldCollection* getFieldNames() noexcept override { return &fields_of(op_); }
     IPluginV2* createPlugin(const AsciiChar*,
                             const PluginFieldCollection* fields) noexcept override {

@@ -36,7 +36,7 @@ public:
     IPluginV3* clone() noexcept override { return new Plugin(op_, attributes_, namespace_); }
 
     const AsciiChar* getPluginName() const noexcept override { return name_of(op_); }
-    const AsciiChar* getPluginVersion() const noexcept override { return kPluginVersion; }
+    const AsciiChar* getPluginVersion() const noexcept override { return plugin_version(); }
     const AsciiChar* getPluginNamespace() const noexcept override { return namespace_.c_str(); }
 
     int32_t configurePlugin(const DynamicPluginTensorDesc*, int32_t, const DynamicPluginTensorDesc*,
@@ -124,7 +124,7 @@ public:
     }
     const PluginFieldCollection* getFieldNames() noexcept override { return &fields_of(op_); }
     const AsciiChar* getPluginName() const noexcept override { return name_of(op_); }
-    const AsciiChar* getPluginVersion() const noexcept override { return kPluginVersion; }
+    const AsciiChar* getPluginVersion() const noexcept override { return plugin_version(); }
     const AsciiChar* getPluginNamespace() const noexcept override { return namespace_.c_str(); }
 
 private:

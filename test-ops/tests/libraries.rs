@@ -105,6 +105,21 @@ fn samples_load_and_leave() {
 }
 
 #[test]
+fn a_level_in_the_code_makes_another_library() {
+    let compiled = Sample::default().compiled_for_level(27);
+    let (_, text) = load(compiled.clone());
+    assert!(
+        text.contains("entry point: true") && text.contains("still mapped: false"),
+        "{text}"
+    );
+    let configured = build(Sample::default().with_api_level(27));
+    assert_ne!(
+        fs::read(build(compiled)).expect("a library"),
+        fs::read(configured).expect("a library")
+    );
+}
+
+#[test]
 fn a_pinned_library_stays() {
     let (_, text) = load(Sample::default().pinned());
     assert!(

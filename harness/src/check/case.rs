@@ -41,6 +41,8 @@ impl Outline {
             framework: self.framework,
             path: LoadingPath::ModelConfig,
             description: self.description.clone(),
+            prediction: None,
+            trial: None,
             isolation: self.isolation,
             runtime: self.runtime.clone(),
             expected: None,

@@ -273,6 +273,13 @@ pub struct Inspect {
     /// times
     #[arg(long, value_name = "NAME|PATH")]
     pub runtime: Vec<String>,
+    /// Also open each library for real, in a process that is thrown away, in each runtime of its
+    /// framework: the verdict is then what came of it, with the ops that it registered
+    #[arg(long)]
+    pub probe: bool,
+    /// Make the trials with this server executable instead of building the reference server
+    #[arg(long, value_name = "FILE", requires = "probe")]
+    pub server_bin: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = TextOrJson::Text)]
     pub format: TextOrJson,

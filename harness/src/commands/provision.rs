@@ -133,7 +133,7 @@ pub fn needed(
                     wanted.add(*name, Size::Full, &format!("needed by {}", case.id));
                 }
                 // Gigabytes for few cases: they are skipped with the option that installs them.
-                Need::FullRuntime(_) | Need::Gpu | Need::NoGpu => {}
+                Need::FullRuntime(_) | Need::Gpu | Need::NoGpu | Need::PythonLibrary => {}
             }
         }
     }

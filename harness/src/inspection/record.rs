@@ -2,15 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use op_library::{Before, Finding, InspectError, Judgement, OpLibrary, Verdict};
+use op_library::{
+    Before, Collision, Finding, GpuCode, InspectError, Judgement, OpLibrary, ProbedLibrary,
+    Providers, PyTorchRelease, RegisteredName, StableAbi, Verdict,
+};
 use runtimes::{Framework, Runtime};
 use serde::Serialize;
+use suites::{ProbeError, Prober};
 
 /// Everything that was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
     /// One entry a library, in the order in which they were given.
     pub libraries: Vec<LibraryRecord>,
+    /// What two of them both register, and what comes of it.
+    pub collisions: Vec<Collision>,
 }
 
 /// What was found about one library.
@@ -30,6 +36,16 @@ pub struct LibraryRecord {
     pub needed: Vec<String>,
     /// The frameworks that it belongs to, as far as its symbols tell.
     pub frameworks: Vec<Framework>,
+    /// The names that it registers, as far as its code tells; what a trial found stands with the
+    /// verdict.
+    pub registers: Vec<RegisteredName>,
+    /// The releases of PyTorch that it may have been built for, in ascending order; none where
+    /// nothing in it tells.
+    pub built_for_pytorch: Vec<PyTorchRelease>,
+    /// Whether it keeps to the interfaces that hold across versions.
+    pub stable_abi: StableAbi,
+    /// Its code for GPUs.
+    pub gpu_code: GpuCode,
     /// What holds whatever the runtime is, the worst first.
     pub findings: Vec<Finding>,
     /// One entry a runtime, in the order of the runtimes.
@@ -50,33 +66,69 @@ pub struct VerdictRecord {
     pub remedy: Option<String>,
     /// What was found for this runtime alone, the worst first.
     pub findings: Vec<Finding>,
+    /// What came of a trial, where one was made: its ops with schemas and kernels. The verdict is
+    /// then that of the trial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbedLibrary>,
+    /// What the file alone had foretold, where a trial was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<&'static str>,
 }
 
 impl Record {
-    /// Inspects the libraries at `paths` and judges each against each of `runtimes`, alone.
-    pub fn of(paths: &[PathBuf], runtimes: &[Runtime]) -> Self {
-        let libraries = paths
-            .iter()
-            .map(|path| match op_library::inspect(path) {
-                Ok(library) => LibraryRecord::of(&library, runtimes),
-                Err(error) => LibraryRecord::of_no_file(path, &error, runtimes),
-            })
-            .collect();
-        Self { libraries }
+    /// Inspects the libraries at `paths` and judges each against each of `runtimes`, alone. With a
+    /// `prober`, each is also tried in the runtimes of its frameworks, and the trial is the verdict;
+    /// `begin` is told of each trial.
+    ///
+    /// # Errors
+    /// A trial could not be made.
+    pub fn of(
+        paths: &[PathBuf],
+        runtimes: &[Runtime],
+        prober: Option<&Prober>,
+        mut begin: impl FnMut(&Path, &Runtime),
+    ) -> Result<Self, ProbeError> {
+        let mut libraries = Vec::new();
+        let mut provided = Vec::new();
+        for path in paths {
+            let inspected = op_library::inspect(path);
+            let mut record = match &inspected {
+                Ok(library) => LibraryRecord::of(library, runtimes),
+                Err(error) => LibraryRecord::of_no_file(path, error, runtimes),
+            };
+            if let Ok(library) = &inspected {
+                let mut providers = Providers::of_file(library);
+                if let Some(prober) = prober {
+                    record.try_out(runtimes, prober, &mut providers, &mut begin)?;
+                }
+                provided.push(providers);
+            }
+            libraries.push(record);
+        }
+        Ok(Self {
+            libraries,
+            collisions: Collision::among(&provided),
+        })
     }
 }
 
 impl LibraryRecord {
-    fn of(library: &OpLibrary, runtimes: &[Runtime]) -> Self {
+    /// What the file of `library` tells, with a verdict for each of `runtimes`.
+    pub fn of(library: &OpLibrary, runtimes: &[Runtime]) -> Self {
+        let mut findings = library.findings.clone();
+        findings.extend(library.gpu_findings());
+        findings.sort();
         let verdicts = runtimes
             .iter()
             .map(|runtime| {
                 let Judgement {
-                    mut findings,
+                    findings: all,
                     verdict,
                 } = library.judge(runtime, Before::default());
-                findings.retain(|finding| !library.findings.contains(finding));
-                VerdictRecord::new(runtime, &verdict, findings)
+                let own = all
+                    .into_iter()
+                    .filter(|finding| !findings.contains(finding));
+                VerdictRecord::new(runtime, &verdict, own.collect())
             })
             .collect();
         Self {
@@ -87,9 +139,37 @@ impl LibraryRecord {
             soname: library.soname.clone(),
             needed: library.needed.clone(),
             frameworks: library.frameworks.clone(),
-            findings: library.findings.clone(),
+            registers: library.registers.clone(),
+            built_for_pytorch: library.pytorch_releases().to_vec(),
+            stable_abi: library.stable_abi.clone(),
+            gpu_code: library.gpu_code.clone(),
+            findings,
             verdicts,
         }
+    }
+
+    /// Tries the library in each runtime of its frameworks.
+    fn try_out(
+        &mut self,
+        runtimes: &[Runtime],
+        prober: &Prober,
+        providers: &mut Providers,
+        begin: &mut impl FnMut(&Path, &Runtime),
+    ) -> Result<(), ProbeError> {
+        for (runtime, verdict) in runtimes.iter().zip(&mut self.verdicts) {
+            let framework = runtime.name.framework;
+            if !self.frameworks.contains(&framework) {
+                continue;
+            }
+            begin(&self.path, runtime);
+            let probe = prober.probe(runtime, &[&self.path])?;
+            let Some(probed) = probe.libraries.into_iter().next() else {
+                continue;
+            };
+            providers.add_probed(framework, &probed);
+            verdict.replace_by(runtime, probed);
+        }
+        Ok(())
     }
 
     /// There is no file that could be inspected.
@@ -111,6 +191,10 @@ impl LibraryRecord {
             soname: None,
             needed: Vec::new(),
             frameworks: Vec::new(),
+            registers: Vec::new(),
+            built_for_pytorch: Vec::new(),
+            stable_abi: StableAbi::default(),
+            gpu_code: GpuCode::default(),
             findings: vec![finding],
             verdicts,
         }
@@ -132,6 +216,23 @@ impl VerdictRecord {
             reason: verdict.reason().to_owned(),
             remedy: verdict.remedy().map(str::to_owned),
             findings,
+            probe: None,
+            predicted: None,
         }
+    }
+
+    /// Puts what came of a trial in the place of what was foretold. A remedy that was foretold for a
+    /// failure stays: it tells more than the trial does.
+    fn replace_by(&mut self, runtime: &Runtime, probed: ProbedLibrary) {
+        let Some(observed) = probed.verdict(runtime.name) else {
+            return;
+        };
+        let foretold = std::mem::replace(&mut self.verdict, observed.name());
+        if foretold != self.verdict || self.remedy.is_none() {
+            self.remedy = observed.remedy().map(str::to_owned);
+        }
+        self.predicted = Some(foretold);
+        self.reason = observed.reason().to_owned();
+        self.probe = Some(probed);
     }
 }

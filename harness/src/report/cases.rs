@@ -4,6 +4,7 @@ use serde::Serialize;
 use suites::{CaseResult, Framework, LoadingPath, Outcome, Suite, Verdict};
 
 use super::context::{Badge, Count, Fact};
+use super::heat_map::heat_map_anchor;
 use crate::quantity::quantity;
 use crate::results::Part;
 
@@ -152,6 +153,22 @@ fn facts(case: &CaseResult, part: Option<&Part>) -> Vec<Fact> {
         facts.extend(time.map(|time| Fact::new(name, quantity(time, "ms"))));
     }
     facts.push(Fact::new("whole case", quantity(case.duration_ms, "ms")));
+    facts.extend(
+        case.prediction
+            .as_ref()
+            .map(|prediction| Fact::new("inspector predicts", prediction.to_string())),
+    );
+    if let Some(trial) = &case.trial {
+        let seen = if trial.message.is_empty() {
+            trial.outcome.to_string()
+        } else {
+            format!("{}: {}", trial.outcome, trial.message)
+        };
+        facts.push(Fact::new("trial", seen));
+        if !trial.ops.is_empty() {
+            facts.push(Fact::new("registered ops", trial.ops.join(", ")));
+        }
+    }
     let evidence = &case.evidence;
     facts.extend(
         evidence
@@ -209,8 +226,10 @@ pub fn matrix(cases: &[CaseResult]) -> Matrix {
         let same = move |case: &&CaseResult| (case.suite, case.framework) == (suite, framework);
         cases.iter().filter(same).collect::<Vec<_>>()
     };
+    // Libraries against runtimes have a map of their own.
     let tables = groups
         .iter()
+        .filter(|(suite, _)| *suite != Suite::VersionMismatch)
         .map(|&group| table(group, &of_group(group)))
         .collect();
     let mut overview: Vec<OverviewRow> = Vec::new();
@@ -227,7 +246,10 @@ pub fn matrix(cases: &[CaseResult]) -> Matrix {
             };
             overview.push(OverviewRow {
                 framework: framework.title().to_owned(),
-                anchor: table_anchor(suite, framework),
+                anchor: match suite {
+                    Suite::VersionMismatch => heat_map_anchor(framework),
+                    _ => table_anchor(suite, framework),
+                },
                 cells: paths.iter().map(|&path| counts(path)).collect(),
             });
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::cases::{CaseDetail, Matrix};
 use super::check::CheckPage;
+use super::heat_map::HeatMap;
 use super::measurements::MeasurementRow;
 
 /// The whole page.
@@ -33,6 +34,8 @@ pub struct Page {
     pub troubled: Vec<CaseDetail>,
     /// Case by framework and path.
     pub matrix: Matrix,
+    /// What was foretold and seen of libraries for other versions, by framework.
+    pub heat_maps: Vec<HeatMap>,
     /// The numbers that matter most.
     pub highlights: Vec<Fact>,
     /// What the load generator itself takes.

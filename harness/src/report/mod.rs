@@ -7,6 +7,7 @@
 mod cases;
 mod check;
 mod context;
+mod heat_map;
 mod machine;
 mod measurements;
 mod page;

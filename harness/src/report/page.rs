@@ -8,6 +8,7 @@ use suites::{CaseResult, Profile, Verdict};
 use super::cases::{CaseDetail, badge, matrix};
 use super::check::check_page;
 use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
+use super::heat_map::heat_maps;
 use super::machine::{machines, part_rows, run_facts};
 use super::measurements::{MeasurementRow, generator, highlights};
 use super::plots::{Plot, Section};
@@ -36,6 +37,7 @@ pub fn html(results: &Results, plots: &[Plot]) -> Result<String, RenderError> {
     environment.add_template("page.html", include_str!("templates/page.html"))?;
     environment.add_template("check.html", include_str!("templates/check.html"))?;
     environment.add_template("case.html", include_str!("templates/case.html"))?;
+    environment.add_template("heat_map.html", include_str!("templates/heat_map.html"))?;
     environment.add_template("figures.html", include_str!("templates/figures.html"))?;
     environment.add_global(
         "style",
@@ -87,6 +89,7 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
             .map(|case| detail(case, "trouble"))
             .collect(),
         matrix: matrix(&results.cases),
+        heat_maps: heat_maps(&results.cases),
         highlights: highlights(&results.measurements),
         generator: generator(&results.measurements),
         plots: by_section(plots),

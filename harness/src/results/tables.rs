@@ -24,9 +24,15 @@ pub fn cases_csv(results: &Results) -> Result<Vec<u8>, csv::Error> {
         "time_to_ready_ms",
         "load_ms",
         "duration_ms",
+        "prediction",
+        "prediction_reason",
+        "trial",
+        "trial_message",
         "part",
     ])?;
     for case in &results.cases {
+        let prediction = case.prediction.as_ref();
+        let trial = case.trial.as_ref();
         writer.write_record([
             case.id.clone(),
             case.suite.to_string(),
@@ -42,6 +48,10 @@ pub fn cases_csv(results: &Results) -> Result<Vec<u8>, csv::Error> {
             text(case.time_to_ready_ms),
             text(case.load_ms),
             case.duration_ms.to_string(),
+            text(prediction.map(|prediction| prediction.verdict)),
+            text(prediction.map(|prediction| &prediction.reason)),
+            text(trial.map(|trial| trial.outcome)),
+            text(trial.map(|trial| &trial.message)),
             text(results.part_of_case(&case.id).map(|part| &part.shard)),
         ])?;
     }

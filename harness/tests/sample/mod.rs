@@ -6,11 +6,14 @@ use harness::results::{
     Check, CheckedLibrary, CheckedModel, CheckedPair, Counts, Fit, Machine, Meeting, Predicted,
     Results, Run, RuntimeRecord, SCHEMA_VERSION, Selected,
 };
-use op_library::{Finding, FindingId, ProbeOutcome, ProbePhase, ProbedLibrary, ProbedOp, Severity};
+use op_library::{
+    Collision, CollisionKind, Consequence, Finding, FindingId, ProbeOutcome, ProbePhase,
+    ProbedLibrary, ProbedOp, Severity,
+};
 use std::time::Duration;
 use suites::{
-    CaseResult, Evidence, Exit, Framework, Isolation, LoadingPath, Outcome, Phase, Profile, Suite,
-    Traffic, Verdict,
+    CaseResult, Evidence, Exit, Forecast, Framework, Isolation, LoadingPath, Outcome, Phase,
+    Prediction, Profile, Suite, Traffic, Trial, TrialOutcome, Verdict,
 };
 
 /// A case of the load-time suite that was served as expected.
@@ -27,6 +30,8 @@ fn served(name: &str, description: &str) -> CaseResult {
         outcome: Some(Outcome::Served),
         verdict: Verdict::Pass,
         phase: Phase::FirstRun,
+        prediction: None,
+        trial: None,
         message: String::new(),
         time_to_ready_ms: Some(61.5),
         load_ms: Some(24.25),
@@ -113,6 +118,88 @@ pub fn sample_cases() -> Vec<CaseResult> {
     broken.outcome = None;
     broken.message = "failed to start the server: no free port on 127.0.0.1".to_owned();
     vec![absolute, broken, contained, refused, skipped, unloaded]
+}
+
+/// A library of PyTorch in a runtime, with what was foretold and what came of it.
+fn tried(
+    what: &str,
+    runtime: &str,
+    foretold: Forecast,
+    seen: TrialOutcome,
+    verdict: Verdict,
+) -> CaseResult {
+    let reason = match foretold {
+        Forecast::Loads => "everything that it needs is there, and it registers ops".to_owned(),
+        _ => format!(
+            "'/tmp/{}/libops.so' uses the undefined symbol c10::TensorImpl::incref_pyobject() const",
+            "deep/".repeat(40)
+        ),
+    };
+    CaseResult {
+        id: format!("version-mismatch/pytorch/model-config/{what}@{runtime}"),
+        suite: Suite::VersionMismatch,
+        framework: Framework::PyTorch,
+        runtime: format!("pytorch-{runtime}"),
+        outcome: Some(match seen {
+            TrialOutcome::Registered => Outcome::Served,
+            _ => Outcome::Rejected,
+        }),
+        verdict,
+        prediction: Some(Prediction {
+            verdict: foretold,
+            reason,
+        }),
+        trial: Some(Trial {
+            outcome: seen,
+            message: String::new(),
+            ops: Vec::new(),
+            api_level: None,
+        }),
+        ..served(what, "A library that was built for another version.")
+    }
+}
+
+/// Cases of the suite about versions: right, wrong and open predictions, and a gap.
+#[allow(dead_code, reason = "each user of this module uses a part of it")]
+pub fn version_cases() -> Vec<CaseResult> {
+    use TrialOutcome::{Crashed, Failed, Registered};
+    vec![
+        tried(
+            "built-for-2.11.0",
+            "2.11.0",
+            Forecast::Loads,
+            Registered,
+            Verdict::Pass,
+        ),
+        tried(
+            "built-for-2.11.0",
+            "2.9.1",
+            Forecast::Fails,
+            Failed,
+            Verdict::Pass,
+        ),
+        tried(
+            "built-for-2.9.1",
+            "2.11.0",
+            Forecast::Loads,
+            Crashed,
+            Verdict::Fail,
+        ),
+        tried(
+            "built-for-2.9.1",
+            "2.9.1",
+            Forecast::Loads,
+            Registered,
+            Verdict::Pass,
+        ),
+        tried(
+            "schema-disagrees",
+            "2.11.0",
+            Forecast::NeedsTrial,
+            Crashed,
+            Verdict::Pass,
+        ),
+    ]
 }
 
 /// Samples around `median` with a long tail; the same every time.
@@ -377,12 +464,13 @@ pub fn sample_check() -> Results {
         check.libraries.push(CheckedLibrary {
             label: name.to_owned(),
             path: path.into(),
-            size: 8 << 20,
-            build_id: Some("0123456789abcdef".repeat(2)),
-            needed: ["libtorch.so", "libc10.so", "libc.so.6"]
-                .map(str::to_owned)
-                .to_vec(),
-            frameworks: vec![Framework::PyTorch],
+            facts: [
+                "links PyTorch, built for PyTorch 2.11",
+                "8.0 MiB",
+                "needs libtorch.so, libc.so.6",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             case: whole.id.clone(),
             findings: vec![Finding {
                 severity: Severity::Warning,
@@ -406,8 +494,21 @@ pub fn sample_check() -> Results {
         runtime: "pytorch-2.11.0".to_owned(),
         framework: Framework::PyTorch,
         case: pair.id.clone(),
-        shared: vec!["op custom_ops::bias_gelu".to_owned()],
-        predicted: Some(Meeting::Crashed),
+        collisions: vec![Collision {
+            framework: Framework::PyTorch,
+            kind: CollisionKind::Op,
+            names: vec!["custom_ops::bias_gelu".to_owned()],
+            libraries: [
+                "/home/user/build/libgelu.so".into(),
+                "/tmp/libgelu.so".into(),
+            ],
+            consequences: vec![Consequence {
+                path: "model-config".to_owned(),
+                one_process: "the process aborts when the second library is opened".to_owned(),
+                op_set: "each model is answered by its own library".to_owned(),
+            }],
+        }],
+        predicted: Meeting::Crashed,
         observed: Some(Meeting::Crashed),
         message: "Only a single TORCH_LIBRARY".to_owned(),
     });

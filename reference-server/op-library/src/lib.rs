@@ -21,6 +21,7 @@ mod before;
 mod built_for;
 mod check;
 mod code;
+mod collision;
 mod content;
 mod elf;
 mod error;
@@ -38,6 +39,7 @@ mod verdict;
 
 pub use before::Before;
 pub use built_for::PyTorchRelease;
+pub use collision::{Collision, CollisionKind, Consequence, Providers};
 pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use gpu::{Architecture, ComputeCapability, GpuCode, Portability};

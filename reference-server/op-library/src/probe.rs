@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use runtimes::RuntimeName;
 use serde::{Deserialize, Serialize};
 
+use crate::Verdict;
+
 /// One experiment: op libraries that were opened one after the other in one process of a runtime.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
@@ -104,6 +106,38 @@ impl ProbeOutcome {
 }
 
 impl ProbedLibrary {
+    /// The verdict that the observation amounts to; `None` where the library was not opened.
+    pub fn verdict(&self, runtime: RuntimeName) -> Option<Verdict> {
+        let Self { path, message, .. } = self;
+        let path = path.display();
+        let failed = |reason: String| Verdict::Fails {
+            reason,
+            remedy: "see the findings, which tell what the file is about".to_owned(),
+        };
+        Some(match self.outcome {
+            ProbeOutcome::Registered => Verdict::Loads {
+                reason: format!(
+                    "tried: {runtime} opened '{path}' and has {} from it",
+                    match self.ops.len() {
+                        1 => "one op".to_owned(),
+                        ops => format!("{ops} ops"),
+                    }
+                ),
+            },
+            ProbeOutcome::RegisteredNothing => Verdict::RegistersNothing {
+                reason: format!(
+                    "tried: {runtime} opened '{path}' without an error, and has no op from it"
+                ),
+                remedy: "register its ops when it is opened, or name another library".to_owned(),
+                certain: true,
+            },
+            ProbeOutcome::Failed | ProbeOutcome::Crashed | ProbeOutcome::Hung => {
+                failed(format!("tried: {message}"))
+            }
+            ProbeOutcome::NotReached => return None,
+        })
+    }
+
     /// A library that has not been opened.
     pub fn not_reached(path: PathBuf) -> Self {
         Self {
@@ -115,5 +149,84 @@ impl ProbedLibrary {
             api_level: None,
             ops: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtimes::{Framework, Version};
+
+    use super::*;
+
+    fn verdict(outcome: ProbeOutcome) -> Option<Verdict> {
+        let runtime = RuntimeName::new(Framework::PyTorch, Version::new(2, 11, 0));
+        let library = ProbedLibrary {
+            outcome,
+            message: "it says why".to_owned(),
+            ..ProbedLibrary::not_reached("/opt/ops/libops.so".into())
+        };
+        library.verdict(runtime)
+    }
+
+    #[test]
+    fn an_observation_is_never_left_to_a_trial() {
+        for (outcome, name) in [
+            (ProbeOutcome::Registered, "loads"),
+            (ProbeOutcome::RegisteredNothing, "registers-nothing"),
+            (ProbeOutcome::Failed, "fails"),
+            (ProbeOutcome::Crashed, "fails"),
+            (ProbeOutcome::Hung, "fails"),
+        ] {
+            let verdict = verdict(outcome).expect("it was opened");
+            assert_eq!(verdict.name(), name);
+            let tells = verdict.reason().contains("libops.so") || verdict.reason().contains("why");
+            assert!(tells, "{verdict}");
+        }
+        assert_eq!(verdict(ProbeOutcome::NotReached), None);
+    }
+
+    #[test]
+    fn the_record_is_the_documented_json() {
+        let op = ProbedOp {
+            domain: "custom_ops".to_owned(),
+            name: "bias_gelu".to_owned(),
+            version: String::new(),
+            schemas: vec!["bias_gelu(Tensor x) -> Tensor".to_owned()],
+            kernels: vec!["CPU".to_owned()],
+        };
+        let probe = Probe {
+            runtime: "pytorch-2.11.0".parse().expect("a name"),
+            libraries: vec![
+                ProbedLibrary {
+                    outcome: ProbeOutcome::Registered,
+                    phase: Some(ProbePhase::Register),
+                    ops: vec![op],
+                    ..ProbedLibrary::not_reached("/a.so".into())
+                },
+                ProbedLibrary::not_reached("/b.so".into()),
+            ],
+            duration_ms: 7,
+        };
+        let json = serde_json::json!({
+            "runtime": "pytorch-2.11.0",
+            "libraries": [
+                {
+                    "path": "/a.so", "outcome": "registered", "phase": "register", "message": "",
+                    "signal": null, "api_level": null,
+                    "ops": [{
+                        "domain": "custom_ops", "name": "bias_gelu", "version": "",
+                        "schemas": ["bias_gelu(Tensor x) -> Tensor"], "kernels": ["CPU"],
+                    }],
+                },
+                {
+                    "path": "/b.so", "outcome": "not-reached", "phase": null, "message": "",
+                    "signal": null, "api_level": null, "ops": [],
+                },
+            ],
+            "duration_ms": 7,
+        });
+        assert_eq!(serde_json::to_value(&probe).expect("plain data"), json);
+        let read: Probe = serde_json::from_value(json).expect("the same");
+        assert_eq!(read, probe);
     }
 }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Framework, Pattern, RuntimeName, Size, Version, WheelName};
 
+/// Unpacked libraries are about this many times as large as the wheel that holds them.
+pub(crate) const UNPACKED_RATIO: u64 = 3;
+
 /// The runtimes that can be installed. The first of a framework is its default.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +94,32 @@ pub struct Package {
 }
 
 impl Package {
+    /// Checks every rule that installing relies on: something of it is used, the file is a wheel of
+    /// its version, the hash is one.
+    ///
+    /// # Errors
+    /// The rule that is broken, in words that complete "the entry …".
+    pub fn check(&self) -> Result<(), String> {
+        if self.used(Size::Full).next().is_none() {
+            return Err(format!("uses nothing of '{}'", self.file));
+        }
+        let wheel: WheelName = self.file.parse().map_err(|error| format!("{error}"))?;
+        if wheel.version != self.version {
+            return Err(format!(
+                "package version {} differs from the one in '{}'",
+                self.version, self.file
+            ));
+        }
+        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if self.sha256.len() != 64 || !self.sha256.bytes().all(digit) {
+            return Err(format!(
+                "'{}' is not a SHA-256 of 64 lower-case hexadecimal digits",
+                self.sha256
+            ));
+        }
+        Ok(())
+    }
+
     /// The patterns of the members that `size` takes out of it.
     pub(crate) fn used(&self, size: Size) -> impl Iterator<Item = &Pattern> {
         let full = match size {
@@ -190,8 +219,6 @@ impl CatalogEntry {
 
     /// Bytes that it takes on disk in `size`, estimated where the catalogue does not say.
     pub fn disk_size(&self, size: Size) -> u64 {
-        /// Unpacked libraries are about this many times as large as the wheel that holds them.
-        const UNPACKED_RATIO: u64 = 3;
         let stated = match size.min(self.largest_size()) {
             Size::Small => self.disk.small,
             Size::Full => self.disk.full,
@@ -224,29 +251,9 @@ impl CatalogEntry {
                 )));
             }
         }
-        for package in &self.packages {
-            if package.used(Size::Full).next().is_none() {
-                return Err(self.invalid(format!("uses nothing of '{}'", package.file)));
-            }
-            let wheel: WheelName = package
-                .file
-                .parse()
-                .map_err(|error| self.invalid(format!("{error}")))?;
-            if wheel.version != package.version {
-                return Err(self.invalid(format!(
-                    "package version {} differs from the one in '{}'",
-                    package.version, package.file
-                )));
-            }
-            let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-            if package.sha256.len() != 64 || !package.sha256.bytes().all(digit) {
-                return Err(self.invalid(format!(
-                    "'{}' is not a SHA-256 of 64 lower-case hexadecimal digits",
-                    package.sha256
-                )));
-            }
-        }
-        Ok(())
+        self.packages
+            .iter()
+            .try_for_each(|package| package.check().map_err(|reason| self.invalid(reason)))
     }
 
     fn invalid(&self, reason: impl Into<String>) -> CatalogError {

@@ -1,7 +1,7 @@
-//! Installing a runtime into the cache, all or nothing.
+//! Installing a runtime, or a package for itself, into the cache, all or nothing.
 //!
-//! Everything is built in a hidden sibling of the runtime's folder and renamed into place when it
-//! is complete and on disk. A lock file for each runtime lets one installation run at a time; the
+//! Everything is built in a hidden sibling of the final folder and renamed into place when it
+//! is complete and on disk. A lock file for each folder lets one installation run at a time; the
 //! operating system drops the lock of a process that dies, whatever it dies of, so a scratch folder
 //! whose lock is free is left over and is removed.
 
@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 
 use fs4::FileExt;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 
 use crate::archive::Archive;
 use crate::cache::{RECORD_FILE, Record, RecordedFile, RecordedTree};
-use crate::{
-    Cache, CatalogEntry, Package, Pattern, Pip, PipError, Progress, Runtime, RuntimeName, Size,
-    Step,
-};
+use crate::catalog::UNPACKED_RATIO;
+use crate::{Cache, CatalogEntry, Package, Pattern, Pip, PipError, Progress, Runtime, Size, Step};
 
-/// Name of a scratch folder, with the runtime's name and random characters behind it.
+/// Name of a scratch folder, with the final folder's name and random characters behind it.
 const SCRATCH_PREFIX: &str = ".installing-";
 
 /// Installs `entry` into `cache`, at least in `size`, and returns it. Where it is installed so
@@ -45,24 +45,20 @@ pub fn install(
     if let Some(runtime) = installed() {
         return Ok(runtime);
     }
-    let folder = cache.runtimes_dir();
-    fs::create_dir_all(&folder).map_err(io_error("create", &folder))?;
-    let _lock = Lock::acquire(&folder, &name, progress)?;
+    let site = Site::open(&cache.runtimes_dir(), &name.to_string(), progress)?;
     if let Some(runtime) = installed() {
         return Ok(runtime);
     }
-    remove_leftovers(&folder, &name);
-    check_space(&folder, entry, size)?;
-
-    let scratch = tempfile::Builder::new()
-        .prefix(&format!("{SCRATCH_PREFIX}{name}-"))
-        .tempdir_in(&folder)
-        .map_err(io_error("create a scratch folder in", &folder))?;
-    let content = scratch.path().join("content");
-    fs::create_dir(&content).map_err(io_error("create", &content))?;
-    let wheels = download(entry, size, pip, scratch.path(), progress)?;
-    verify(entry, &wheels, progress)?;
-    let Unpacked { files, trees } = unpack(&wheels, size, &content, progress)?;
+    let packages: Vec<&Package> = entry.packages(size).collect();
+    let order = Order {
+        name: &site.name,
+        packages: &packages,
+        size,
+        disk: entry.disk_size(size),
+    };
+    let scratch = site.prepare(&order)?;
+    let content = scratch.path().join(CONTENT);
+    let Unpacked { files, trees } = fetch(&order, pip, scratch.path(), progress)?;
     let links = make_links(entry, &content)?;
     write_record(
         &content,
@@ -77,9 +73,123 @@ pub fn install(
     )?;
     move_into_place(&content, &cache.runtime_dir(&name), scratch.path())?;
     cache.find(&name).ok_or(InstallError::Vanished {
-        name,
+        name: site.name,
         root: cache.root().to_owned(),
     })
+}
+
+/// Installs what is used of `package` into a folder of its own, `packages/<name>-<version>` of
+/// `cache`, and returns that. Where it is there already, nothing is done; where another process or
+/// thread installs it, that one's end is awaited.
+///
+/// # Errors
+/// As [`install()`].
+pub fn install_package(
+    cache: &Cache,
+    package: &Package,
+    pip: &Pip,
+    progress: &dyn Progress,
+) -> Result<PathBuf, InstallError> {
+    if let Some(folder) = installed_package(cache, package) {
+        return Ok(folder);
+    }
+    let target = package_dir(cache, package);
+    let site = Site::open(&cache.packages_dir(), &package_name(package), progress)?;
+    if let Some(folder) = installed_package(cache, package) {
+        return Ok(folder);
+    }
+    let order = Order {
+        name: &site.name,
+        packages: &[package],
+        size: Size::Full,
+        disk: package.size.saturating_mul(UNPACKED_RATIO),
+    };
+    let scratch = site.prepare(&order)?;
+    let content = scratch.path().join(CONTENT);
+    fetch(&order, pip, scratch.path(), progress)?;
+    write_record(&content, package)?;
+    move_into_place(&content, &target, scratch.path())?;
+    Ok(target)
+}
+
+/// The folder of a package that was installed for itself, with all that is used of it now.
+pub fn installed_package(cache: &Cache, package: &Package) -> Option<PathBuf> {
+    let folder = package_dir(cache, package);
+    // The record says what was taken out of the package, which may be less.
+    let record = fs::read_to_string(folder.join(RECORD_FILE)).ok()?;
+    (toml::from_str(&record).as_ref() == Ok(package)).then_some(folder)
+}
+
+fn package_dir(cache: &Cache, package: &Package) -> PathBuf {
+    cache.packages_dir().join(package_name(package))
+}
+
+fn package_name(package: &Package) -> String {
+    format!("{}-{}", package.name, package.version)
+}
+
+/// What is in a scratch folder and becomes the final one.
+const CONTENT: &str = "content";
+
+/// What is to be installed under one name.
+struct Order<'a> {
+    name: &'a str,
+    packages: &'a [&'a Package],
+    size: Size,
+    /// Bytes that it takes once installed.
+    disk: u64,
+}
+
+impl Order<'_> {
+    fn download_size(&self) -> u64 {
+        self.packages
+            .iter()
+            .fold(0, |sum, package| sum.saturating_add(package.size))
+    }
+}
+
+/// The place of one folder, which nobody else installs meanwhile.
+struct Site {
+    folder: PathBuf,
+    name: String,
+    _lock: Lock,
+}
+
+impl Site {
+    /// The right to install `name` in `folder`; awaited where somebody else has it.
+    fn open(folder: &Path, name: &str, progress: &dyn Progress) -> Result<Self, InstallError> {
+        fs::create_dir_all(folder).map_err(io_error("create", folder))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            name: name.to_owned(),
+            _lock: Lock::acquire(folder, name, progress)?,
+        })
+    }
+
+    /// Makes room: a scratch folder with an empty one for the content.
+    fn prepare(&self, order: &Order<'_>) -> Result<TempDir, InstallError> {
+        remove_leftovers(&self.folder, &self.name);
+        check_space(&self.folder, order)?;
+        let scratch = tempfile::Builder::new()
+            .prefix(&format!("{SCRATCH_PREFIX}{}-", self.name))
+            .tempdir_in(&self.folder)
+            .map_err(io_error("create a scratch folder in", &self.folder))?;
+        let content = scratch.path().join(CONTENT);
+        fs::create_dir(&content).map_err(io_error("create", &content))?;
+        Ok(scratch)
+    }
+}
+
+/// Downloads, verifies and unpacks everything of `order` into the scratch folder's content.
+fn fetch(
+    order: &Order<'_>,
+    pip: &Pip,
+    scratch: &Path,
+    progress: &dyn Progress,
+) -> Result<Unpacked, InstallError> {
+    let wheels = download(order, pip, scratch, progress)?;
+    verify(order, &wheels, progress)?;
+    unpack(&wheels, order.size, &scratch.join(CONTENT), progress)
 }
 
 /// A downloaded package.
@@ -88,20 +198,20 @@ struct Wheel<'a> {
     path: PathBuf,
 }
 
-/// Downloads the packages of `size`.
+/// Downloads the packages of `order`.
 fn download<'a>(
-    entry: &'a CatalogEntry,
-    size: Size,
+    order: &Order<'a>,
     pip: &Pip,
     scratch: &Path,
     progress: &dyn Progress,
 ) -> Result<Vec<Wheel<'a>>, InstallError> {
-    let total = entry.download_size(size);
+    let total = order.download_size();
     let mut before = 0;
-    entry
-        .packages(size)
+    order
+        .packages
+        .iter()
         .enumerate()
-        .map(|(index, package)| {
+        .map(|(index, &package)| {
             let folder = scratch.join(format!("package-{index}"));
             fs::create_dir(&folder).map_err(io_error("create", &folder))?;
             let path = pip
@@ -109,7 +219,7 @@ fn download<'a>(
                     progress.update(Step::Downloading, before + bytes, total);
                 })
                 .map_err(|source| InstallError::Download {
-                    name: entry.name(),
+                    name: order.name.to_owned(),
                     source,
                 })?;
             before += package.size;
@@ -121,7 +231,7 @@ fn download<'a>(
 
 /// Compares every wheel with its pin. pip has done so too; this does not depend on pip's settings.
 fn verify(
-    entry: &CatalogEntry,
+    order: &Order<'_>,
     wheels: &[Wheel<'_>],
     progress: &dyn Progress,
 ) -> Result<(), InstallError> {
@@ -147,7 +257,7 @@ fn verify(
             .collect();
         if actual != package.sha256 {
             return Err(InstallError::Download {
-                name: entry.name(),
+                name: order.name.to_owned(),
                 source: PipError::HashMismatch {
                     file: package.file.clone(),
                     expected: package.sha256.clone(),
@@ -210,7 +320,7 @@ fn make_links(entry: &CatalogEntry, content: &Path) -> Result<Vec<RecordedFile>,
 }
 
 /// Writes the record, and everything before it, to the disk.
-fn write_record(content: &Path, record: &Record) -> Result<(), InstallError> {
+fn write_record(content: &Path, record: &impl Serialize) -> Result<(), InstallError> {
     let path = content.join(RECORD_FILE);
     let text = toml::to_string(record).expect("a record is plain data");
     fs::write(&path, text).map_err(io_error("write", &path))?;
@@ -252,16 +362,16 @@ fn sync_folder(folder: &Path) -> Result<(), InstallError> {
 }
 
 /// At the peak there are all wheels, the copy that pip makes of one of them, and their content.
-fn check_space(folder: &Path, entry: &CatalogEntry, size: Size) -> Result<(), InstallError> {
-    let largest = entry.packages(size).map(|package| package.size).max();
-    let needed = entry
-        .download_size(size)
+fn check_space(folder: &Path, order: &Order<'_>) -> Result<(), InstallError> {
+    let largest = order.packages.iter().map(|package| package.size).max();
+    let needed = order
+        .download_size()
         .saturating_add(largest.unwrap_or_default())
-        .saturating_add(entry.disk_size(size));
+        .saturating_add(order.disk);
     let available = fs4::available_space(folder).map_err(io_error("examine", folder))?;
     if available < needed {
         return Err(InstallError::NoSpace {
-            name: entry.name(),
+            name: order.name.to_owned(),
             folder: folder.to_owned(),
             needed,
             available,
@@ -272,21 +382,21 @@ fn check_space(folder: &Path, entry: &CatalogEntry, size: Size) -> Result<(), In
 
 /// Removes scratch folders that no living process uses. A folder that cannot be removed is left:
 /// it is in nobody's way.
-fn remove_leftovers(folder: &Path, locked: &RuntimeName) {
+fn remove_leftovers(folder: &Path, locked: &str) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let file_name = entry.file_name();
         let Some(name) = file_name
             .to_str()
             .and_then(|name| name.strip_prefix(SCRATCH_PREFIX))
             .and_then(|rest| rest.rsplit_once('-'))
-            .and_then(|(name, _)| name.parse::<RuntimeName>().ok())
+            .map(|(name, _)| name)
         else {
             continue;
         };
-        let _lock = if name == *locked {
+        let _lock = if name == locked {
             None
         } else {
-            match Lock::try_acquire(folder, &name) {
+            match Lock::try_acquire(folder, name) {
                 Some(lock) => Some(lock),
                 None => continue,
             }
@@ -295,14 +405,14 @@ fn remove_leftovers(folder: &Path, locked: &RuntimeName) {
     }
 }
 
-/// The right to install one runtime, until dropped. The file stays: removing it would let two
+/// The right to install one folder, until dropped. The file stays: removing it would let two
 /// processes hold locks on two files of one name.
 struct Lock {
     _file: File,
 }
 
 impl Lock {
-    fn open(folder: &Path, name: &RuntimeName) -> io::Result<File> {
+    fn open(folder: &Path, name: &str) -> io::Result<File> {
         let path = Self::path(folder, name);
         OpenOptions::new()
             .create(true)
@@ -311,15 +421,11 @@ impl Lock {
             .open(path)
     }
 
-    fn path(folder: &Path, name: &RuntimeName) -> PathBuf {
+    fn path(folder: &Path, name: &str) -> PathBuf {
         folder.join(format!(".{name}.lock"))
     }
 
-    fn acquire(
-        folder: &Path,
-        name: &RuntimeName,
-        progress: &dyn Progress,
-    ) -> Result<Self, InstallError> {
+    fn acquire(folder: &Path, name: &str, progress: &dyn Progress) -> Result<Self, InstallError> {
         let path = Self::path(folder, name);
         let file = Self::open(folder, name).map_err(io_error("open", &path))?;
         if FileExt::try_lock(&file).is_err() {
@@ -329,7 +435,7 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    fn try_acquire(folder: &Path, name: &RuntimeName) -> Option<Self> {
+    fn try_acquire(folder: &Path, name: &str) -> Option<Self> {
         let file = Self::open(folder, name).ok()?;
         FileExt::try_lock(&file).ok()?;
         Some(Self { _file: file })
@@ -348,14 +454,14 @@ pub(crate) fn io_error(
     }
 }
 
-/// Why a runtime was not installed.
+/// Why a runtime or a package was not installed.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
     /// pip did not deliver the pinned package.
     #[error("failed to install {name}: {source}")]
     Download {
-        /// The runtime.
-        name: RuntimeName,
+        /// The runtime or package.
+        name: String,
         /// The cause.
         source: PipError,
     },
@@ -365,8 +471,8 @@ pub enum InstallError {
          choose another cache folder", needed.div_ceil(1 << 20), folder.display(), available >> 20
     )]
     NoSpace {
-        /// The runtime.
-        name: RuntimeName,
+        /// The runtime or package.
+        name: String,
         /// Where it would be installed.
         folder: PathBuf,
         /// Bytes that an installation takes at its peak.
@@ -406,7 +512,7 @@ pub enum InstallError {
     )]
     Vanished {
         /// The runtime.
-        name: RuntimeName,
+        name: String,
         /// The cache.
         root: PathBuf,
     },

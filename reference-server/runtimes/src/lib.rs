@@ -43,7 +43,7 @@ pub use catalog::{Catalog, CatalogEntry, CatalogError, Package};
 pub use compiler::{COMPILER_VARIABLE, CompileError, Compiler};
 pub use framework::tensorrt::TENSORRT_INCLUDE_VARIABLE;
 pub use framework::{Framework, ParseFrameworkError};
-pub use install::{InstallError, install};
+pub use install::{InstallError, install, install_package, installed_package};
 pub use name::{ParseRuntimeNameError, RuntimeName};
 pub use pattern::{ParsePatternError, Pattern};
 pub use pip::{Pip, PipError};

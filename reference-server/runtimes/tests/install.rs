@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use runtimes::{
     Cache, Catalog, CatalogEntry, Framework, InstallError, LocateError, Origin, Pip, PipError,
     Progress, Runtime, RuntimeArgument, RuntimeSet, SelectionError, Silent, Size, Step, install,
+    install_package,
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -593,4 +594,41 @@ fn the_oldest_runtime_of_the_catalogue_is_what_its_pin_says() {
             .name,
         name
     );
+}
+
+#[test]
+fn a_package_is_installed_for_itself() {
+    let bench = Bench::new();
+    let entry = bench.entry("1.30.0");
+    let package = &entry.packages[0];
+    let folder = install_package(&bench.cache, package, &bench.pip(), &Silent).expect("installed");
+    assert_eq!(
+        folder,
+        bench.cache.packages_dir().join("onnxruntime-1.30.0")
+    );
+    let used = folder.join("onnxruntime/capi");
+    assert!(used.join("libonnxruntime.so.1.30.0").is_file());
+    assert!(!used.join("unused.so").exists());
+    assert_eq!(bench.cache.installed(), [], "it is no runtime");
+
+    let nobody = Pip::with_command("/nowhere", ["never started"]);
+    let again = install_package(&bench.cache, package, &nobody, &Silent).expect("there already");
+    assert_eq!(again, folder);
+
+    let mut other = package.clone();
+    other.version = "1.31.0".to_owned();
+    let error = install_package(&bench.cache, &other, &bench.pip(), &Silent).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("failed to install onnxruntime-1.31.0"),
+        "{error}"
+    );
+    let left: Vec<_> = fs::read_dir(bench.cache.packages_dir())
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.file_name())
+        .filter(|name| !name.to_string_lossy().ends_with(".lock"))
+        .collect();
+    assert_eq!(left, ["onnxruntime-1.30.0"]);
 }

@@ -1,11 +1,12 @@
 //! The sub-command: from its arguments to the record on standard output.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use op_library::Probe;
+use op_library::{Probe, ProbedLibrary};
 use runtimes::Cache;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::descendants;
 use super::error::ProbeError;
@@ -24,9 +25,9 @@ pub fn run(options: &ProbeOptions, preloaded: &[Finding]) -> ExitCode {
         );
     }
     let outcome = observe(options).and_then(|probe| {
-        let mut output = std::io::stdout().lock();
+        let mut output = io::stdout().lock();
         serde_json::to_writer_pretty(&mut output, &probe)
-            .map_err(std::io::Error::from)
+            .map_err(io::Error::from)
             .and_then(|()| writeln!(output))
             .map_err(ProbeError::Output)
     });
@@ -55,12 +56,11 @@ pub fn observe(options: &ProbeOptions) -> Result<Probe, ProbeError> {
         .enable_all()
         .build()
         .map_err(ProbeError::Process)?;
-    let observed: Result<_, ProbeError> = tasks.block_on(async {
-        let mut experiment = Experiment::begin(hosted, options.load_timeout).await?;
-        let mut libraries = experiment.open_all(&options.libraries).await;
-        experiment.describe(&mut libraries).await;
-        experiment.end().await;
-        Ok(libraries)
+    let observed = tasks.block_on(async {
+        tokio::select! {
+            observed = experiment(hosted, options) => observed,
+            stopped = stopped() => Err(stopped.map_or_else(ProbeError::Process, |()| ProbeError::Stopped)),
+        }
     });
     drop(tasks);
     descendants::end_all();
@@ -69,4 +69,26 @@ pub fn observe(options: &ProbeOptions) -> Result<Probe, ProbeError> {
         libraries: observed?,
         duration_ms: start.elapsed().as_millis() as u64,
     })
+}
+
+async fn experiment(
+    hosted: Hosted,
+    options: &ProbeOptions,
+) -> Result<Vec<ProbedLibrary>, ProbeError> {
+    let mut experiment = Experiment::begin(hosted, options.load_timeout).await?;
+    let mut libraries = experiment.open_all(&options.libraries).await;
+    experiment.describe(&mut libraries).await;
+    experiment.end().await;
+    Ok(libraries)
+}
+
+/// Waits for a signal to stop.
+async fn stopped() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }

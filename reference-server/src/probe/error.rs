@@ -23,6 +23,9 @@ pub enum ProbeError {
          and address space"
     )]
     Process(io::Error),
+    /// A signal came.
+    #[error("the probe was told to stop before it was finished")]
+    Stopped,
     /// The model that ONNX Runtime creates sessions of cannot be written.
     #[error("failed to write a model for the probe to the folder for temporary files: {0}")]
     Model(io::Error),

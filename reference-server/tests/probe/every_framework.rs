@@ -1,12 +1,15 @@
 //! What is the same in all four frameworks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use op_library::{ProbeOutcome, ProbePhase};
 use runtimes::Framework;
+use rustix::process::{Pid, Signal, kill_process};
 use test_ops::{Broken, DEFAULT_DOMAIN, Op, Sample, spelling};
 
 use crate::sub_command::{Bench, assert_ended, names, sub_command};
+use crate::support::deadline::wait_until;
 
 /// A test for each framework, each with a runtime of its own.
 macro_rules! with_every_framework {
@@ -86,9 +89,9 @@ with_every_framework! {
     fn what_hangs_is_ended_at_the_limit(bench) {
         let library = bench.sample(Broken::InitializerHangs);
         let sound = bench.sample(Sample::default().with_domain("second.ops"));
-        let probed = bench.probe_with(&[&sound, &library], &["--load-timeout", "5"]);
+        let probed = bench.probe_with(&[&sound, &library], &["--load-timeout", "10"]);
         assert_ended(&probed[0], ProbeOutcome::Registered, &[]);
-        assert_ended(&probed[1], ProbeOutcome::Hung, &["exceeded the load time limit of 5 s"]);
+        assert_ended(&probed[1], ProbeOutcome::Hung, &["exceeded the load time limit of 10 s"]);
         assert_eq!(probed[1].phase, Some(ProbePhase::Dlopen));
     }
 
@@ -162,10 +165,9 @@ fn an_experiment_that_cannot_be_made_has_another_status() {
     assert_eq!(without_library.status.code(), Some(2));
 }
 
-#[test]
-fn nothing_that_a_library_started_is_left() {
-    let bench = Bench::of(Framework::OnnxRuntime);
-    let file = bench.folder.path().join("pid");
+/// A library whose initializer leaves a process behind, and then does `afterwards`. The process's
+/// number is in `file` by then.
+fn with_a_daemon(bench: &Bench, file: &Path, afterwards: &str) -> PathBuf {
     // Its group and its parent are lost, and it holds the worker's output open.
     let source = format!(
         "#include <fstream>\n#include <unistd.h>\n\
@@ -173,7 +175,7 @@ fn nothing_that_a_library_started_is_left() {
            int ready[2];\n\
            char byte = 0;\n\
            if (pipe(ready) != 0) return;\n\
-           if (fork() != 0) {{ (void)!read(ready[0], &byte, 1); return; }}\n\
+           if (fork() != 0) {{ (void)!read(ready[0], &byte, 1); {afterwards}; return; }}\n\
            setsid();\n\
            if (fork() != 0) _exit(0);\n\
            std::ofstream({file:?}) << getpid() << std::endl;\n\
@@ -181,9 +183,41 @@ fn nothing_that_a_library_started_is_left() {
            for (;;) pause();\n\
          }}"
     );
-    let library = bench.compile("daemon", &source, &[]);
-    bench.probe_one(&library);
-    let pid = std::fs::read_to_string(&file).expect("the process has run");
+    bench.compile("daemon", &source, &[])
+}
+
+#[track_caller]
+fn assert_is_gone(file: &Path) {
+    let pid = std::fs::read_to_string(file).expect("the process has run");
     let process = Path::new("/proc").join(pid.trim());
     assert!(!process.exists(), "process {pid} is left");
+}
+
+#[test]
+fn nothing_that_a_library_started_is_left() {
+    let bench = Bench::of(Framework::OnnxRuntime);
+    let file = bench.folder.path().join("pid");
+    bench.probe_one(&with_a_daemon(&bench, &file, ""));
+    assert_is_gone(&file);
+}
+
+#[test]
+fn nothing_is_left_where_the_probe_is_told_to_stop() {
+    let bench = Bench::of(Framework::OnnxRuntime);
+    let file = bench.folder.path().join("pid");
+    let library = with_a_daemon(&bench, &file, "for (;;) pause()");
+    let mut probe = sub_command(&bench.runtime.name.to_string());
+    probe
+        .arg(library)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let probe = probe.spawn().unwrap();
+    wait_until("the library's initializer runs", || {
+        std::fs::read_to_string(&file).is_ok_and(|pid| pid.ends_with('\n'))
+    });
+    kill_process(Pid::from_child(&probe), Signal::TERM).unwrap();
+    let output = probe.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(output.stdout.is_empty());
+    assert_is_gone(&file);
 }

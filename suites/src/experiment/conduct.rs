@@ -10,6 +10,7 @@ use super::launch::{launch_command, placeholders};
 use super::reproduction::reproduce;
 use super::steps::{Stage, StepError};
 use super::supply::Supply;
+use super::trial::{TrialError, Tried, predict_and_try};
 use super::watchdog::{Bite, Watchdog};
 use crate::arrangement::{Arrangement, Launch, Route, Step};
 use crate::case::Case;
@@ -65,6 +66,8 @@ impl Setting<'_> {
 enum ConductError {
     #[error("failed to arrange the case: {0}")]
     Arrange(#[from] ArrangeError),
+    #[error("failed to try the op library out: {0}")]
+    Trial(#[from] TrialError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error(transparent)]
@@ -74,6 +77,7 @@ enum ConductError {
 /// What a case yielded.
 struct Observation {
     finding: Finding,
+    tried: Option<Tried>,
     unmet: Vec<String>,
     time_to_ready: Option<Duration>,
     load_time: Option<Duration>,
@@ -154,6 +158,8 @@ pub fn unrun(case: &Case, setting: &Setting<'_>, verdict: Verdict, message: Stri
         outcome: None,
         verdict,
         phase: Phase::Spawn,
+        prediction: None,
+        trial: None,
         message,
         time_to_ready_ms: None,
         load_ms: None,
@@ -216,9 +222,15 @@ fn judge(case: &Case, setting: &Setting<'_>, observation: Observation) -> CaseRe
     evidence.departures = departures;
     evidence.traffic = traffic;
     evidence.reproduce = reproduce(case, setting);
+    let (prediction, trial) = observation
+        .tried
+        .map(|tried| (tried.prediction, tried.trial))
+        .unzip();
     CaseResult {
         outcome: Some(finding.outcome),
         phase: finding.phase,
+        prediction,
+        trial,
         time_to_ready_ms: observation.time_to_ready.map(milliseconds),
         load_ms: observation.load_time.map(milliseconds),
         evidence,
@@ -239,6 +251,17 @@ fn observe(
     let arrangement = &case.arrangement;
     let launch = &arrangement.launch;
     let folder = CaseFolder::arrange(case, setting.supply)?;
+    let mut unmet = Vec::new();
+    let mut names = placeholders(case, setting, &folder)?;
+    let mut tried = None;
+    if let Some(claim) = arrangement.claim {
+        let Some(seen) = predict_and_try(case, claim, setting, &folder)? else {
+            return Ok(None);
+        };
+        unmet.extend(claim.departures(&seen.prediction, &seen.trial));
+        names.reason.clone_from(&seen.prediction.reason);
+        tried = Some(seen);
+    }
     let server = launch_command(case, setting, &folder)?.launch(&folder.log())?;
     let deadline = begin + setting.options.case_time_limit;
     let watchdog = Watchdog::new(
@@ -251,7 +274,7 @@ fn observe(
         arrangement,
         profile: setting.options.profile,
         isolation: setting.isolation_of(case),
-        names: placeholders(case, setting, &folder)?,
+        names,
         client: Client::new(server.http_address(), limit)?,
         folder,
         server,
@@ -263,7 +286,6 @@ fn observe(
         mapped_after: None,
         signatures: Default::default(),
     };
-    let mut unmet = Vec::new();
     let mut time_to_ready = None;
     let started = if launch.becomes_ready {
         stage
@@ -317,6 +339,7 @@ fn observe(
     drop(watchdog);
     Ok(Some(Observation {
         finding,
+        tried,
         unmet,
         time_to_ready,
         load_time,

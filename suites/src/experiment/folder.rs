@@ -6,13 +6,12 @@ use std::{fs, io};
 
 use runtimes::Framework;
 use tempfile::TempDir;
-use test_ops::{Configuration, Content, Format, Model, ModelRepository, torch_script};
+use test_ops::{Configuration, Content, Format, Model, ModelRepository};
 
-use super::plan;
 use super::supply::{Supply, SupplyError};
-use crate::arrangement::{LibraryFile, ModelFolder, Place, PlanFile, Script, Spelling};
+use super::{plan, ready};
+use crate::arrangement::{LibraryFile, ModelFolder, Place, PlanFile, Spelling};
 use crate::case::{Case, Need};
-use crate::client::NamedTensor;
 
 /// Why the files of a case could not be written. The text completes "failed to arrange the case".
 #[derive(Debug, thiserror::Error)]
@@ -166,9 +165,9 @@ impl<'a> CaseFolder<'a> {
         };
         for name in folder.names() {
             let model = folder.model.clone().with_name(&name);
-            if let Some(script) = &folder.script {
-                let text = script_configuration(&model.name, script);
-                self.write_files(&model, &text, &torch_script(script.source))?;
+            if let Some(given) = &folder.ready {
+                let text = ready::configuration(&model, given, &configuration.op_libraries);
+                self.write_files(&model, &text, &ready::file(&model, given))?;
             } else if let Some(plan) = self.plan_of(folder)? {
                 self.write_files(&model, &configuration.to_text(&model), &plan)?;
             } else {
@@ -247,8 +246,12 @@ impl<'a> CaseFolder<'a> {
             Place::ModelFolder(model) => self.models().join(model),
             Place::VersionFolder(model) => self.models().join(model).join("1"),
             Place::Elsewhere | Place::LinkedFromRoot => self.root().join("elsewhere"),
+            Place::Package(library) => self.supply.package(library)?,
         };
-        let path = folder.join(&file_name);
+        let path = match file.place {
+            Place::Package(library) => folder.join(&library.path),
+            _ => folder.join(&file_name),
+        };
         if let Some(content) = &file.content {
             self.supply.put(self.case, file, content, &path)?;
         }
@@ -295,29 +298,6 @@ impl<'a> CaseFolder<'a> {
     }
 }
 
-/// The `config.pbtxt` of a TorchScript module: its tensors are those of its request and answer.
-fn script_configuration(name: &str, script: &Script) -> String {
-    let tensors = |tensors: &[NamedTensor]| -> String {
-        tensors
-            .iter()
-            .map(|NamedTensor { name, tensor }| {
-                format!(
-                    "  {{ name: \"{name}\" data_type: TYPE_{} dims: {:?} }}\n",
-                    tensor.data_type.protocol_name(),
-                    vec![-1; tensor.shape.len()],
-                )
-            })
-            .collect::<Vec<_>>()
-            .join(",")
-    };
-    format!(
-        "name: \"{name}\"\nbackend: \"pytorch\"\nplatform: \"pytorch_libtorch\"\n\
-         max_batch_size: 0\ninput [\n{}]\noutput [\n{}]\n",
-        tensors(&script.inputs),
-        tensors(&script.outputs)
-    )
-}
-
 fn unknown(kind: &'static str, name: &str) -> ArrangeError {
     ArrangeError::Unknown {
         kind,
@@ -356,7 +336,7 @@ mod tests {
                     ParameterSource::Input,
                 )
                 .with_name("subject"),
-                script: None,
+                ready: None,
                 plan: None,
                 copies: 1,
                 libraries: vec![("ops", spelling)],

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::conduct::Setting;
 use super::folder::{ArrangeError, CaseFolder};
-use crate::arrangement::{ControlMode, Route};
+use crate::arrangement::{ControlMode, Place, Route};
 use crate::case::Case;
 use crate::expectation::{Placeholders, Profile};
 use crate::server::ServerCommand;
@@ -32,7 +32,7 @@ pub fn launch_command(
         .flag("model-control-mode", launch.control_mode.flag())
         .flag("exit-on-error", launch.exit_on_error.to_string());
     command = match setting.options.profile {
-        Profile::Reference => of_reference_server(command, case, setting, folder),
+        Profile::Reference => of_reference_server(command, case, setting, folder)?,
         Profile::Triton => of_triton(command, &setting.options.server_bin),
     };
     if launch.control_mode == ControlMode::Poll {
@@ -45,12 +45,15 @@ pub fn launch_command(
 }
 
 /// Adds what only the reference server has a flag for.
+///
+/// # Errors
+/// A published op library is not there.
 fn of_reference_server(
     mut command: ServerCommand,
     case: &Case,
     setting: &Setting<'_>,
     folder: &CaseFolder<'_>,
-) -> ServerCommand {
+) -> Result<ServerCommand, ArrangeError> {
     let launch = &case.arrangement.launch;
     let seconds = |duration: Duration| duration.as_secs_f64().ceil().to_string();
     for framework in case.frameworks() {
@@ -58,7 +61,7 @@ fn of_reference_server(
             command = command.flag("runtime", format!("{framework}={runtime}"));
         }
     }
-    command
+    command = command
         .flag("op-library-root", folder.libraries())
         .flag("isolation", setting.isolation_of(case).name())
         .flag("runtime-cache", &setting.options.runtime_cache)
@@ -71,7 +74,13 @@ fn of_reference_server(
             },
         )
         .flag("load-timeout", seconds(launch.load_timeout))
-        .flag("execution-timeout", seconds(launch.execution_timeout))
+        .flag("execution-timeout", seconds(launch.execution_timeout));
+    for library in &case.arrangement.libraries {
+        if let Place::Package(published) = library.place {
+            command = command.flag("op-library-root", setting.supply.package(published)?);
+        }
+    }
+    Ok(command)
 }
 
 /// Adds what Triton needs beside. Its backends lie beside the folder of its executable, unless it
@@ -159,7 +168,8 @@ pub fn placeholders(
     if let Some(first) = libraries.next() {
         let path = folder.library(first.name)?;
         names.library = path.to_string_lossy().into_owned();
-        names.file = format!("lib{}.so", first.name);
+        let file = path.file_name().unwrap_or_default();
+        names.file = file.to_string_lossy().into_owned();
     }
     if let Some(second) = libraries.next() {
         let path = folder.library(second.name)?;

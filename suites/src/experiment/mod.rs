@@ -10,10 +10,12 @@ mod folder;
 mod launch;
 mod plan;
 mod question;
+mod ready;
 mod reproduction;
 mod steps;
 mod supply;
 mod traffic;
+mod trial;
 mod watchdog;
 
 pub use finding::Finding;

@@ -2,7 +2,7 @@
 
 use test_ops::{DataType, Model, Tensor};
 
-use crate::arrangement::Script;
+use crate::arrangement::ReadyModel;
 use crate::client::{Answer, Client, ClientError, Encoding, InferenceRequest, NamedTensor};
 
 /// Rows of a request where the model leaves them open.
@@ -86,12 +86,12 @@ impl Question {
         }
     }
 
-    /// The request that belongs to a TorchScript module.
-    pub fn of_script(name: &str, script: &Script) -> Self {
+    /// The request that belongs to a ready model.
+    pub fn of_ready(name: &str, ready: &ReadyModel) -> Self {
         Self {
             model: name.to_owned(),
-            request: InferenceRequest::new(&script.inputs, Encoding::Binary),
-            expected: script.outputs.clone(),
+            request: InferenceRequest::new(&ready.inputs, Encoding::Binary),
+            expected: ready.outputs.clone(),
             graph: None,
             inputs: Vec::new(),
             signatures: Signatures::new(),

@@ -3,6 +3,7 @@
 use runtimes::RuntimeName;
 
 use super::conduct::Setting;
+use super::supply::Supply;
 use crate::case::{Case, Need};
 use crate::expectation::Profile;
 use crate::options::{RunOptions, runtime_of};
@@ -10,10 +11,14 @@ use crate::scope::RuntimeRange;
 
 /// A command line that runs this case again.
 pub fn reproduce(case: &Case, setting: &Setting<'_>) -> String {
-    let runtimes: String = runtimes_to_name(case, setting.options)
-        .iter()
-        .map(|runtime| format!(" --runtime {runtime}"))
-        .collect();
+    let selection: String = if needs_whole_catalogue(case) {
+        " --full".to_owned()
+    } else {
+        runtimes_to_name(case, setting.options)
+            .iter()
+            .map(|runtime| format!(" --runtime {runtime}"))
+            .collect()
+    };
     let server = match setting.options.profile {
         Profile::Reference => format!("--isolation {}", setting.isolation_of(case)),
         Profile::Triton => format!(
@@ -22,9 +27,16 @@ pub fn reproduce(case: &Case, setting: &Setting<'_>) -> String {
         ),
     };
     format!(
-        "cargo harness run {server}{runtimes} --filter '^{}$'",
+        "cargo harness run {server}{selection} --filter '^{}$'",
         case.id
     )
+}
+
+/// Whether there is the case only in a run with everything: its op library is none of the few that
+/// are tried otherwise, or its runtime must be there in the full size.
+fn needs_whole_catalogue(case: &Case) -> bool {
+    let full = |need: &Need| matches!(need, Need::FullRuntime(_));
+    Supply::published(case).any(|library| !library.small) || case.needs.iter().any(full)
 }
 
 /// The runtimes that a run must be told for the case to be the same in it: none where it uses what
@@ -33,7 +45,7 @@ fn runtimes_to_name(case: &Case, options: &RunOptions) -> Vec<RuntimeName> {
     let default = options.runtime_in(case, case.framework);
     let needed = case.needs.iter().filter_map(|need| match need {
         Need::Runtime(name) => Some(*name),
-        Need::FullRuntime(_) | Need::Gpu | Need::NoGpu => None,
+        Need::FullRuntime(_) | Need::Gpu | Need::NoGpu | Need::PythonLibrary => None,
     });
     let mut names: Vec<RuntimeName> = Vec::new();
     for name in default.into_iter().chain(needed) {

@@ -287,8 +287,8 @@ impl Stage<'_> {
 
     fn questions(&self, model: &str) -> Result<Vec<Question>, StepError> {
         let folder = self.model(model)?;
-        if let Some(script) = &folder.script {
-            return Ok(vec![Question::of_script(model, script)]);
+        if let Some(ready) = &folder.ready {
+            return Ok(vec![Question::of_ready(model, ready)]);
         }
         let signatures = self.signatures.get(model).cloned().unwrap_or_default();
         let encodings = Question::encodings(folder.model.data_type);

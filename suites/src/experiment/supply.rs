@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 
-use runtimes::{Cache, CacheError, Framework, Runtime, RuntimeName};
+use runtimes::{
+    Cache, CacheError, Framework, InstallError, Pip, PipError, Runtime, RuntimeName, Silent,
+};
 use test_ops::{BuildError, Builder, Content, Library, Model, PlanBuilder, PlanError, Sample};
 
-use crate::arrangement::{LibraryFile, Step};
+use crate::arrangement::{LibraryFile, Place, Step};
 use crate::case::Case;
 use crate::options::RunOptions;
+use crate::version_mismatch::PublishedLibrary;
 
 /// An op library and the runtime that it is built against.
 pub type Variant = (Library, RuntimeName);
@@ -44,6 +47,12 @@ pub enum SupplyError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// There is no pip.
+    #[error(transparent)]
+    Pip(#[from] PipError),
+    /// A published library could not be installed.
+    #[error(transparent)]
+    Install(#[from] InstallError),
     /// A plan could not be built.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -106,6 +115,35 @@ impl<'a> Supply<'a> {
             .chain(replaced)
             .filter_map(|(file, content)| self.variant(case, file, content))
             .collect()
+    }
+
+    /// The published libraries that `case` uses.
+    pub fn published(case: &Case) -> impl Iterator<Item = &'static PublishedLibrary> {
+        case.arrangement
+            .libraries
+            .iter()
+            .filter_map(|file| match file.place {
+                Place::Package(library) => Some(library),
+                _ => None,
+            })
+    }
+
+    /// The folder that the package of `library` is installed in; where it is not, it is now.
+    ///
+    /// # Errors
+    /// As [`SupplyError`].
+    pub fn package(&self, library: &PublishedLibrary) -> Result<PathBuf, SupplyError> {
+        let cache = Cache::at(&self.options.runtime_cache)?;
+        let package = &library.package;
+        if let Some(folder) = runtimes::installed_package(&cache, package) {
+            return Ok(folder);
+        }
+        Ok(runtimes::install_package(
+            &cache,
+            package,
+            &Pip::find()?,
+            &Silent,
+        )?)
     }
 
     fn variant(&self, case: &Case, file: &LibraryFile, content: &Content) -> Option<Variant> {

@@ -1,12 +1,10 @@
 //! Op libraries that come with a runtime.
 
 use runtimes::{Catalog, Framework};
-use test_ops::{DataType, Tensor};
 
-use crate::arrangement::{Script, Step};
+use crate::arrangement::Step;
 use crate::case::Need;
-use crate::client::NamedTensor;
-use crate::making::{Absence, Definition, HEALTHY, SUBJECT};
+use crate::making::{Absence, Definition, HEALTHY, SUBJECT, non_maximum_suppression};
 use crate::observation::{Outcome, Phase};
 
 /// The definitions.
@@ -34,7 +32,7 @@ fn torchvision_nms() -> Definition {
             Ok(draft
                 .needs(Need::FullRuntime(default.name()))
                 .model(model, &[])
-                .script(non_maximum_suppression())
+                .ready(non_maximum_suppression())
                 .healthy()
                 .steps([
                     Step::Load(SUBJECT),
@@ -45,31 +43,4 @@ fn torchvision_nms() -> Definition {
                 .expect(&[], Outcome::Served, Phase::FirstRun, &[]))
         },
     )
-}
-
-/// Three boxes, of which the second overlaps the first by 9/11 of their union and has the lower
-/// score: it is suppressed, and the others' indices come in the order of their scores.
-fn non_maximum_suppression() -> Script {
-    let tensor = |name: &str, data_type, shape: &[usize], values: &[f64]| NamedTensor {
-        name: name.to_owned(),
-        tensor: Tensor::new(data_type, shape, values.to_vec()),
-    };
-    Script {
-        source: "def forward(self: __torch__.SampleModel,\n    boxes: Tensor,\n    scores: Tensor) -> \
-                 Tensor:\n  kept = ops.torchvision.nms(boxes, scores, 0.5)\n  return kept\n",
-        inputs: vec![
-            tensor(
-                "boxes",
-                DataType::Fp32,
-                &[3, 4],
-                &[
-                    0.0, 0.0, 10.0, 10.0, //
-                    1.0, 0.0, 11.0, 10.0, //
-                    20.0, 20.0, 30.0, 30.0,
-                ],
-            ),
-            tensor("scores", DataType::Fp32, &[3], &[0.8, 0.7, 0.9]),
-        ],
-        outputs: vec![tensor("y__0", DataType::Int64, &[2], &[2.0, 0.0])],
-    }
 }

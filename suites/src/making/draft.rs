@@ -6,11 +6,13 @@ use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample, spelling};
 use super::{Absence, Made, Scene};
 use crate::arrangement::{
     Arrangement, ControlMode, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place, PlanFile,
-    Route, Script, Spelling, Step,
+    ReadyModel, Route, Spelling, Step,
 };
 use crate::case::{Case, Need, Suite};
+use crate::compatibility::{Claim, Fit};
 use crate::expectation::{Condition, Expectation, Isolation, Profile};
 use crate::observation::{Outcome, Phase};
+use crate::version_mismatch::PublishedLibrary;
 
 /// The model that a case is about.
 pub const SUBJECT: &str = "subject";
@@ -162,6 +164,12 @@ impl Draft {
         self.file(framework, name, None, place)
     }
 
+    /// Adds an op library where its package was installed.
+    pub fn package(self, name: &'static str, library: &'static PublishedLibrary) -> Self {
+        let framework = self.framework();
+        self.file(framework, name, None, Place::Package(library))
+    }
+
     fn file(
         mut self,
         framework: Framework,
@@ -201,7 +209,7 @@ impl Draft {
     ) -> Self {
         self.case.arrangement.models.push(ModelFolder {
             model,
-            script: None,
+            ready: None,
             plan: None,
             copies,
             libraries: libraries.to_vec(),
@@ -275,10 +283,37 @@ impl Draft {
             .model(model, &[(HEALTHY, Spelling::Absolute)])
     }
 
-    /// The module of the model that was added last.
-    pub fn script(mut self, script: Script) -> Self {
+    /// What the model that was added last is, but for its name and its format.
+    pub fn ready(mut self, ready: ReadyModel) -> Self {
         if let Some(model) = self.case.arrangement.models.last_mut() {
-            model.script = Some(script);
+            model.ready = Some(ready);
+        }
+        self
+    }
+
+    /// The case is about `runtime`, which its id tells, whatever the run is made with. Libraries do
+    /// not meet.
+    pub fn on_runtime(mut self, runtime: RuntimeName) -> Self {
+        self.case.id += &format!("@{}", runtime.version);
+        self.case.isolation = Some(Isolation::OpSet);
+        self.case.arrangement.launch.default_runtime = Some(runtime);
+        self.needs(Need::Runtime(runtime))
+    }
+
+    /// Inspector and trial must say this of the library [`OPS`] in the case's default runtime.
+    pub fn claims(mut self, fit: Fit) -> Self {
+        self.case.arrangement.claim = Some(Claim {
+            library: OPS,
+            fit,
+            only_trial: false,
+        });
+        self
+    }
+
+    /// What the case claims cannot be seen in the library's file.
+    pub fn only_a_trial_tells(mut self) -> Self {
+        if let Some(claim) = &mut self.case.arrangement.claim {
+            claim.only_trial = true;
         }
         self
     }

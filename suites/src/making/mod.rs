@@ -5,7 +5,9 @@
 pub(crate) mod absence;
 mod definition;
 mod draft;
+mod ready;
 mod triton;
 
 pub(crate) use definition::{Absence, Definition, Made, Scene};
 pub(crate) use draft::{APART, Draft, HEALTHY, OPS, SUBJECT, TOGETHER, VENDOR_DOMAIN};
+pub(crate) use ready::{maximum_spanning_tree, negative_and_positive, non_maximum_suppression};

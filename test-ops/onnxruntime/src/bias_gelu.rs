@@ -3,19 +3,27 @@ use std::{ffi::CStr, marker::PhantomData};
 use op_kernels::Approximation;
 
 use crate::{
+    configuration,
     interface::{Element, Execution, Node, Result},
     kernel::Kernel,
+    layout,
 };
 
-/// `gelu(x + bias)`: `x` of the shape `[…, n]`, `bias` of the shape `[n]`.
+/// `gelu(x + bias)`: `x` of the shape `[…, n]`, `bias` of the shape `[n]`; in a library without
+/// bias `gelu(x)`.
 pub(crate) struct BiasGelu<T> {
     approximation: Approximation,
+    is_without_bias: bool,
     element: PhantomData<T>,
 }
 
 impl<T: Element + op_kernels::Element> Kernel for BiasGelu<T> {
     const NAME: &CStr = c"BiasGelu";
     type Element = T;
+
+    fn inputs() -> usize {
+        if is_without_bias() { 1 } else { 2 }
+    }
 
     fn new(node: &Node) -> Result<Self> {
         let approximation = match node.string(c"approximate").as_deref() {
@@ -29,17 +37,30 @@ impl<T: Element + op_kernels::Element> Kernel for BiasGelu<T> {
         };
         Ok(BiasGelu {
             approximation,
+            is_without_bias: is_without_bias(),
             element: PhantomData,
         })
     }
 
     fn execute(&self, execution: &Execution) -> Result<()> {
-        let (x, bias) = (execution.input::<T>(0)?, execution.input::<T>(1)?);
-        check_row(&x.shape, &bias.shape, "bias")?;
+        let x = execution.input::<T>(0)?;
+        let none;
+        let bias = if self.is_without_bias {
+            none = vec![T::narrow(0.0); x.shape.last().map_or(1, |&row| row as usize)];
+            &none[..]
+        } else {
+            let bias = execution.input::<T>(1)?;
+            check_row(&x.shape, &bias.shape, "bias")?;
+            bias.elements
+        };
         execution.output(&x.shape, |y| {
-            op_kernels::bias_gelu(x.elements, bias.elements, self.approximation, y)
+            op_kernels::bias_gelu(x.elements, bias, self.approximation, y)
         })
     }
+}
+
+fn is_without_bias() -> bool {
+    configuration::read().form & layout::FORM_WITHOUT_BIAS != 0
 }
 
 /// A parameter of rows is a vector as long as the last axis of `x`.

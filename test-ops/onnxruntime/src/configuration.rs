@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use crate::layout::{Configuration, Domain, SIZE};
+use crate::layout::{Configuration, SIZE, Text};
 
 const DEFAULT: Configuration = Configuration {
     signature: 0,
@@ -10,11 +10,18 @@ const DEFAULT: Configuration = Configuration {
     fault: 0,
     // The newest level that ONNX Runtime 1.20 has.
     api_level: 20,
-    domain: match Domain::new("custom.ops") {
-        Some(domain) => domain,
-        None => panic!("the default domain fits"),
-    },
+    domain: text("custom.ops"),
+    form: 0,
+    name: text(""),
+    version: text("1"),
 };
+
+const fn text<const CAPACITY: usize>(text: &str) -> Text<CAPACITY> {
+    match Text::new(text) {
+        Some(text) => text,
+        None => panic!("the defaults fit"),
+    }
+}
 
 #[used]
 #[unsafe(link_section = ".op_library_configuration")]
@@ -28,9 +35,9 @@ pub(crate) fn read() -> Configuration {
     Configuration::decode(&block)
 }
 
-/// The operator domain for the C interface.
-pub(crate) fn domain(configuration: &Configuration) -> CString {
-    let bytes = configuration.domain.as_bytes();
+/// A text of the configuration for the C interface.
+pub(crate) fn c_string<const CAPACITY: usize>(text: &Text<CAPACITY>) -> CString {
+    let bytes = text.as_bytes();
     let end = bytes
         .iter()
         .position(|&byte| byte == 0)
@@ -45,6 +52,6 @@ mod tests {
     #[test]
     fn the_block_is_the_default() {
         assert_eq!(read(), DEFAULT);
-        assert_eq!(domain(&read()).as_c_str(), c"custom.ops");
+        assert_eq!(c_string(&read().domain).as_c_str(), c"custom.ops");
     }
 }

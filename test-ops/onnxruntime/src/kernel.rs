@@ -2,8 +2,9 @@
 
 use std::{
     any::Any,
-    ffi::{CStr, c_char, c_int, c_void},
+    ffi::{CStr, CString, c_char, c_int, c_void},
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::OnceLock,
 };
 
 use ort_sys::{
@@ -16,7 +17,7 @@ use crate::{
     interface::{Api, Element, Execution, Node, Result},
 };
 
-/// An operator for one element type, with two inputs and one output of that type.
+/// An operator for one element type, with one or two inputs and one output of that type.
 ///
 /// A kernel is created for each node and executed by several threads at a time.
 pub(crate) trait Kernel: Sized + Send + Sync {
@@ -24,6 +25,11 @@ pub(crate) trait Kernel: Sized + Send + Sync {
     const NAME: &CStr;
     /// Element type of all tensors.
     type Element: Element;
+
+    /// Number of inputs in this build of the library.
+    fn inputs() -> usize {
+        2
+    }
 
     /// Reads the node's attributes.
     fn new(node: &Node) -> Result<Self>;
@@ -54,7 +60,7 @@ pub(crate) fn definition<K: Kernel>(api_level: u32) -> OrtCustomOp {
         GetName: Some(name::<K>),
         GetExecutionProviderType: Some(provider),
         GetInputType: Some(element_type::<K>),
-        GetInputTypeCount: Some(input_count),
+        GetInputTypeCount: Some(input_count::<K>),
         GetOutputType: Some(element_type::<K>),
         GetOutputTypeCount: Some(output_count),
         KernelCompute: None,
@@ -144,7 +150,15 @@ unsafe extern "system" fn destroy<K: Kernel>(instance: *mut c_void) {
 }
 
 unsafe extern "system" fn name<K: Kernel>(_: *const OrtCustomOp) -> *const c_char {
-    K::NAME.as_ptr()
+    /// The name that the configuration has for the one operator.
+    static RENAMED: OnceLock<CString> = OnceLock::new();
+
+    let renamed = RENAMED.get_or_init(|| configuration::c_string(&configuration::read().name));
+    if renamed.is_empty() {
+        K::NAME.as_ptr()
+    } else {
+        renamed.as_ptr()
+    }
 }
 
 /// Null: the CPU.
@@ -159,8 +173,8 @@ unsafe extern "system" fn element_type<K: Kernel>(
     K::Element::TYPE
 }
 
-unsafe extern "system" fn input_count(_: *const OrtCustomOp) -> usize {
-    2
+unsafe extern "system" fn input_count<K: Kernel>(_: *const OrtCustomOp) -> usize {
+    K::inputs()
 }
 
 unsafe extern "system" fn output_count(_: *const OrtCustomOp) -> usize {

@@ -13,16 +13,35 @@
 //! |     19 |    1 | length of the domain                                        |
 //! |     20 |    4 | API level, little endian; zero where a framework has none   |
 //! |     24 |   64 | domain in the framework's spelling, UTF-8, zeros behind it  |
+//! |     88 |    1 | form: bit 0 BiasGelu has no bias, 1 kernels without operators |
+//! |     89 |    1 | length of the name                                          |
+//! |     90 |    1 | length of the version                                       |
+//! |     91 |    1 | zero: what follows stands in the file as a text of its own  |
+//! |     92 |   40 | name of the one operator, in place of its own; may be empty |
+//! |    132 |    8 | version of TensorRT's plugins                               |
 
 /// Name of the block's section.
 pub const SECTION: &str = ".op_library_configuration";
 /// First bytes of the block.
 pub const MAGIC: [u8; 16] = *b"op library conf\x01";
 /// Bytes of the block.
-pub const SIZE: usize = 88;
+pub const SIZE: usize = 140;
 
 /// Longest domain in bytes.
 pub const DOMAIN_CAPACITY: usize = 64;
+/// Longest name in bytes.
+pub const NAME_CAPACITY: usize = 40;
+/// Longest version in bytes.
+pub const VERSION_CAPACITY: usize = 8;
+
+const DOMAIN_OFFSET: usize = 24;
+const NAME_OFFSET: usize = 92;
+const VERSION_OFFSET: usize = 132;
+
+/// BiasGelu takes `x` alone.
+pub const FORM_WITHOUT_BIAS: u8 = 1;
+/// Kernels are registered for operators that others define.
+pub const FORM_KERNELS_ONLY: u8 = 2;
 
 /// Registration returns an error status.
 pub const FAULT_REGISTRATION_FAILS: u8 = 1;
@@ -44,6 +63,8 @@ pub const FAULT_INITIALIZER_ABORTS: u8 = 8;
 pub const FAULT_INITIALIZER_THROWS: u8 = 9;
 /// A static initializer never returns.
 pub const FAULT_INITIALIZER_HANGS: u8 = 10;
+/// A kernel takes other arguments than its operator's schema says.
+pub const FAULT_SCHEMA_DISAGREES: u8 = 11;
 
 /// The block's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,38 +78,61 @@ pub struct Configuration {
     /// Level of the C interface.
     pub api_level: u32,
     /// Operator domain.
-    pub domain: Domain,
+    pub domain: Text<DOMAIN_CAPACITY>,
+    /// What is registered of an operator, as `FORM_` bits.
+    pub form: u8,
+    /// Name of the one operator; empty for its own.
+    pub name: Text<NAME_CAPACITY>,
+    /// Version of plugins.
+    pub version: Text<VERSION_CAPACITY>,
 }
 
-/// A domain of at most 64 bytes.
+/// A text of at most `CAPACITY` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Domain {
+pub struct Text<const CAPACITY: usize> {
     length: u8,
-    bytes: [u8; DOMAIN_CAPACITY],
+    bytes: [u8; CAPACITY],
 }
 
-impl Domain {
-    /// The domain `name`, where it fits.
-    pub const fn new(name: &str) -> Option<Domain> {
-        let name = name.as_bytes();
-        if name.len() > DOMAIN_CAPACITY {
+impl<const CAPACITY: usize> Text<CAPACITY> {
+    /// The text, where it fits.
+    pub const fn new(text: &str) -> Option<Text<CAPACITY>> {
+        let text = text.as_bytes();
+        if text.len() > CAPACITY {
             return None;
         }
-        let mut bytes = [0; DOMAIN_CAPACITY];
+        let mut bytes = [0; CAPACITY];
         let mut index = 0;
-        while index < name.len() {
-            bytes[index] = name[index];
+        while index < text.len() {
+            bytes[index] = text[index];
             index += 1;
         }
-        Some(Domain {
-            length: name.len() as u8,
+        Some(Text {
+            length: text.len() as u8,
             bytes,
         })
     }
 
-    /// The domain's UTF-8 text.
+    /// The text in UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length).min(DOMAIN_CAPACITY)]
+        &self.bytes[..usize::from(self.length).min(CAPACITY)]
+    }
+
+    /// Puts the text's bytes into the block from `offset` on.
+    const fn encode(&self, mut block: [u8; SIZE], offset: usize) -> [u8; SIZE] {
+        let mut index = 0;
+        while index < CAPACITY {
+            block[offset + index] = self.bytes[index];
+            index += 1;
+        }
+        block
+    }
+
+    /// The text of this length whose bytes stand in the block from `offset` on.
+    fn decode(block: &[u8; SIZE], offset: usize, length: u8) -> Text<CAPACITY> {
+        let mut bytes = [0; CAPACITY];
+        bytes.copy_from_slice(&block[offset..offset + CAPACITY]);
+        Text { length, bytes }
     }
 }
 
@@ -116,27 +160,25 @@ impl Configuration {
             block[20 + index] = level[index];
             index += 1;
         }
-        index = 0;
-        while index < DOMAIN_CAPACITY {
-            block[24 + index] = self.domain.bytes[index];
-            index += 1;
-        }
-        block
+        block[88] = self.form;
+        block[89] = self.name.length;
+        block[90] = self.version.length;
+        block = self.domain.encode(block, DOMAIN_OFFSET);
+        block = self.name.encode(block, NAME_OFFSET);
+        self.version.encode(block, VERSION_OFFSET)
     }
 
     /// Reads a block's bytes, whatever they are.
     pub fn decode(block: &[u8; SIZE]) -> Configuration {
-        let mut bytes = [0; DOMAIN_CAPACITY];
-        bytes.copy_from_slice(&block[24..24 + DOMAIN_CAPACITY]);
         Configuration {
             signature: block[16],
             ops: block[17],
             fault: block[18],
             api_level: u32::from_le_bytes([block[20], block[21], block[22], block[23]]),
-            domain: Domain {
-                length: block[19],
-                bytes,
-            },
+            domain: Text::decode(block, DOMAIN_OFFSET, block[19]),
+            form: block[88],
+            name: Text::decode(block, NAME_OFFSET, block[89]),
+            version: Text::decode(block, VERSION_OFFSET, block[90]),
         }
     }
 }

@@ -8,7 +8,9 @@ use std::{
 };
 
 use half::f16;
-use ort_sys::{OrtApiBase, OrtCustomOp, OrtCustomOpDomain, OrtSessionOptions, OrtStatusPtr};
+use ort_sys::{
+    OrtApi, OrtApiBase, OrtCustomOp, OrtCustomOpDomain, OrtSessionOptions, OrtStatusPtr,
+};
 
 use crate::{
     bias_gelu::BiasGelu,
@@ -37,14 +39,41 @@ pub unsafe extern "system" fn RegisterCustomOps(
     options: *mut OrtSessionOptions,
     base: *const OrtApiBase,
 ) -> OrtStatusPtr {
+    // SAFETY: the base is valid, and the other pointer is the one that was handed over.
+    unsafe {
+        let table = ((*base).GetApi)(configuration::read().api_level);
+        register(options, base, table)
+    }
+}
+
+/// As [`RegisterCustomOps`], of a library with an entry point of its own, which has asked for the
+/// function table already; null where the runtime lacks the level.
+///
+/// # Safety
+/// The pointers are those that ONNX Runtime hands over.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn sample_ops_register(
+    options: *mut OrtSessionOptions,
+    base: *const OrtApiBase,
+    table: *const OrtApi,
+) -> OrtStatusPtr {
+    // SAFETY: by this function's contract.
+    unsafe { register(options, base, table) }
+}
+
+/// What both entry points do. It has no name for others: a call by one that is exported would reach
+/// the library of the same name that was mapped first.
+///
+/// # Safety
+/// As [`sample_ops_register`].
+unsafe fn register(
+    options: *mut OrtSessionOptions,
+    base: *const OrtApiBase,
+    table: *const OrtApi,
+) -> OrtStatusPtr {
     let configuration = configuration::read();
     // SAFETY: the base is valid, and the lowest level is in every runtime.
-    let (table, lowest) = unsafe {
-        (
-            ((*base).GetApi)(configuration.api_level),
-            ((*base).GetApi)(LOWEST_LEVEL),
-        )
-    };
+    let lowest = unsafe { ((*base).GetApi)(LOWEST_LEVEL) };
     if table.is_null() && configuration.fault != layout::FAULT_UNCHECKED_API {
         // SAFETY: the lowest level is not null, and the version is a constant string.
         let (lowest, version) = unsafe {
@@ -84,7 +113,7 @@ fn domain(api: Api, configuration: &Configuration) -> Result<*mut OrtCustomOpDom
     if let Some(&(_, domain)) = domains.iter().find(|(table, _)| *table == key) {
         return Ok(ptr::with_exposed_provenance_mut(domain));
     }
-    let name = configuration::domain(configuration);
+    let name = configuration::c_string(&configuration.domain);
     let mut domain = ptr::null_mut();
     // SAFETY: the name is copied. The operator structs are statics of this library.
     unsafe {

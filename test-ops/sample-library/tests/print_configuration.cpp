@@ -1,4 +1,5 @@
-// Prints the configuration of this program: signature, operators, fault, domain.
+// Prints the configuration of this program: signature, operators, fault, form, then the texts in
+// brackets.
 
 #include <cstdio>
 
@@ -6,6 +7,8 @@
 
 int main() {
     const auto configuration = sample_library::read_configuration();
-    std::printf("%d %d %d %s\n", configuration.signature, configuration.ops,
-                static_cast<int>(configuration.fault), configuration.domain.c_str());
+    std::printf("%d %d %d %d %d [%s] [%s] [%s]\n", configuration.signature, configuration.ops,
+                static_cast<int>(configuration.fault), configuration.without_bias,
+                configuration.kernels_only, configuration.domain.c_str(),
+                configuration.name.c_str(), configuration.version.c_str());
 }

@@ -59,6 +59,8 @@ enum Addition {
 
 /// What a library is linked from.
 struct Parts {
+    /// The folder of the framework's sources.
+    folder: PathBuf,
     compile_arguments: Vec<OsString>,
     addition: Addition,
 }
@@ -90,6 +92,9 @@ impl CppAssembly<'_> {
             sources,
         ));
         Parts {
+            folder: sources
+                .framework(self.runtime.name.framework)
+                .join((self.recipe.folder)(sample)),
             compile_arguments: arguments,
             addition: match broken {
                 Some(Broken::UndefinedSymbol) => Addition::UndefinedSymbol,
@@ -109,6 +114,7 @@ impl CppAssembly<'_> {
             .with(toolchain.compiler.identity())
             .with(toolchain.sources.cpp_hash(framework)?.as_bytes())
             .with(include_bytes!("cpp.rs"))
+            .with(parts.folder.as_os_str().as_encoded_bytes())
             .with_arguments(&parts.compile_arguments))
     }
 
@@ -132,7 +138,7 @@ impl CppAssembly<'_> {
         let name = format!("object-{}", self.object_key(parts)?.finish());
         let folder = self.store.folder(&name, |folder| {
             let unit = folder.join("library.cpp");
-            write(&unit, self.unit()?.as_bytes())?;
+            write(&unit, self.unit(parts)?.as_bytes())?;
             let mut arguments = parts.compile_arguments.clone();
             arguments.extend(["-o".into(), folder.join("library.o").into(), unit.into()]);
             self.compile(&arguments)
@@ -142,14 +148,13 @@ impl CppAssembly<'_> {
 
     /// A source that includes all others: the shared ones first, because an initializer that goes
     /// wrong does so before anything is registered.
-    fn unit(&self) -> Result<String, BuildError> {
+    fn unit(&self, parts: &Parts) -> Result<String, BuildError> {
         let sources = &self.toolchain.sources;
-        let folder = sources.framework(self.runtime.name.framework);
-        let own = cpp_files(&folder)?;
+        let own = cpp_files(&parts.folder)?;
         if own.is_empty() {
             return Err(BuildError::NoSources {
                 framework: self.runtime.name.framework,
-                path: folder,
+                path: parts.folder.clone(),
             });
         }
         let mut unit = String::new();

@@ -121,14 +121,16 @@ pub enum BuildError {
         /// What is odd about it.
         reason: String,
     },
-    /// A domain does not fit into the configuration block.
+    /// A text does not fit into the configuration block.
     #[error(
-        "the operator domain '{domain}' is longer than the {capacity} bytes that a sample library has room for; choose a shorter one"
+        "the {what} '{text}' is longer than the {capacity} bytes that a sample library has room for; choose a shorter one"
     )]
-    Domain {
-        /// The domain.
-        domain: String,
-        /// Longest domain in bytes.
+    Text {
+        /// What the text is, such as `operator domain`.
+        what: &'static str,
+        /// The text.
+        text: String,
+        /// Longest text in bytes.
         capacity: usize,
     },
 }

@@ -80,18 +80,50 @@ impl OnnxRuntimeAssembly<'_> {
 
     /// Links the package's archive with the object that keeps a library mapped.
     fn pinned(&self, product: &Path) -> Result<(), BuildError> {
+        // The entry point pulls in everything else that is needed from the archive.
+        let entry = "-Wl,--undefined=RegisterCustomOps".into();
+        self.linked(
+            self.shared_source("pinned.cpp"),
+            &self.source("pinned.map"),
+            [entry],
+            product,
+        )
+    }
+
+    /// Links the package's archive with an entry point that asks for `api_level` by its code.
+    fn with_level_in_code(&self, api_level: u32, product: &Path) -> Result<(), BuildError> {
+        let folder = self.toolchain.sources.onnxruntime().join("entry");
+        self.linked(
+            folder.join("entry_point.cpp"),
+            &folder.join("entry_point.map"),
+            [
+                format!("-DAPI_LEVEL={api_level}").into(),
+                // The archive has an entry point too, which comes second.
+                "-Wl,--allow-multiple-definition".into(),
+            ],
+            product,
+        )
+    }
+
+    /// Compiles one source and links it with the package's archive; `map` has what is exported.
+    fn linked<const N: usize>(
+        &self,
+        source: PathBuf,
+        map: &Path,
+        own: [OsString; N],
+        product: &Path,
+    ) -> Result<(), BuildError> {
         let mut script = OsString::from("-Wl,--version-script=");
-        script.push(self.source("pinned.map"));
-        let mut arguments = vec![
-            // The entry point pulls in everything else that is needed from the archive.
-            "-Wl,--undefined=RegisterCustomOps".into(),
+        script.push(map);
+        let mut arguments = own.to_vec();
+        arguments.extend([
             "-Wl,--gc-sections".into(),
             "-Wl,--strip-debug".into(),
             script,
             self.package()?.join(format!("{STEM}.a")).into(),
-        ];
+        ]);
         arguments.extend(SYSTEM_LIBRARIES.map(OsString::from));
-        self.compile(self.shared_source("pinned.cpp"), &arguments, product)
+        self.compile(source, &arguments, product)
     }
 
     fn missing_dependency(&self, product: &Path) -> Result<(), BuildError> {
@@ -130,9 +162,13 @@ impl Assembly for OnnxRuntimeAssembly<'_> {
 
     fn sample(&self, sample: &Sample, product: &Path) -> Result<(), BuildError> {
         let configuration = variant::configuration(sample, None, self.runtime)?;
-        if sample.pinned {
+        if sample.pinned || sample.level_in_code {
             let linked = folder_of(product).join("linked.so");
-            self.pinned(&linked)?;
+            if sample.pinned {
+                self.pinned(&linked)?;
+            } else {
+                self.with_level_in_code(sample.api_level, &linked)?;
+            }
             variant::configured(&linked, &configuration, product)
         } else {
             let library = self.package()?.join(format!("{STEM}.so"));

@@ -70,6 +70,7 @@ impl Sources {
     pub(super) fn broken_hash(&self) -> Result<blake3::Hash, BuildError> {
         hash_folders(&[
             self.onnxruntime().join("broken"),
+            self.onnxruntime().join("entry"),
             self.sample_library().join("broken"),
         ])
     }

@@ -4,7 +4,7 @@ use runtimes::{Framework, Runtime};
 
 use super::{
     BuildError, elf,
-    layout::{self, Configuration, Domain},
+    layout::{self, Configuration, Text},
     read, write,
 };
 use crate::{Broken, Fault, Op, Sample, spelling};
@@ -42,10 +42,28 @@ pub(super) fn configuration(
             .or(sample.fault.map(fault_code))
             .unwrap_or(0),
         api_level,
-        domain: Domain::new(&domain).ok_or(BuildError::Domain {
-            domain,
-            capacity: Sample::DOMAIN_CAPACITY,
-        })?,
+        domain: text("operator domain", &domain)?,
+        form: [
+            (sample.without_bias, layout::FORM_WITHOUT_BIAS),
+            (sample.kernels_only, layout::FORM_KERNELS_ONLY),
+        ]
+        .into_iter()
+        .filter(|(is_so, _)| *is_so)
+        .fold(0, |form, (_, bit)| form | bit),
+        name: text("operator name", sample.name.as_deref().unwrap_or_default())?,
+        version: text("plugin version", &sample.plugin_version)?,
+    })
+}
+
+/// `text` as the block holds it.
+fn text<const CAPACITY: usize>(
+    what: &'static str,
+    text: &str,
+) -> Result<Text<CAPACITY>, BuildError> {
+    Text::new(text).ok_or_else(|| BuildError::Text {
+        what,
+        text: text.to_owned(),
+        capacity: CAPACITY,
     })
 }
 
@@ -93,6 +111,7 @@ fn fault_code(fault: Fault) -> u8 {
         Fault::KernelThrows => layout::FAULT_KERNEL_THROWS,
         Fault::KernelHangs => layout::FAULT_KERNEL_HANGS,
         Fault::KernelPanics => layout::FAULT_KERNEL_PANICS,
+        Fault::SchemaDisagrees => layout::FAULT_SCHEMA_DISAGREES,
     }
 }
 
@@ -142,7 +161,7 @@ mod tests {
             folder.join("tests/print_configuration.cpp").into(),
         ];
         runtimes::Compiler::find().unwrap().run(&arguments).unwrap();
-        assert_eq!(printed(&program), "0 15 0 custom.ops");
+        assert_eq!(printed(&program), "0 15 0 0 0 [custom.ops] [] [1]");
 
         let bytes = read(&program).unwrap();
         let block = |bytes: &[u8]| {
@@ -157,7 +176,10 @@ mod tests {
             ops: 0b1111,
             fault: 0,
             api_level: 0,
-            domain: Domain::new("custom.ops").unwrap(),
+            domain: Text::new("custom.ops").unwrap(),
+            form: 0,
+            name: Text::new("").unwrap(),
+            version: Text::new("1").unwrap(),
         };
         assert_eq!(block(&bytes), default.encode());
 
@@ -165,20 +187,34 @@ mod tests {
             signature: u8,
             ops: u8,
             fault: u8,
+            form in 0u8..4,
             domain in "[a-z.]{0,64}",
+            name in "[A-Za-z.]{0,40}",
+            version in "[0-9.]{0,8}",
         )| {
             let configuration = Configuration {
                 signature,
                 ops,
                 fault,
                 api_level: 0,
-                domain: Domain::new(&domain).unwrap(),
+                domain: Text::new(&domain).unwrap(),
+                form,
+                name: Text::new(&name).unwrap(),
+                version: Text::new(&version).unwrap(),
             };
             let copy = tempfile::tempdir_in(scratch.path()).unwrap();
             let variant = copy.path().join("variant");
             std::fs::copy(&program, &variant).unwrap();
             configured(&program, &configuration, &variant).unwrap();
-            prop_assert_eq!(printed(&variant), format!("{signature} {ops} {fault} {domain}"));
+            let (without_bias, kernels_only) = (form & 1, form >> 1);
+            prop_assert_eq!(
+                printed(&variant),
+                format!(
+                    "{signature} {ops} {fault} {without_bias} {kernels_only} [{domain}] [{name}] \
+                     [{version}]"
+                )
+            );
+            prop_assert_eq!(Configuration::decode(&configuration.encode()), configuration);
         });
     }
 

@@ -37,13 +37,11 @@ impl Library {
         }
     }
 
-    /// Whether the framework can have such a library; see [`super::Fault::exists_for`] and
+    /// Whether the framework can have such a library; see [`Sample::exists_for`] and
     /// [`Broken::exists_for`].
     pub fn exists(&self) -> bool {
         match &self.content {
-            Content::Sample(sample) => sample
-                .fault
-                .is_none_or(|fault| fault.exists_for(self.framework)),
+            Content::Sample(sample) => sample.exists_for(self.framework),
             Content::Broken(broken) => broken.exists_for(self.framework),
         }
     }

@@ -18,24 +18,27 @@ pub enum Fault {
     KernelHangs,
     /// The first execution of any kernel panics in Rust, which the library turns into a status.
     KernelPanics,
+    /// The kernel of an operator takes other arguments than the operator's schema says.
+    SchemaDisagrees,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Fault; 6] = [
+    pub const ALL: [Fault; 7] = [
         Fault::RegistrationFails,
         Fault::UncheckedApi,
         Fault::KernelCrashes,
         Fault::KernelThrows,
         Fault::KernelHangs,
         Fault::KernelPanics,
+        Fault::SchemaDisagrees,
     ];
 
     /// Whether an op library of `framework` can have this fault.
     ///
     /// PyTorch and TensorFlow register from static initializers, which report nothing: there a
     /// failed registration is [`super::Broken::InitializerThrows`]. Levels of a C interface, and
-    /// a library in Rust, exist for ONNX Runtime alone.
+    /// a library in Rust, exist for ONNX Runtime alone; schemas beside kernels for PyTorch.
     pub fn exists_for(self, framework: Framework) -> bool {
         match self {
             Fault::KernelCrashes | Fault::KernelThrows | Fault::KernelHangs => true,
@@ -43,6 +46,7 @@ impl Fault {
                 matches!(framework, Framework::OnnxRuntime | Framework::TensorRt)
             }
             Fault::UncheckedApi | Fault::KernelPanics => framework == Framework::OnnxRuntime,
+            Fault::SchemaDisagrees => framework == Framework::PyTorch,
         }
     }
 }

@@ -9,4 +9,4 @@ mod sample;
 pub use broken::Broken;
 pub use content::{Content, Library};
 pub use fault::Fault;
-pub use sample::{PluginEntry, Sample};
+pub use sample::{PluginEntry, Sample, TorchInterface};

@@ -11,6 +11,10 @@ pub(super) fn evaluate(model: &Model, inputs: &[Tensor], signatures: &[(&str, u8
     );
     let x = &inputs[0];
     let parameter = match model.parameter_source {
+        _ if model.without_bias => {
+            let row = x.shape.last().copied().unwrap_or(1);
+            Tensor::new(x.data_type, &[row], vec![0.0; row])
+        }
         ParameterSource::Input => inputs[1].clone(),
         ParameterSource::Constant => model.constant_parameter(),
     };

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use prost::Message;
-
-use super::{Model, ParameterSource, TensorSpec};
-use crate::{DataType, Op, Tensor, spelling};
 use runtimes::Framework;
+
+use super::{Model, Node, ParameterSource, TensorSpec};
+use crate::{DataType, Op, Tensor};
 
 /// Version of the graph format: older than that of every catalogued runtime, so that all read it.
 const PRODUCER: i32 = 1395;
@@ -109,8 +109,8 @@ pub(super) fn graph(model: &Model) -> GraphDef {
     for (domain, output) in model.domains.iter().zip(model.outputs()) {
         node.push(NodeDef {
             name: output.name,
-            op: spelling::op(Framework::TensorFlow, domain, model.op),
-            input: vec!["x".to_owned(), model.parameter_name().to_owned()],
+            op: model.operator(Framework::TensorFlow, domain),
+            input: model.operands(),
             attr: attributes(model),
         });
     }
@@ -122,6 +122,33 @@ pub(super) fn graph(model: &Model) -> GraphDef {
 
 pub(super) fn encode(model: &Model) -> Vec<u8> {
     graph(model).encode_to_vec()
+}
+
+/// The graph of one node of any operator.
+pub(super) fn node(node: &Node) -> GraphDef {
+    let types = node.types.iter();
+    let attributes = types.map(|&(name, data_type)| (name, Value::Type(element_type(data_type))));
+    let mut nodes: Vec<NodeDef> = node.inputs.iter().map(placeholder).collect();
+    nodes.push(NodeDef {
+        name: node.op.to_owned(),
+        op: node.op.to_owned(),
+        input: node.inputs.iter().map(|spec| spec.name.clone()).collect(),
+        attr: attributes
+            .map(|(name, value)| (name.to_owned(), AttrValue { value: Some(value) }))
+            .collect(),
+    });
+    for (index, output) in node.outputs.iter().enumerate() {
+        nodes.push(NodeDef {
+            name: output.name.clone(),
+            op: "Identity".to_owned(),
+            input: vec![format!("{}:{index}", node.op)],
+            attr: named([("T", Value::Type(element_type(output.data_type)))]),
+        });
+    }
+    GraphDef {
+        node: nodes,
+        versions: Some(VersionDef { producer: PRODUCER }),
+    }
 }
 
 fn placeholder(spec: &TensorSpec) -> NodeDef {

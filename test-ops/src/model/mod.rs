@@ -10,6 +10,7 @@ mod evaluate;
 mod file;
 mod format;
 mod graph_def;
+mod node;
 mod onnx;
 mod pickle;
 mod plan_builder;
@@ -20,10 +21,13 @@ use std::path::Path;
 
 pub use file::{ModelError, ModelFile};
 pub use format::Format;
+pub use node::Node;
 pub use plan_builder::{PlanBuilder, PlanError};
 pub use torchscript::{torch_script, torch_script_with_buffers};
 
-use crate::{Approximation, DEFAULT_DOMAIN, DataType, Op, Tensor};
+use runtimes::Framework;
+
+use crate::{Approximation, DEFAULT_DOMAIN, DataType, Op, Tensor, spelling};
 
 /// Where an operator's second operand (bias, weight, divisor, threshold) comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +74,11 @@ pub struct Model {
     pub approximation: Approximation,
     /// Attribute `epsilon` of RmsNorm.
     pub epsilon: f32,
+    /// BiasGelu with `x` alone, for a library [without bias](crate::Sample::without_bias).
+    pub without_bias: bool,
+    /// The operator's full name, as a library [registers](crate::Sample::with_op_named) it, in
+    /// place of its own.
+    pub operator_name: Option<String>,
     /// Which file it becomes.
     pub format: Format,
 }
@@ -104,6 +113,8 @@ impl Model {
             parameter_source,
             approximation: Approximation::None,
             epsilon: 1e-5,
+            without_bias: false,
+            operator_name: None,
             format: Format::Onnx,
         }
     }
@@ -142,10 +153,49 @@ impl Model {
         self
     }
 
+    /// The same model of a BiasGelu that takes `x` alone, its one input.
+    ///
+    /// # Panics
+    /// When it is a model of another operator.
+    pub fn without_bias(mut self) -> Model {
+        assert_eq!(self.op, Op::BiasGelu, "only BiasGelu has a bias");
+        self.parameter_source = ParameterSource::Input;
+        self.without_bias = true;
+        self
+    }
+
+    /// The same model with another full name of its operator.
+    pub fn with_operator_name(mut self, name: &str) -> Model {
+        self.operator_name = Some(name.to_owned());
+        self
+    }
+
+    /// The operator in `domain` as a node of the framework's models names it.
+    fn operator(&self, framework: Framework, domain: &str) -> String {
+        match (&self.operator_name, framework) {
+            (None, _) => spelling::op(framework, domain, self.op),
+            (Some(name), Framework::PyTorch) => {
+                // Code calls an operator without its overload.
+                let name = name.split('.').next().unwrap_or(name);
+                format!("{}::{name}", spelling::domain(framework, domain))
+            }
+            (Some(name), _) => name.clone(),
+        }
+    }
+
+    /// The names of a node's operands.
+    fn operands(&self) -> Vec<String> {
+        let parameter = Some(self.parameter_name()).filter(|_| !self.without_bias);
+        std::iter::once("x")
+            .chain(parameter)
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// The inputs that a request has to bring.
     pub fn inputs(&self) -> Vec<TensorSpec> {
         let mut inputs = vec![self.spec("x", self.dims.clone())];
-        if self.parameter_source == ParameterSource::Input {
+        if self.parameter_source == ParameterSource::Input && !self.without_bias {
             inputs.push(self.spec(self.parameter_name(), self.parameter_dims()));
         }
         inputs

@@ -2,8 +2,9 @@
 //! published `onnx.proto`.
 
 use prost::Message;
+use runtimes::Framework;
 
-use super::{Model, ParameterSource, TensorSpec};
+use super::{Model, Node, ParameterSource, TensorSpec};
 use crate::{DataType, Op};
 
 /// Version of the file format: 10 came with ONNX 1.16, which every catalogued runtime reads.
@@ -143,25 +144,20 @@ fn element_type(data_type: DataType) -> i32 {
 
 pub(super) fn encode(model: &Model) -> Vec<u8> {
     let outputs = model.outputs();
-    let mut opset_import = vec![OperatorSetIdProto {
-        domain: Some(String::new()),
-        version: STANDARD_OPSET,
-    }];
-    let mut imported: Vec<&String> = Vec::new();
+    let mut opset_import = vec![standard_opset()];
+    let standard = String::new();
+    let mut imported: Vec<&String> = vec![&standard];
     let mut node = Vec::new();
     for (index, (domain, output)) in model.domains.iter().zip(&outputs).enumerate() {
         if !imported.contains(&domain) {
             imported.push(domain);
-            opset_import.push(OperatorSetIdProto {
-                domain: Some(domain.clone()),
-                version: 1,
-            });
+            opset_import.push(first_opset(domain));
         }
         node.push(NodeProto {
-            input: vec!["x".to_owned(), model.parameter_name().to_owned()],
+            input: model.operands(),
             output: vec![output.name.clone()],
             name: format!("{}_{index}", model.op),
-            op_type: model.op.name().to_owned(),
+            op_type: model.operator(Framework::OnnxRuntime, domain),
             attribute: attributes(model),
             domain: domain.clone(),
         });
@@ -189,6 +185,30 @@ pub(super) fn encode(model: &Model) -> Vec<u8> {
         input: model.inputs().iter().map(value_info).collect(),
         output: outputs.iter().map(value_info).collect(),
     };
+    encode_graph(graph, opset_import)
+}
+
+/// A model of one node of any operator.
+pub(super) fn encode_node(node: &Node) -> Vec<u8> {
+    let names = |tensors: &[TensorSpec]| tensors.iter().map(|spec| spec.name.clone()).collect();
+    let graph = GraphProto {
+        node: vec![NodeProto {
+            input: names(&node.inputs),
+            output: names(&node.outputs),
+            name: node.op.to_owned(),
+            op_type: node.op.to_owned(),
+            attribute: Vec::new(),
+            domain: node.domain.to_owned(),
+        }],
+        name: node.op.to_owned(),
+        initializer: Vec::new(),
+        input: node.inputs.iter().map(value_info).collect(),
+        output: node.outputs.iter().map(value_info).collect(),
+    };
+    encode_graph(graph, vec![standard_opset(), first_opset(node.domain)])
+}
+
+fn encode_graph(graph: GraphProto, opset_import: Vec<OperatorSetIdProto>) -> Vec<u8> {
     ModelProto {
         ir_version: IR_VERSION,
         producer_name: env!("CARGO_PKG_NAME").to_owned(),
@@ -196,6 +216,22 @@ pub(super) fn encode(model: &Model) -> Vec<u8> {
         opset_import,
     }
     .encode_to_vec()
+}
+
+/// ONNX's own operators.
+fn standard_opset() -> OperatorSetIdProto {
+    OperatorSetIdProto {
+        domain: Some(String::new()),
+        version: STANDARD_OPSET,
+    }
+}
+
+/// The first version of a domain's operators.
+fn first_opset(domain: &str) -> OperatorSetIdProto {
+    OperatorSetIdProto {
+        domain: Some(domain.to_owned()),
+        version: 1,
+    }
 }
 
 fn attributes(model: &Model) -> Vec<AttributeProto> {

@@ -10,7 +10,7 @@ use std::{
 use runtimes::{Cache, CompileError, Compiler, Framework, Runtime, RuntimeName, Size};
 
 use super::{Model, ParameterSource};
-use crate::Op;
+use crate::{DEFAULT_DOMAIN, Op};
 
 /// The longest extent of an axis that a model leaves open.
 const LONGEST: usize = 1024;
@@ -149,7 +149,7 @@ impl PlanBuilder {
         command
             .arg(&self.runtime.main_library)
             .arg(path)
-            .arg(model.op.name())
+            .arg(model.operator(Framework::TensorRt, DEFAULT_DOMAIN))
             .arg(model.data_type.protocol_name().to_lowercase())
             .arg(dims(&model.dims))
             .arg(attribute(model))

@@ -10,7 +10,7 @@ use runtimes::Framework;
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use super::{Model, ModelError, ParameterSource, pickle::Pickle};
-use crate::{DataType, Op, Tensor, spelling};
+use crate::{DataType, Op, Tensor};
 
 /// The folder that everything in the archive lies in.
 const FOLDER: &str = "model";
@@ -165,13 +165,16 @@ fn methods(model: &Model) -> String {
         line(format!("{parameter} = self.{parameter}"));
     }
     for (index, domain) in model.domains.iter().enumerate() {
-        let op = spelling::op(Framework::PyTorch, domain, model.op).replace("::", ".");
+        let op = model
+            .operator(Framework::PyTorch, domain)
+            .replace("::", ".");
         let attribute = match model.op {
             Op::BiasGelu => format!(", \"{}\"", model.approximation.name()),
             Op::RmsNorm => format!(", {:?}", f64::from(model.epsilon)),
             Op::Modulo | Op::SelectAbove => String::new(),
         };
-        line(format!("y{index} = ops.{op}(x, {parameter}{attribute})"));
+        let operands = model.operands().join(", ");
+        line(format!("y{index} = ops.{op}({operands}{attribute})"));
     }
     let results: Vec<String> = (0..count).map(|index| format!("y{index}")).collect();
     line(match results.as_slice() {

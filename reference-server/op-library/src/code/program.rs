@@ -192,8 +192,12 @@ impl<'a> Program<'a> {
     pub(crate) fn function_of(&self, address: u64) -> Option<(u64, u64)> {
         let next = self.functions.partition_point(|start| *start <= address);
         let start = *self.functions.get(next.checked_sub(1)?)?;
-        let end = self.functions.get(next).copied();
-        Some((start, end.unwrap_or(start.saturating_add(MAX_TEXT))))
+        let end = self.functions.get(next).copied().or_else(|| {
+            let ends = self.code.iter();
+            ends.map(|(address, bytes)| address.saturating_add(bytes.len() as u64))
+                .find(|end| *end > start)
+        });
+        Some((start, end?))
     }
 
     /// Whether `address` lies in an executable part.

@@ -335,7 +335,7 @@ mod tests {
         use LibraryKind::{Definition, Fragment, Implementation};
         for (symbol, expected) in [
             (
-                "_ZL26TORCH_LIBRARY_init_my_opsRN5torch7LibraryE",
+                "_ZL25TORCH_LIBRARY_init_my_opsRN5torch7LibraryE",
                 Some((Definition, "my_ops")),
             ),
             (
@@ -347,7 +347,7 @@ mod tests {
                 Some((Implementation, "torchvision")),
             ),
             (
-                "_ZL38STABLE_TORCH_LIBRARY_static_init_stableE",
+                "_ZL39STABLE_TORCH_LIBRARY_static_init_stableE",
                 Some((Definition, "stable")),
             ),
             ("_ZL9TORCH_LIBRARY_init_x", None),

@@ -9,35 +9,32 @@ use crate::code::{Call, Callee, Program, Text, Watch, calls};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Function {
     /// `tensorflow::OpDefBuilder::OpDefBuilder(std::string)`, and its wrapper of `const char*`.
-    OpDefBuilder,
+    OpDef,
     /// `tensorflow::KernelDefBuilder::KernelDefBuilder(const char*)`, and `Name`, which is one.
-    KernelDefBuilder,
+    KernelDef,
     /// `TF_NewOpDefinitionBuilder(const char*)`.
-    NewOpDefinitionBuilder,
+    NewOpDefinition,
     /// `TF_NewKernelBuilder(const char* op_name, …)`.
-    NewKernelBuilder,
+    NewKernel,
 }
 
 impl Function {
     fn named(symbol: &str) -> Option<Self> {
         const CPP: [(&str, Function); 4] = [
-            ("_ZN10tensorflow12OpDefBuilderC", Function::OpDefBuilder),
+            ("_ZN10tensorflow12OpDefBuilderC", Function::OpDef),
             (
                 "_ZN10tensorflow11register_op19OpDefBuilderWrapperC",
-                Function::OpDefBuilder,
+                Function::OpDef,
             ),
-            (
-                "_ZN10tensorflow16KernelDefBuilderC",
-                Function::KernelDefBuilder,
-            ),
+            ("_ZN10tensorflow16KernelDefBuilderC", Function::KernelDef),
             (
                 "_ZN10tensorflow15register_kernel4NameC",
-                Function::KernelDefBuilder,
+                Function::KernelDef,
             ),
         ];
         match symbol {
-            "TF_NewOpDefinitionBuilder" => Some(Self::NewOpDefinitionBuilder),
-            "TF_NewKernelBuilder" => Some(Self::NewKernelBuilder),
+            "TF_NewOpDefinitionBuilder" => Some(Self::NewOpDefinition),
+            "TF_NewKernelBuilder" => Some(Self::NewKernel),
             _ => CPP
                 .into_iter()
                 .find(|(prefix, _)| symbol.starts_with(prefix))
@@ -47,11 +44,11 @@ impl Function {
 
     const fn text(self) -> Text {
         match self {
-            Self::OpDefBuilder | Self::KernelDefBuilder => Text {
+            Self::OpDef | Self::KernelDef => Text {
                 parameter: 1,
                 wrapped: 1,
             },
-            Self::NewOpDefinitionBuilder | Self::NewKernelBuilder => Text {
+            Self::NewOpDefinition | Self::NewKernel => Text {
                 parameter: 0,
                 wrapped: 0,
             },
@@ -60,8 +57,8 @@ impl Function {
 
     const fn kind(self) -> RegisteredKind {
         match self {
-            Self::OpDefBuilder | Self::NewOpDefinitionBuilder => RegisteredKind::Op,
-            Self::KernelDefBuilder | Self::NewKernelBuilder => RegisteredKind::Kernel,
+            Self::OpDef | Self::NewOpDefinition => RegisteredKind::Op,
+            Self::KernelDef | Self::NewKernel => RegisteredKind::Kernel,
         }
     }
 }
@@ -120,7 +117,7 @@ mod tests {
     fn functions_are_known_by_their_symbols() {
         assert_eq!(
             Function::named("_ZN10tensorflow12OpDefBuilderC1ESs"),
-            Some(Function::OpDefBuilder)
+            Some(Function::OpDef)
         );
         assert_eq!(
             Function::named("_ZN10tensorflow12OpDefBuilder5InputESs"),
@@ -128,7 +125,7 @@ mod tests {
         );
         assert_eq!(
             Function::named("TF_NewKernelBuilder"),
-            Some(Function::NewKernelBuilder)
+            Some(Function::NewKernel)
         );
     }
 }

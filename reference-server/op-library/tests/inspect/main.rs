@@ -11,8 +11,12 @@ use proptest::prelude::*;
 use runtimes::Framework;
 use toolchain::Toolchain;
 
+mod damaged;
 mod frameworks;
 mod mapping;
+mod mutation;
+mod names;
+mod registrations;
 mod toolchain;
 
 const GOOD: &str = "void* RegisterCustomOps(void* o, const void* b) { return 0; }";

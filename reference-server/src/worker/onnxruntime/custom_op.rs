@@ -172,12 +172,12 @@ fn tensor(element: c_int, characteristic: Option<c_int>) -> String {
 /// # Safety
 /// `text` is null or a live C string.
 unsafe fn text(text: *const c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
+    }
     // SAFETY: the caller's promise.
-    (!text.is_null()).then(|| {
-        unsafe { CStr::from_ptr(text) }
-            .to_string_lossy()
-            .into_owned()
-    })
+    let text = unsafe { CStr::from_ptr(text) };
+    Some(text.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -1,8 +1,20 @@
 use super::Recipe;
+use crate::TorchInterface;
 
 /// Operators are registered with the name that the configuration block says: one compilation
-/// serves all samples.
+/// serves all samples of an interface.
 pub(super) const RECIPE: Recipe = Recipe {
-    compile_arguments: |_, _, _, _| Vec::new(),
+    compile_arguments: |sample, _, _, _| match sample.interface {
+        TorchInterface::Cpp | TorchInterface::Stable => Vec::new(),
+        // After the definition that fits the runtime.
+        TorchInterface::CppOldStrings => vec![
+            "-U_GLIBCXX_USE_CXX11_ABI".into(),
+            "-D_GLIBCXX_USE_CXX11_ABI=0".into(),
+        ],
+    },
+    folder: |sample| match sample.interface {
+        TorchInterface::Cpp | TorchInterface::CppOldStrings => "",
+        TorchInterface::Stable => "stable",
+    },
     needs_headers: true,
 };

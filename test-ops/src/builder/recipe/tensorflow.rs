@@ -1,6 +1,6 @@
 use runtimes::Framework;
 
-use super::Recipe;
+use super::{Recipe, whole_folder};
 use crate::spelling;
 
 /// The prefix of the operators' names is compiled in, so that the names stand in the file as they
@@ -10,5 +10,6 @@ pub(super) const RECIPE: Recipe = Recipe {
         let prefix = spelling::domain(Framework::TensorFlow, &sample.domain);
         vec![format!("-DSAMPLE_LIBRARY_PREFIX=\"{prefix}\"").into()]
     },
+    folder: whole_folder,
     needs_headers: true,
 };

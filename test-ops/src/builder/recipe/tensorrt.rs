@@ -2,13 +2,14 @@ use std::ffi::OsString;
 
 use runtimes::Runtime;
 
-use super::{Recipe, Sources};
+use super::{Recipe, Sources, whole_folder};
 use crate::{Broken, PluginEntry, Sample};
 
 /// The entry point is compiled in: definitions of `PLUGIN_ENTRY_CREATORS`,
 /// `PLUGIN_ENTRY_REGISTRAR`, `PLUGIN_ENTRY_NONE`, `PLUGIN_ENTRY_MANGLED`.
 pub(super) const RECIPE: Recipe = Recipe {
     compile_arguments,
+    folder: whole_folder,
     // The server's bridge brings declarations for the versions that no package has headers of.
     needs_headers: false,
 };
