@@ -201,7 +201,7 @@ fn a_library_that_works_and_models_that_are_served_are_status_0() {
             runtime.as_deref(),
             Some(brought.runtime.name.to_string().as_str())
         );
-        assert_eq!(mapped, &[library.clone()], "{name}");
+        assert_eq!(mapped, std::slice::from_ref(&library), "{name}");
         assert_eq!(cases.len(), 3, "{name}");
     }
     let run = case(&results, "gelu@first-run");
