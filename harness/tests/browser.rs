@@ -29,9 +29,10 @@ struct Rendered {
 #[test]
 fn the_report_fits_a_laptop_and_a_phone_without_a_console_error() {
     let Some(chromium) = chromium() else { return };
-    let mut results = sample::sample_results();
-    results.cases.extend(sample::version_cases());
-    for (results, width) in [results, joined(), sample::sample_check()]
+    let mut with_versions = sample::sample_results();
+    with_versions.cases.extend(sample::version_cases());
+    with_versions.cases.extend(sample::conflict_cases());
+    for (results, width) in [with_versions, joined(), sample::sample_check()]
         .iter()
         .flat_map(|results| [LAPTOP, PHONE].map(|width| (results, width)))
     {

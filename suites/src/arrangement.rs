@@ -134,6 +134,8 @@ pub struct ModelFolder {
     /// Op libraries that answer although its configuration does not name them, beside those that
     /// are given at launch.
     pub borrowed: Vec<&'static str>,
+    /// The one op library that should answer, where several have its op.
+    pub answered_by: Option<&'static str>,
     /// `parameters` of its configuration: key and string value.
     pub parameters: Vec<(&'static str, String)>,
 }
@@ -276,6 +278,8 @@ impl Default for Launch {
 pub enum Step {
     /// Loads a model by request; all copies at once, where it has several.
     Load(&'static str),
+    /// The load of a model by request is refused, with this in the text.
+    IsRefused(&'static str, &'static str),
     /// Unloads a model by request and waits until the index no longer lists it as ready.
     Unload(&'static str),
     /// Waits until the index tells that the model is ready, or why it is not.
@@ -343,6 +347,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Load(model) => write!(f, "load model '{model}'"),
+            Self::IsRefused(model, text) => {
+                write!(f, "the load of model '{model}' is refused with \"{text}\"")
+            }
             Self::Unload(model) => write!(f, "unload model '{model}'"),
             Self::AwaitLoaded(model) => write!(f, "wait until model '{model}' is loaded"),
             Self::Compute(model) => write!(f, "run model '{model}' and compare its values"),

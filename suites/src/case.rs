@@ -30,6 +30,9 @@ pub struct Case {
     /// The isolation policy that it is about; `None`: it is run under the one that the run has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub isolation: Option<Isolation>,
+    /// What collides, in a case of the suite about names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
     /// Files, launch and steps.
     #[serde(skip)]
     pub arrangement: Arrangement,
@@ -80,6 +83,18 @@ impl Case {
             .iter()
             .find(|expectation| expectation.when.holds(profile, isolation, runtime))
     }
+}
+
+/// What collides in a case, and in which order the server gets it. With framework, path, policy and
+/// runtime, which stand beside it, it says what the case's id says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// What is arranged, such as `same-op`: the same name for every framework and path.
+    pub arrangement: String,
+    /// The second library comes before the first.
+    pub reversed: bool,
+    /// On the path preload: by the flag `--preload` in place of the variable `LD_PRELOAD`.
+    pub by_flag: bool,
 }
 
 /// Defines an enum whose values have the names under which users and result files know them.

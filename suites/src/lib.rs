@@ -18,6 +18,7 @@ mod expectation;
 mod experiment;
 mod load_time;
 mod making;
+mod name_conflict;
 mod observation;
 mod options;
 mod probe;
@@ -27,12 +28,12 @@ pub mod server;
 mod version_mismatch;
 
 pub use binary::{BinaryError, server_binary};
-pub use case::{Case, LoadingPath, Need, Selection, Suite, UnknownName, has_gpu};
+pub use case::{Case, Conflict, LoadingPath, Need, Selection, Suite, UnknownName, has_gpu};
 pub use compatibility::{Claim, Fit, Forecast, Prediction, Trial, TrialOutcome};
 pub use event::Event;
 pub use expectation::{Condition, Expectation, Isolation, Profile};
 pub use experiment::Finding;
-pub use observation::{CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
+pub use observation::{Answer, CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
 pub use options::{Cancellation, RunOptions, default_jobs, runtime_of};
 pub use probe::{ProbeError, Prober};
 pub use runner::{RunError, run};
@@ -44,6 +45,7 @@ pub use scope::{ParseShardError, RuntimeRange, Shard};
 pub fn cases(selection: &Selection) -> Vec<Case> {
     let cases = load_time::cases()
         .into_iter()
+        .chain(name_conflict::cases(&selection.runtimes))
         .chain(version_mismatch::cases(&selection.runtimes))
         .filter(|case| selection.selects(case));
     match selection.shard {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
-use crate::case::{LoadingPath, Suite, named};
+use crate::case::{Conflict, LoadingPath, Suite, named};
 use crate::compatibility::{Prediction, Trial};
 use crate::expectation::{Expectation, Isolation};
 
@@ -131,6 +131,24 @@ impl Traffic {
     }
 }
 
+/// Whose implementation of an op answered a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The model.
+    pub model: String,
+    /// File name of the op library, of identical ones the first; `None`: the framework itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<String>,
+    /// What the library adds to its results.
+    pub signature: u8,
+    /// Its place among the op libraries of the case, from 1, in the order in which the server got
+    /// them: those for all models, then each model's own with its first load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<usize>,
+    /// How many op libraries the server had got.
+    pub of: usize,
+}
+
 /// What supports an observation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -143,6 +161,9 @@ pub struct Evidence {
     /// The steps that were taken and what came of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<String>,
+    /// Who answered, model by model, as far as the values tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
     /// How the server ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit: Option<Exit>,
@@ -180,6 +201,9 @@ pub struct CaseResult {
     /// What the case is about, in one sentence.
     #[serde(default)]
     pub description: String,
+    /// What collides, in a case of the suite about names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
     /// The server's isolation policy.
     pub isolation: Isolation,
     /// The runtime's name, such as `onnxruntime-1.32.0`.

@@ -53,6 +53,9 @@ impl Outline {
             time_to_ready_ms: None,
             load_ms: None,
             duration_ms: 0.0,
+            conflict: None,
+            prediction: None,
+            trial: None,
             evidence: Evidence {
                 reproduce: self.reproduce.clone(),
                 ..Evidence::default()

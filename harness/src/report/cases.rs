@@ -3,6 +3,7 @@
 use serde::Serialize;
 use suites::{CaseResult, Framework, LoadingPath, Outcome, Suite, Verdict};
 
+use super::conflicts::conflicts_anchor;
 use super::context::{Badge, Count, Fact};
 use super::heat_map::heat_map_anchor;
 use crate::quantity::quantity;
@@ -229,7 +230,7 @@ pub fn matrix(cases: &[CaseResult]) -> Matrix {
     // Libraries against runtimes have a map of their own.
     let tables = groups
         .iter()
-        .filter(|(suite, _)| *suite != Suite::VersionMismatch)
+        .filter(|(suite, _)| !matches!(suite, Suite::NameConflict | Suite::VersionMismatch))
         .map(|&group| table(group, &of_group(group)))
         .collect();
     let mut overview: Vec<OverviewRow> = Vec::new();
@@ -247,6 +248,7 @@ pub fn matrix(cases: &[CaseResult]) -> Matrix {
             overview.push(OverviewRow {
                 framework: framework.title().to_owned(),
                 anchor: match suite {
+                    Suite::NameConflict => conflicts_anchor(framework),
                     Suite::VersionMismatch => heat_map_anchor(framework),
                     _ => table_anchor(suite, framework),
                 },

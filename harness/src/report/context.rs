@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::cases::{CaseDetail, Matrix};
 use super::check::CheckPage;
+use super::conflicts::ConflictTable;
 use super::heat_map::HeatMap;
 use super::measurements::MeasurementRow;
 
@@ -36,6 +37,8 @@ pub struct Page {
     pub matrix: Matrix,
     /// What was foretold and seen of libraries for other versions, by framework.
     pub heat_maps: Vec<HeatMap>,
+    /// What happens where two op libraries register the same.
+    pub conflicts: Vec<ConflictTable>,
     /// The numbers that matter most.
     pub highlights: Vec<Fact>,
     /// What the load generator itself takes.

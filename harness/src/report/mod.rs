@@ -6,6 +6,7 @@
 
 mod cases;
 mod check;
+mod conflicts;
 mod context;
 mod heat_map;
 mod machine;

@@ -7,6 +7,7 @@ use suites::{CaseResult, Profile, Verdict};
 
 use super::cases::{CaseDetail, badge, matrix};
 use super::check::check_page;
+use super::conflicts::conflict_tables;
 use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
 use super::heat_map::heat_maps;
 use super::machine::{machines, part_rows, run_facts};
@@ -37,6 +38,7 @@ pub fn html(results: &Results, plots: &[Plot]) -> Result<String, RenderError> {
     environment.add_template("page.html", include_str!("templates/page.html"))?;
     environment.add_template("check.html", include_str!("templates/check.html"))?;
     environment.add_template("case.html", include_str!("templates/case.html"))?;
+    environment.add_template("conflicts.html", include_str!("templates/conflicts.html"))?;
     environment.add_template("heat_map.html", include_str!("templates/heat_map.html"))?;
     environment.add_template("figures.html", include_str!("templates/figures.html"))?;
     environment.add_global(
@@ -90,6 +92,7 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
             .collect(),
         matrix: matrix(&results.cases),
         heat_maps: heat_maps(&results.cases),
+        conflicts: conflict_tables(&results.cases),
         highlights: highlights(&results.measurements),
         generator: generator(&results.measurements),
         plots: by_section(plots),

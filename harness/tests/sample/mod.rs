@@ -12,8 +12,8 @@ use op_library::{
 };
 use std::time::Duration;
 use suites::{
-    CaseResult, Evidence, Exit, Forecast, Framework, Isolation, LoadingPath, Outcome, Phase,
-    Prediction, Profile, Suite, Traffic, Trial, TrialOutcome, Verdict,
+    Answer, CaseResult, Conflict, Evidence, Exit, Forecast, Framework, Isolation, LoadingPath,
+    Outcome, Phase, Prediction, Profile, Suite, Traffic, Trial, TrialOutcome, Verdict,
 };
 
 /// A case of the load-time suite that was served as expected.
@@ -24,6 +24,7 @@ fn served(name: &str, description: &str) -> CaseResult {
         framework: Framework::OnnxRuntime,
         path: LoadingPath::ModelConfig,
         description: description.to_owned(),
+        conflict: None,
         isolation: Isolation::OpSet,
         runtime: "onnxruntime-1.32.0".to_owned(),
         expected: Some(Outcome::Served),
@@ -200,6 +201,43 @@ pub fn version_cases() -> Vec<CaseResult> {
             Verdict::Pass,
         ),
     ]
+}
+
+/// Cases of the suite about names: another library answers, and each its own.
+#[allow(dead_code, reason = "each user of this module uses a part of it")]
+pub fn conflict_cases() -> Vec<CaseResult> {
+    [
+        (Isolation::Shared, Outcome::Shadowed, "libops.so"),
+        (Isolation::OpSet, Outcome::Served, "libother.so"),
+    ]
+    .map(|(isolation, outcome, library)| CaseResult {
+        id: format!("name-conflict/tensorrt/model-config/same-op@{isolation}@8.6.0"),
+        suite: Suite::NameConflict,
+        framework: Framework::TensorRt,
+        path: LoadingPath::ModelConfig,
+        isolation,
+        runtime: "tensorrt-8.6.0".into(),
+        expected: Some(outcome),
+        outcome: Some(outcome),
+        verdict: Verdict::Pass,
+        conflict: Some(Conflict {
+            arrangement: "same-op".into(),
+            reversed: false,
+            by_flag: false,
+        }),
+        evidence: Evidence {
+            answers: vec![Answer {
+                model: "second".into(),
+                library: Some(library.into()),
+                signature: 1,
+                place: Some(1),
+                of: 2,
+            }],
+            ..Evidence::default()
+        },
+        ..version_cases().remove(0)
+    })
+    .into()
 }
 
 /// Samples around `median` with a long tail; the same every time.

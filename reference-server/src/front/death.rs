@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
+use runtimes::Framework;
+
 use super::hosted::Hosted;
 use crate::worker::backend::{LibraryReport, LoadError, RefusedApi};
+use crate::worker::own_namespaces::is_own;
 use crate::worker::recorder::{Record, Step};
 
 /// Lines of a worker's output that a message quotes.
@@ -14,6 +17,9 @@ const LOADER_FAILURE: &str = "exited with status 127";
 
 /// What PyTorch writes before the name of a namespace that two op libraries register.
 const NAMESPACE_TAKEN: &str = "Only a single TORCH_LIBRARY can be used to register the namespace ";
+
+/// What TensorFlow writes before the name of an op that is registered twice before it starts.
+const OP_TAKEN: &str = "ALREADY_EXISTS: Op with name ";
 
 /// How a worker ended and what it was doing.
 #[derive(Clone, Debug)]
@@ -40,6 +46,8 @@ pub struct Attempt<'a> {
     pub preloaded: &'a [PathBuf],
     /// The model that was to be loaded; `None` while the runtime was opened.
     pub model: Option<&'a Path>,
+    /// The model's own op libraries, in order.
+    pub own: &'a [PathBuf],
     /// What op libraries registered in the process before.
     pub registered: &'a [LibraryReport],
 }
@@ -69,10 +77,16 @@ impl Death {
             return self.explain_refused_level(attempt.hosted, refused);
         }
         if self.is_before_main() && !attempt.preloaded.is_empty() {
-            return self.explain_preload(attempt.preloaded);
+            return match self.namespace_taken() {
+                Some(namespace) => self.explain_preloaded_namespace(attempt.preloaded, namespace),
+                None => self.explain_preload(attempt.preloaded),
+            };
         }
         if let Some(namespace) = self.namespace_taken() {
             return self.explain_namespace(attempt, namespace);
+        }
+        if let Some(op) = self.name_behind(OP_TAKEN) {
+            return self.explain_op(attempt, op);
         }
         let quoted = format!("'{}'", subject.display());
         let (what, remedy, is_library) = match (self.record.step, attempt.model) {
@@ -124,11 +138,52 @@ impl Death {
 
     /// The namespace that PyTorch ended the process for, because it was registered twice.
     fn namespace_taken(&self) -> Option<&str> {
+        self.name_behind(NAMESPACE_TAKEN)
+    }
+
+    /// The name that stands behind `mark` in the output.
+    fn name_behind(&self, mark: &str) -> Option<&str> {
         self.tail.iter().find_map(|line| {
-            let (_, rest) = line.split_once(NAMESPACE_TAKEN)?;
+            let (_, rest) = line.split_once(mark)?;
             let end = rest.find(|sign: char| !(sign.is_alphanumeric() || sign == '_'));
             Some(&rest[..end.unwrap_or(rest.len())])
         })
+    }
+
+    /// TensorFlow reads what preloaded op libraries have registered when it is first used, and ends
+    /// the process where two of them, or one and itself, have the same op.
+    fn explain_op(&self, attempt: Attempt<'_>, op: &str) -> LoadError {
+        let preloaded = quoted(&attempt.hosted.preloaded);
+        let owners = match preloaded.as_slice() {
+            [only] => format!("{only} and TensorFlow itself both"),
+            several => format!("two of {} and TensorFlow itself", several.join(", ")),
+        };
+        self.explain_twice(&format!("{owners} register the op '{op}'"))
+    }
+
+    /// The dispatcher of PyTorch ends the process before the worker begins where two preloaded
+    /// libraries, or one and itself, register a namespace.
+    fn explain_preloaded_namespace(&self, preloaded: &[PathBuf], namespace: &str) -> LoadError {
+        let is_own = is_own(Framework::PyTorch, namespace);
+        let owners = match (quoted(preloaded).as_slice(), is_own) {
+            ([only], true) => format!("{only} and PyTorch itself both"),
+            (several, true) => format!("one of {} and PyTorch itself both", several.join(", ")),
+            ([first, second], false) => format!("{first} and {second} both"),
+            (several, false) => format!("two of {}", several.join(", ")),
+        };
+        self.explain_twice(&format!("{owners} register the namespace '{namespace}'"))
+    }
+
+    /// Why a process ended in which `registered` happened, which frameworks take of preloaded
+    /// libraries once.
+    fn explain_twice(&self, registered: &str) -> LoadError {
+        LoadError::new(format!(
+            "{registered}, which a process takes once: the worker {}{}; give each op library to the \
+             models that need it, with model_operations {{ op_library_filename }} in their \
+             configuration, or give one of the two another name",
+            self.how,
+            self.last_output()
+        ))
     }
 
     fn explain_namespace(&self, attempt: Attempt<'_>, namespace: &str) -> LoadError {
@@ -142,19 +197,36 @@ impl Death {
         let first = attempt.registered.iter().find(|report| {
             report.path != *subject && report.ops.iter().any(|op| op.domain == namespace)
         });
-        let first = first.map_or_else(
-            || "another one".to_owned(),
-            |report| format!("'{}'", report.path.display()),
-        );
+        let before = attempt.hosted.libraries.iter().chain(attempt.own);
+        let before: Vec<&PathBuf> = before.take_while(|path| *path != subject).collect();
         // No other runtime takes a namespace twice, so that no library is accused.
-        LoadError::new(format!(
-            "{second} registers namespace '{namespace}', which {first} registered in the same \
-             worker before, and PyTorch takes a namespace once in a process: the worker {}{}; \
-             start the server with --isolation op-set, which keeps the op libraries of different \
+        let told = |first: &str, remedy: &str| {
+            LoadError::new(format!(
+                "{second} registers namespace '{namespace}', which {first} registered in the same \
+                 worker before, and PyTorch takes a namespace once in a process: the worker {}{}; \
+                 {remedy}",
+                self.how,
+                self.last_output()
+            ))
+        };
+        if is_own(Framework::PyTorch, namespace) {
+            return told(
+                "PyTorch itself",
+                "give the library's ops a namespace of their own, or bring kernels alone, with \
+                 TORCH_LIBRARY_IMPL",
+            );
+        }
+        let first = match (first, before.as_slice()) {
+            (Some(report), _) => format!("'{}'", report.path.display()),
+            (None, [only]) => format!("'{}'", only.display()),
+            (None, []) => "another one".to_owned(),
+            (None, several) => format!("one of {}", quoted(several.iter().copied()).join(", ")),
+        };
+        told(
+            &first,
+            "start the server with --isolation op-set, which keeps the op libraries of different \
              models apart, or give one of the two another namespace",
-            self.how,
-            self.last_output()
-        ))
+        )
     }
 
     fn explain_refused_level(&self, hosted: &Hosted, refused: RefusedApi) -> LoadError {
@@ -193,10 +265,7 @@ impl Death {
 
     /// Why a worker did not start with these libraries in `LD_PRELOAD`.
     pub fn explain_preload(&self, preloaded: &[PathBuf]) -> LoadError {
-        let names: Vec<String> = preloaded
-            .iter()
-            .map(|path| format!("'{}'", path.display()))
-            .collect();
+        let names = quoted(preloaded);
         let remedy = if self.how == LOADER_FAILURE {
             "the dynamic loader could not complete the process: install the library or build \
              against the symbol that it names, or put its folder on LD_LIBRARY_PATH"
@@ -223,6 +292,11 @@ impl Death {
             ))
         }
     }
+}
+
+fn quoted<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<String> {
+    let paths = paths.into_iter();
+    paths.map(|path| format!("'{}'", path.display())).collect()
 }
 
 /// `was killed by signal 11 (SIGSEGV)`, `exited with status 3`.
@@ -311,6 +385,7 @@ mod tests {
             hosted: &hosted,
             preloaded: &preloaded,
             model: None,
+            own: &[],
             registered: &[],
         };
         let error = death(127 << 8, Step::Idle, "").explain(attempt);
@@ -339,6 +414,7 @@ mod tests {
             hosted: &hosted,
             preloaded: &[],
             model: Some(Path::new("/m/model.onnx")),
+            own: &[],
             registered: &[],
         };
         let mut death = death(11, Step::Register, "/m/libops.so");
@@ -371,6 +447,7 @@ mod tests {
                 name: "bias_gelu".into(),
                 version: String::new(),
             }],
+            extends: Vec::new(),
             api_level: None,
         };
         let mut death = death(6, Step::OpenLibrary, "/b/libsecond.so");
@@ -381,6 +458,7 @@ mod tests {
             hosted: &hosted,
             preloaded: &[],
             model: Some(Path::new("/m/model.pt")),
+            own: &[],
             registered: std::slice::from_ref(&first),
         };
         let error = death.explain(attempt);
@@ -390,6 +468,96 @@ mod tests {
             "--isolation op-set",
         ] {
             assert!(error.message.contains(text), "no {text}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_told_with_the_library_before_or_with_pytorch() {
+        let hosted = hosted();
+        let own = ["/a/libfirst.so", "/b/libsecond.so"].map(PathBuf::from);
+        let attempt = Attempt {
+            hosted: &hosted,
+            preloaded: &[],
+            model: Some(Path::new("/m/model.pt")),
+            own: &own,
+            registered: &[],
+        };
+        let told = |namespace: &str| {
+            let mut death = death(6, Step::OpenLibrary, "/b/libsecond.so");
+            death
+                .tail
+                .push(format!("{NAMESPACE_TAKEN}{namespace}; please"));
+            death.explain(attempt).message
+        };
+        let text = told("custom_ops");
+        assert!(text.contains("which '/a/libfirst.so' registered"), "{text}");
+        let text = told("aten");
+        for part in ["which PyTorch itself registered", "TORCH_LIBRARY_IMPL"] {
+            assert!(text.contains(part), "no {part}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_preloaded_libraries_register_twice_is_told_with_both() {
+        let hosted = hosted();
+        let preloaded = ["/a/libfirst.so", "/b/libsecond.so"].map(PathBuf::from);
+        let told = |preloaded: &[PathBuf], namespace: &str| {
+            let mut death = death(6, Step::Idle, "");
+            death
+                .tail
+                .push(format!("{NAMESPACE_TAKEN}{namespace}; please"));
+            let attempt = Attempt {
+                hosted: &hosted,
+                preloaded,
+                model: None,
+                own: &[],
+                registered: &[],
+            };
+            death.explain(attempt).message
+        };
+        for (text, start) in [
+            (
+                told(&preloaded, "custom_ops"),
+                "'/a/libfirst.so' and '/b/libsecond.so' both register the namespace 'custom_ops'",
+            ),
+            (
+                told(&preloaded[..1], "aten"),
+                "'/a/libfirst.so' and PyTorch itself both register the namespace 'aten'",
+            ),
+        ] {
+            assert!(text.starts_with(start), "{text}");
+            assert!(text.contains("model_operations"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_op_that_preloaded_libraries_register_twice_is_told_with_all_that_may_have() {
+        let mut hosted = hosted();
+        let mut death = death(1 << 8, Step::Register, "/a/libfirst.so");
+        let line = format!("F0000 op.cc:214] Check failed: ({OP_TAKEN}FloorMod)");
+        death.tail.push(line);
+        for (preloaded, owners) in [
+            (
+                &["/a/libfirst.so"][..],
+                "'/a/libfirst.so' and TensorFlow itself both register",
+            ),
+            (
+                &["/a/libfirst.so", "/b/libsecond.so"],
+                "two of '/a/libfirst.so', '/b/libsecond.so' and TensorFlow itself register",
+            ),
+        ] {
+            hosted.preloaded = preloaded.iter().map(PathBuf::from).collect();
+            let error = death.explain(Attempt {
+                hosted: &hosted,
+                preloaded: &[],
+                model: None,
+                own: &[],
+                registered: &[],
+            });
+            for text in [owners, "the op 'FloorMod'", "status 1", "model_operations"] {
+                assert!(error.message.contains(text), "no {text}: {}", error.message);
+            }
+            assert_eq!(error.library, None);
         }
     }
 }

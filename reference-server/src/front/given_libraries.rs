@@ -12,6 +12,7 @@ use runtimes::{Framework, RuntimeSet};
 use super::backend_setting::BackendSetting;
 use super::inspections::Inspections;
 use super::preload::{self, Finding};
+use super::workers::ContentHash;
 
 /// How a library was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub struct GivenLibraries {
     preloaded: Vec<Preloaded>,
     configured: BTreeMap<Framework, Vec<PathBuf>>,
     unusable: Vec<Unusable>,
+    /// Preloaded libraries that are left out, each with the one that it is a copy of.
+    copies: Vec<(PathBuf, PathBuf)>,
 }
 
 impl GivenLibraries {
@@ -104,6 +107,27 @@ impl GivenLibraries {
         }
         given.settle(runtimes, inspections);
         given
+    }
+
+    /// Leaves out preloaded libraries that are copies of one before them: a process would take each
+    /// for a library of its own, and its registrations for collisions.
+    pub fn leave_out_copies(&mut self, inspections: &Inspections) {
+        let mut firsts: BTreeMap<ContentHash, PathBuf> = BTreeMap::new();
+        let mut copies = Vec::new();
+        self.preloaded.retain(|library| {
+            let Ok(inspected) = inspections.of(&library.path) else {
+                return true;
+            };
+            let first = firsts
+                .entry(inspected.content_hash.clone())
+                .or_insert_with(|| library.path.clone());
+            let is_first = *first == library.path;
+            if !is_first {
+                copies.push((library.path.clone(), first.clone()));
+            }
+            is_first
+        });
+        self.copies.extend(copies);
     }
 
     /// Of the frameworks that a library is recognised for, leaves out those whose runtimes here all
@@ -168,6 +192,13 @@ impl GivenLibraries {
                 format!("workers of {}", titles.join(" and "))
             };
             tracing::info!("'{}' is preloaded into {whose}", library.path.display());
+        }
+        for (copy, first) in &self.copies {
+            tracing::warn!(
+                "'{}' is a copy of '{}', which is preloaded: it is left out",
+                copy.display(),
+                first.display()
+            );
         }
     }
 

@@ -21,7 +21,7 @@ impl KnownOps {
     pub fn learn(&self, report: &LibraryReport) {
         self.0
             .lock()
-            .insert(report.path.clone(), report.ops.clone());
+            .insert(report.path.clone(), report.defines().cloned().collect());
     }
 
     /// A sentence about where `op` could come from: libraries that registered it in this server,
@@ -111,6 +111,7 @@ mod tests {
         known.learn(&LibraryReport {
             path: path.clone(),
             ops: vec![op.clone()],
+            extends: Vec::new(),
             api_level: None,
         });
         let advice = known.advice(&op, &[]).unwrap();

@@ -259,6 +259,7 @@ impl Loader {
         let placement = Placement {
             hosted,
             specification,
+            contents: self.hosting.contents_of(&set.own),
             scheduler: scheduler.clone(),
             given_up,
         };
@@ -342,15 +343,14 @@ impl Loader {
                 .inspections()
                 .of(&path)
                 .map_err(|error| LoadFailure(error.to_string()))?;
-            let is_there = |other: &Arc<OpLibrary>| other.content_hash == library.content_hash;
-            if set.for_all_models().any(is_there) {
-                tracing::debug!(
-                    "model '{}': '{}' is given to all models already",
+            match self.hosting.twin(&library, set.all()) {
+                Some(twin) => tracing::debug!(
+                    "model '{}': '{}' is there already, as '{}'",
                     plan.name,
-                    path.display()
-                );
-            } else {
-                set.own.push(library);
+                    path.display(),
+                    twin.path.display()
+                ),
+                None => set.own.push(library),
             }
         }
         Ok(set)

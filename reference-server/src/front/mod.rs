@@ -14,6 +14,7 @@ pub mod hosting;
 pub mod http;
 pub mod inspections;
 pub mod known_ops;
+pub mod loaded_files;
 pub mod loader;
 pub mod metrics;
 pub mod op_set;

@@ -33,12 +33,6 @@ impl OpSet {
         self.preloaded.iter().chain(&self.configured)
     }
 
-    /// Whether a library of this content is among them.
-    pub fn holds(&self, other: &OpLibrary) -> bool {
-        self.all()
-            .any(|library| library.content_hash == other.content_hash)
-    }
-
     /// Paths of the model's own libraries.
     pub fn own_paths(&self) -> Vec<PathBuf> {
         self.own

@@ -9,7 +9,7 @@ use crate::ipc::control::{Reply, Request};
 use crate::worker::backend::{LibraryReport, LoadError};
 
 /// Opens `hosted` in a process that is started for it and ended afterwards, whatever comes of it.
-/// Returns what each op library registered.
+/// Returns what each op library registered. `registered` is what they are known to register.
 ///
 /// # Errors
 /// What a model's load would be refused with: the runtime cannot be mapped, an op library not be
@@ -17,6 +17,7 @@ use crate::worker::backend::{LibraryReport, LoadError};
 pub async fn open(
     launch: &Launch,
     hosted: &Hosted,
+    registered: &[LibraryReport],
     limit: Duration,
 ) -> Result<Vec<LibraryReport>, LoadError> {
     let process = WorkerProcess::start(launch).map_err(|error| refused_start(&error))?;
@@ -36,7 +37,8 @@ pub async fn open(
             hosted,
             preloaded: &launch.preload,
             model: None,
-            registered: &[],
+            own: &[],
+            registered,
         })),
     }
 }

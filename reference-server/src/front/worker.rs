@@ -13,13 +13,15 @@ use parking_lot::Mutex;
 use runtimes::Framework;
 use tokio::sync::{mpsc, oneshot};
 
-use super::collision::Collision;
+use super::collision::{Collision, Intrusion, Override};
 use super::death::{Attempt, Death};
 use super::fingerprint::Fingerprint;
 use super::hosted::Hosted;
+use super::loaded_files::LoadedFiles;
 use super::scheduler::{InferenceError, Scheduler};
 use super::trial::overrun;
 use super::worker_process::{Launch, WorkerProcess, refused_start};
+use super::workers::ContentHash;
 use crate::ipc::control::{Reply, Request};
 use crate::ipc::region::LANES;
 use crate::worker::backend::{
@@ -72,6 +74,9 @@ pub struct Placement {
     pub hosted: Arc<Hosted>,
     /// What to load.
     pub specification: ModelSpecification,
+    /// The content of its op libraries, in their order, where identical files count as one; empty
+    /// where each counts for itself.
+    pub contents: Vec<ContentHash>,
     /// Who gets its instances.
     pub scheduler: Arc<Scheduler>,
     /// Called when the worker gives the model up.
@@ -103,6 +108,7 @@ impl Worker {
             process: None,
             opened: BTreeMap::new(),
             registered: BTreeMap::new(),
+            files: LoadedFiles::default(),
             pid: pid.clone(),
             pause: FIRST_PAUSE,
             started: Instant::now(),
@@ -191,6 +197,8 @@ struct Task {
     opened: BTreeMap<Framework, Result<Vec<LibraryReport>, FailedOpening>>,
     /// What op libraries of models registered in the process, to tell of collisions.
     registered: BTreeMap<Framework, Vec<LibraryReport>>,
+    /// The files that the process has got op libraries of models from.
+    files: LoadedFiles,
     pid: Arc<Mutex<Option<u32>>>,
     pause: Duration,
     started: Instant,
@@ -305,6 +313,7 @@ impl Task {
         self.process = Some(process);
         self.opened.clear();
         self.registered.clear();
+        self.files.clear();
         Ok(())
     }
 
@@ -385,6 +394,7 @@ impl Task {
             hosted,
             preloaded: &self.launch.preload,
             model: None,
+            own: &[],
             registered: &[],
         }
     }
@@ -401,6 +411,7 @@ impl Task {
             .collect();
         death.explain(Attempt {
             model: Some(&placement.specification.file),
+            own: &placement.specification.op_libraries,
             registered: &registered,
             ..self.attempt(&placement.hosted)
         })
@@ -412,6 +423,9 @@ impl Task {
     fn tell_of_collisions(&mut self, framework: Framework, loaded: &Loaded) {
         let registered = self.registered.entry(framework).or_default();
         for report in &loaded.libraries {
+            if let Some(intrusion) = Intrusion::of(framework, report) {
+                tracing::warn!(worker = %self.launch.name, "{intrusion}");
+            }
             let known = |other: &&LibraryReport| other.path != report.path;
             // A session of ONNX Runtime has ops of its own model alone.
             let others = registered
@@ -430,6 +444,9 @@ impl Task {
                     framework.title()
                 );
             }
+            if let Some(replacement) = Override::find(framework, &others, report) {
+                tracing::warn!(worker = %self.launch.name, "{replacement}");
+            }
             if registered.iter().all(|other| other.path != report.path) {
                 registered.push(report.clone());
             }
@@ -438,9 +455,16 @@ impl Task {
 
     /// Loads a model into the running process and lets its scheduler serve. The outer error is
     /// the death of the process.
-    async fn place(&self, model: &mut Model) -> Result<Result<Loaded, LoadError>, Death> {
+    async fn place(&mut self, model: &mut Model) -> Result<Result<Loaded, LoadError>, Death> {
+        let placement = &model.placement;
+        let specification = &placement.specification;
+        let framework = placement.hosted.framework();
+        let libraries = &specification.op_libraries;
+        let op_libraries = match self.files.unify(framework, libraries, &placement.contents) {
+            Ok(op_libraries) => op_libraries,
+            Err(error) => return Ok(Err(error)),
+        };
         let process = self.process.as_ref().expect("started before");
-        let specification = &model.placement.specification;
         let taken: std::collections::HashSet<u32> = self
             .models
             .values()
@@ -463,8 +487,11 @@ impl Task {
             process.route(lane, Some(model.placement.scheduler.clone()));
         }
         let request = Request::Load {
-            framework: model.placement.hosted.framework(),
-            specification: specification.clone(),
+            framework,
+            specification: ModelSpecification {
+                op_libraries,
+                ..specification.clone()
+            },
             lanes: lanes.clone(),
         };
         match self.request(process, &request).await? {
@@ -476,7 +503,6 @@ impl Task {
             } => {
                 model.placement.scheduler.attach(process, &lanes);
                 model.lanes = lanes;
-                let framework = model.placement.hosted.framework();
                 let shared = self.opened.get(&framework);
                 Ok(Ok(Loaded {
                     inputs,

@@ -199,6 +199,7 @@ impl Experiment {
                     hosted: &self.hosted,
                     preloaded: &[],
                     model,
+                    own: &[],
                     registered: &self.registered,
                 });
                 Err(Failure::Died {

@@ -133,8 +133,20 @@ pub struct LibraryReport {
     pub path: PathBuf,
     /// The ops it registered, in the order of registration.
     pub ops: Vec<RegisteredOp>,
+    /// Those of [`ops`](Self::ops) that it brought kernels for and does not define: another library
+    /// or the framework does.
+    #[serde(default)]
+    pub extends: Vec<RegisteredOp>,
     /// The highest API level it asked the runtime for, where the framework has such levels.
     pub api_level: Option<u32>,
+}
+
+impl LibraryReport {
+    /// The ops that it defines.
+    pub fn defines(&self) -> impl Iterator<Item = &RegisteredOp> {
+        let ops = self.ops.iter();
+        ops.filter(|op| !self.extends.contains(op))
+    }
 }
 
 /// What one op library registered, in the framework's own terms.

@@ -10,6 +10,7 @@ pub mod executor;
 pub mod onnxruntime;
 pub mod op_library;
 pub mod outputs;
+pub mod own_namespaces;
 pub mod parameters;
 pub mod patience;
 pub mod process;

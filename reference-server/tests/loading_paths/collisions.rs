@@ -51,6 +51,46 @@ fn a_model_that_brings_its_own_is_refused_alone() {
     assert_serves(&server, &small());
 }
 
+/// Where sessions are told apart by the content of their libraries, a copy is no other library; where
+/// they are not, ONNX Runtime takes it for one.
+#[test]
+fn a_copy_is_left_out_unless_the_framework_has_the_last_word() {
+    let bare = Bare::new();
+    let copy = bare.put("libcopy.so", &Sample::default().into());
+    let first = bare.library();
+    let list = format!("{first}:{copy}");
+    let setting = format!("--backend-config=onnxruntime,plugins={first};{copy}");
+    let server = Server::start(bare.root(), &["--preload", &list]);
+    assert_serves(&server, &small());
+    let told = format!("'{copy}' is a copy of '{first}'");
+    assert!(server.log().contains(&told), "{}", server.log());
+    drop(server);
+    for flags in [&["--preload", list.as_str()][..], &[&setting]] {
+        let flags = [flags, &["--isolation", "shared", "--exit-on-error=false"]].concat();
+        let server = Server::try_start(bare.root(), &flags).unwrap();
+        let reason = server.unavailable_reason("small");
+        for text in [&first, &copy, "domain 'custom.ops'"] {
+            assert!(reason.contains(text), "no {text:?} in {reason}");
+        }
+    }
+}
+
+#[test]
+fn ops_in_a_domain_of_onnxruntime_itself_are_told() {
+    let bare = Bare::new();
+    let library = bare.put(
+        "libmicrosoft.so",
+        &Sample::default().with_domain("com.microsoft").into(),
+    );
+    let server = Server::start(
+        bare.root(),
+        &["--preload", &format!("{}:{library}", bare.library())],
+    );
+    let told = format!("'{library}' registers op 'BiasGelu' of domain 'com.microsoft'");
+    wait_until("the log tells of it", || server.log().contains(&told));
+    assert_serves(&server, &small());
+}
+
 /// What `shared` exists for: it shows what ONNX Runtime does, which is to refuse the session.
 #[test]
 fn under_shared_isolation_the_framework_has_the_last_word() {

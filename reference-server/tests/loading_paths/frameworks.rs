@@ -3,7 +3,7 @@
 
 use runtimes::{Framework, Runtime};
 use test_ops::{
-    Broken, Configuration, Content, Library, Model, ModelRepository, PluginEntry, Sample,
+    Broken, Configuration, Content, Library, Model, ModelRepository, Op, PluginEntry, Sample,
 };
 
 use crate::maps;
@@ -207,6 +207,102 @@ fn a_namespace_of_pytorch_that_two_models_bring_into_one_worker_is_told_with_bot
             "no {text:?} in {}",
             refused.text()
         );
+    }
+}
+
+/// Copies of one library in one process: one of them is loaded, whoever brings them.
+fn copies_are_one_library(framework: Framework) {
+    let field = Field::of(framework);
+    let sample = Sample::default().with_signature(3);
+    let first = field.library("libfirst.so", sample.clone());
+    let copy = field.library("libcopy.so", sample);
+    let models = [
+        field.model("first", &[&first]),
+        field.model("copy", &[&copy]),
+        field.model("both", &[&first, &copy]),
+    ];
+    let server = field.start(&[], &[]);
+    for model in &models {
+        assert_answers(&server, model, 3);
+    }
+    for name in ["copy", "both"] {
+        assert_eq!(server.worker_of(name), server.worker_of("first"));
+    }
+    drop(server);
+    let list = [first.as_str(), &copy].join(":");
+    let setting = field.plugins(&[&first, &copy]);
+    for flags in [&["--preload", list.as_str()][..], &[&setting]] {
+        let server = field.start(flags, &[]);
+        for model in &models {
+            assert_answers(&server, model, 3);
+        }
+    }
+}
+
+#[test]
+fn copies_are_one_library_in_pytorch() {
+    copies_are_one_library(Framework::PyTorch);
+}
+
+#[test]
+fn copies_are_one_library_in_tensorflow() {
+    copies_are_one_library(Framework::TensorFlow);
+}
+
+/// PyTorch ends a process that gets a namespace twice: the model is refused before that happens to
+/// its worker.
+#[test]
+fn a_model_that_lists_a_namespace_of_pytorch_twice_is_refused_with_both_libraries() {
+    let field = Field::of(Framework::PyTorch);
+    let gelu = field.library("libgelu.so", Sample::default().with_ops(&[Op::BiasGelu]));
+    let norm = field.library("libnorm.so", Sample::default().with_ops(&[Op::RmsNorm]));
+    field.model("both", &[&gelu, &norm]);
+    let flags = ["--op-library-root", field.root(), "--exit-on-error=false"];
+    let server = Server::try_start(field.repository.root(), &flags).unwrap();
+    let reason = server.unavailable_reason("both");
+    for text in [&gelu, &norm, "'custom_ops'", "list one of the two"] {
+        assert!(reason.contains(text), "no {text} in {reason}");
+    }
+    assert!(!reason.contains("signal"), "{reason}");
+}
+
+/// Kernels for an op that another library defines are what `TORCH_LIBRARY_IMPL` is for.
+#[test]
+fn a_library_that_overrides_kernels_of_pytorch_serves_and_is_told() {
+    let field = Field::of(Framework::PyTorch);
+    let defining = field.library("libdefining.so", Sample::default().with_signature(1));
+    let overriding = field.library(
+        "liboverriding.so",
+        Sample::default().with_signature(2).kernels_only(),
+    );
+    let model = field.model("both", &[&defining, &overriding]);
+    let server = field.start(&[], &[]);
+    assert_answers(&server, &model, 2);
+    let told = format!("'{defining}' and '{overriding}' both have kernels for op");
+    assert!(server.log().contains(&told), "{}", server.log());
+    drop(server);
+    let model = field.model("both", &[]);
+    let server = field.start(&[&field.plugins(&[&defining, &overriding])], &[]);
+    assert_answers(&server, &model, 2);
+    assert!(server.log().contains(&told), "{}", server.log());
+}
+
+/// TensorFlow has no way to choose, whichever library comes first and however it comes.
+#[test]
+fn a_library_with_kernels_for_an_op_of_another_is_refused_by_tensorflow() {
+    let field = Field::of(Framework::TensorFlow);
+    let defining = field.library("libdefining.so", Sample::default());
+    let extending = field.library("libextending.so", Sample::default().kernels_only());
+    let list = [extending.as_str(), &defining].join(":");
+    for flags in [
+        &[field.plugins(&[&extending, &defining]).as_str()][..],
+        &["--preload", &list],
+    ] {
+        let ended = run_to_end(field.repository.root(), flags);
+        assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
+        for text in ["BiasGelu", &defining, &extending, "model_operations"] {
+            assert!(ended.log.contains(text), "no {text:?} in {}", ended.log);
+        }
     }
 }
 

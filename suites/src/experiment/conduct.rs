@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use runtimes::RuntimeName;
 
+use super::answers::Answers;
 use super::finding::{Finding, missing_backend, phase_of_refusal};
 use super::folder::{ArrangeError, CaseFolder};
 use super::launch::{launch_command, placeholders};
@@ -152,6 +153,7 @@ pub fn unrun(case: &Case, setting: &Setting<'_>, verdict: Verdict, message: Stri
         framework: case.framework,
         path: case.path,
         description: case.description.clone(),
+        conflict: case.conflict.clone(),
         isolation: setting.isolation_of(case),
         runtime: setting.runtime_name(case),
         expected: expectation(case, setting).map(|expectation| expectation.outcome),
@@ -285,6 +287,7 @@ fn observe(
         mapped_before: Vec::new(),
         mapped_after: None,
         signatures: Default::default(),
+        answers: Answers::default(),
     };
     let mut time_to_ready = None;
     let started = if launch.becomes_ready {
@@ -314,6 +317,7 @@ fn observe(
         traffic,
         reached,
         notes,
+        answers,
         load_time,
         mapped_before,
         mapped_after,
@@ -346,6 +350,7 @@ fn observe(
         traffic,
         evidence: Evidence {
             steps: notes,
+            answers: answers.into_inner(),
             exit: Some(exit),
             log_tail: server.log_tail(LOG_LINES),
             mapped_before_unload: mapped_before,

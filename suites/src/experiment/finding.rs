@@ -81,11 +81,17 @@ fn tells_of_a_death(text: &str) -> bool {
 /// Where a load ended, by the words of the refusal: the client has nothing else to go by. The
 /// first clue that occurs counts, so the more specific ones come first.
 pub fn phase_of_refusal(text: &str) -> Phase {
-    const CLUES: [(&str, Phase); 15] = [
+    const CLUES: [(&str, Phase); 21] = [
         // ONNX Runtime's own words, in which the loader's follow.
         ("failed to get symbol registercustomops", Phase::Register),
         ("both register op", Phase::Register),
         ("register the op", Phase::Register),
+        ("register the namespace", Phase::Register),
+        ("registers namespace", Phase::Register),
+        ("custom op domain once", Phase::Register),
+        ("has the plugin", Phase::Register),
+        ("kernels of the same kind", Phase::Register),
+        ("is a copy of", Phase::Register),
         ("needs the op", Phase::Load),
         ("needs a gpu", Phase::Load),
         ("plugin creators", Phase::Register),
@@ -192,6 +198,11 @@ mod tests {
                 Phase::Load,
             ),
             ("'/a.so' and '/b.so' both register op 'x'", Phase::Register),
+            (
+                "op library '/b.so' registers namespace 'x', which '/a.so' registered",
+                Phase::Register,
+            ),
+            ("'/a.so' has the plugin 'x' already", Phase::Register),
             (
                 "the model '/m' needs the op 'X'; an op library may provide it",
                 Phase::Load,

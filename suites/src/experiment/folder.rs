@@ -341,6 +341,7 @@ mod tests {
                 copies: 1,
                 libraries: vec![("ops", spelling)],
                 borrowed: vec![],
+                answered_by: None,
                 parameters: vec![],
             }],
             ..Arrangement::default()
@@ -353,6 +354,7 @@ mod tests {
             description: String::new(),
             representative: false,
             isolation: None,
+            conflict: None,
             arrangement,
             expectations: vec![],
             needs: vec![],

@@ -47,7 +47,7 @@ pub fn launch_command(
 /// Adds what only the reference server has a flag for.
 ///
 /// # Errors
-/// A published op library is not there.
+/// A package that a library lies in is not installed.
 fn of_reference_server(
     mut command: ServerCommand,
     case: &Case,

@@ -1,9 +1,11 @@
 //! How one case is carried out: files, server, steps, observation.
 //!
-//! The [`supply`] builds op libraries, the [`folder`] turns an arrangement into files, [`steps`] turn it into requests, [`finding`]
-//! turns what a client gets back into an outcome and a phase. [`conduct()`] does all of it for one
-//! case and compares what was found with what is expected.
+//! The [`supply`] builds op libraries, the [`folder`] turns an arrangement into files, [`steps`]
+//! turn it into requests, [`finding`] turns what a client gets back into an outcome and a phase,
+//! [`answers`] tell which op library answered. [`conduct()`] does all of it for one case and
+//! compares what was found with what is expected.
 
+mod answers;
 mod conduct;
 mod finding;
 mod folder;

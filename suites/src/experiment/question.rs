@@ -38,10 +38,7 @@ pub enum WrongAnswer {
         difference: String,
     },
     /// Its tensors are those of another library.
-    #[error(
-        "model '{model}' was answered by a library with signature {signature}, which is not its \
-         own: {difference}"
-    )]
+    #[error("model '{model}' was answered by a library with signature {signature}: {difference}")]
     Shadowed {
         /// The model.
         model: String,
@@ -96,6 +93,20 @@ impl Question {
             inputs: Vec::new(),
             signatures: Signatures::new(),
         }
+    }
+
+    /// Domains of the model's ops, with the signature of the library that should answer each.
+    pub fn answerers(&self) -> Vec<(&str, u8)> {
+        let domains = self.graph.iter().flat_map(|graph| &graph.domains);
+        let signature = |domain: &str| {
+            let mut signatures = self.signatures.iter();
+            signatures
+                .find(|(name, _)| name == domain)
+                .map_or(0, |&(_, signature)| signature)
+        };
+        domains
+            .map(|domain| (domain.as_str(), signature(domain)))
+            .collect()
     }
 
     /// The encodings that tensors of this type can travel in.
@@ -154,11 +165,9 @@ impl Question {
         const SIGNATURES: std::ops::RangeInclusive<u8> = 0..=9;
         let graph = self.graph.as_ref()?;
         SIGNATURES.clone().find(|&signature| {
-            let signatures: Signatures = self
-                .signatures
-                .iter()
-                .map(|(domain, _)| (domain.clone(), signature))
-                .collect();
+            let domains = graph.domains.iter();
+            let signatures: Signatures =
+                domains.map(|domain| (domain.clone(), signature)).collect();
             let tensors = graph.expected(&self.inputs, &borrowed(&signatures));
             let expected: Vec<NamedTensor> = self
                 .expected

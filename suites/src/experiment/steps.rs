@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use test_ops::Content;
 
+use super::answers::Answers;
 use super::finding::Finding;
 use super::folder::{ArrangeError, CaseFolder};
 use super::question::{Question, Signatures, WrongAnswer};
@@ -76,9 +77,11 @@ pub struct Stage<'a> {
     pub mapped_after: Option<Vec<PathBuf>>,
     /// What the libraries of each model were when it was last loaded.
     pub signatures: BTreeMap<String, Signatures>,
+    /// Who answered so far.
+    pub answers: Answers,
 }
 
-impl Stage<'_> {
+impl<'a> Stage<'a> {
     /// Notes what the libraries of `model` are now, for the values that it will answer with.
     ///
     /// # Errors
@@ -88,9 +91,16 @@ impl Stage<'_> {
         let framework = folder.model.format.framework();
         let own = folder.libraries.iter().map(|&(library, _)| library);
         let launched = self.arrangement.launch.libraries.iter();
-        let candidates = own
-            .chain(folder.borrowed.iter().copied())
-            .chain(launched.map(|library| library.name));
+        let launched = launched.map(|library| library.name);
+        launched
+            .clone()
+            .chain(own.clone())
+            .for_each(|library| self.answers.got(library));
+        let candidates = own.chain(folder.borrowed.iter().copied()).chain(launched);
+        let candidates: Vec<&'static str> = match folder.answered_by {
+            Some(library) => vec![library],
+            None => candidates.collect(),
+        };
         let mut signatures = Signatures::new();
         for library in candidates {
             let mut files = self.arrangement.libraries.iter();
@@ -134,6 +144,7 @@ impl Stage<'_> {
     fn carry_out(&mut self, step: &Step) -> Result<(), StepError> {
         match step {
             Step::Load(model) => self.load(model),
+            Step::IsRefused(model, text) => self.is_refused(model, text),
             Step::Unload(model) => self.unload(model),
             Step::AwaitLoaded(model) => self.await_loaded(model),
             Step::Compute(model) => self.compute(model),
@@ -171,8 +182,9 @@ impl Stage<'_> {
         }
     }
 
-    fn model(&self, name: &str) -> Result<&ModelFolder, ArrangeError> {
-        self.arrangement
+    fn model(&self, name: &str) -> Result<&'a ModelFolder, ArrangeError> {
+        let arrangement = self.arrangement;
+        arrangement
             .models
             .iter()
             .find(|model| model.model.name == name)
@@ -215,6 +227,20 @@ impl Stage<'_> {
                 let limit = self.arrangement.launch.load_timeout;
                 Err(self.found(Phase::Load, error, elapsed, limit))
             }
+        }
+    }
+
+    fn is_refused(&mut self, model: &'static str, text: &str) -> Result<(), StepError> {
+        match self.load(model) {
+            Err(StepError::Found(Finding {
+                outcome: Outcome::Rejected,
+                message,
+                ..
+            })) => met(message.contains(text), || {
+                format!("the load of model '{model}' is refused without \"{text}\": {message}")
+            }),
+            Ok(()) => Err(StepError::Unmet(format!("model '{model}' was loaded"))),
+            Err(other) => Err(other),
         }
     }
 
@@ -311,12 +337,35 @@ impl Stage<'_> {
     fn compute(&mut self, model: &'static str) -> Result<(), StepError> {
         for question in self.questions(model)? {
             let begin = Instant::now();
-            if let Err(wrong) = question.ask(&self.client) {
-                return Err(self.wrong_answer(wrong, begin.elapsed()));
+            match question.ask(&self.client) {
+                Ok(()) => {
+                    for (domain, signature) in question.answerers() {
+                        let library = self.library_behind(domain, signature)?;
+                        self.answers.note(model, library, signature);
+                    }
+                }
+                Err(wrong) => return Err(self.wrong_answer(wrong, &question, begin.elapsed())),
             }
         }
         self.reach(Phase::FirstRun);
         Ok(())
+    }
+
+    /// The case's library that registers `domain` and adds `signature` to its results.
+    fn library_behind(
+        &self,
+        domain: &str,
+        signature: u8,
+    ) -> Result<Option<&'static str>, ArrangeError> {
+        for file in &self.arrangement.libraries {
+            if let Some(Content::Sample(sample)) = self.folder.content(file.name)?
+                && sample.domain == domain
+                && sample.signature == signature
+            {
+                return Ok(Some(file.name));
+            }
+        }
+        Ok(None)
     }
 
     fn await_answer(&mut self, model: &'static str) -> Result<(), StepError> {
@@ -334,7 +383,12 @@ impl Stage<'_> {
         }
     }
 
-    fn wrong_answer(&mut self, wrong: WrongAnswer, elapsed: Duration) -> StepError {
+    fn wrong_answer(
+        &mut self,
+        wrong: WrongAnswer,
+        question: &Question,
+        elapsed: Duration,
+    ) -> StepError {
         match wrong {
             WrongAnswer::Request(error) => {
                 let limit = self.arrangement.launch.execution_timeout;
@@ -345,12 +399,38 @@ impl Stage<'_> {
                 Phase::FirstRun,
                 wrong.to_string(),
             )),
-            WrongAnswer::Shadowed { .. } => StepError::Found(Finding::new(
-                Outcome::Shadowed,
-                Phase::FirstRun,
-                wrong.to_string(),
-            )),
+            WrongAnswer::Shadowed {
+                model,
+                signature,
+                difference,
+            } => match self.shadow(question, signature) {
+                Ok(shadow) => StepError::Found(Finding::new(
+                    Outcome::Shadowed,
+                    Phase::FirstRun,
+                    format!("model '{model}' was answered by {shadow}: {difference}"),
+                )),
+                Err(error) => StepError::Arrange(error),
+            },
         }
+    }
+
+    /// Notes and tells which library answered in place of the right one.
+    fn shadow(&mut self, question: &Question, signature: u8) -> Result<String, ArrangeError> {
+        let mut shadows = Vec::new();
+        for (domain, _) in question.answerers() {
+            let library = self.library_behind(domain, signature)?;
+            self.answers.note(&question.model, library, signature);
+            shadows.push(match library {
+                Some(library) => {
+                    let path = self.folder.library(library)?.display();
+                    format!("'{path}', whose results are {signature} higher")
+                }
+                None if signature == 0 => "the framework itself".to_owned(),
+                None => format!("nobody of the case, with signature {signature}"),
+            });
+        }
+        shadows.dedup();
+        Ok(shadows.join(" and "))
     }
 
     fn start_traffic(&mut self, model: &'static str) -> Result<(), StepError> {

@@ -2,7 +2,7 @@
 //! path on which it reaches the server to its unload.
 //!
 //! A case is defined once and made for every framework and route where it makes sense; where it does
-//! not, the definition says why. [`table`] shows all of that.
+//! not, the definition says why. A table in the package's README shows all of that.
 
 mod availability;
 mod bundled;
@@ -15,8 +15,6 @@ mod plan;
 mod refused;
 mod runtime_choice;
 mod served;
-#[cfg(test)]
-mod table;
 
 use runtimes::Framework;
 
@@ -64,16 +62,20 @@ mod tests {
 
     use super::*;
     use crate::expectation::{Isolation, Profile};
+    use crate::making::{soundness, table};
     use crate::observation::Outcome;
 
     #[test]
-    fn ids_are_unique_and_tell_where_a_case_belongs() {
+    fn the_readme_has_the_table_of_the_definitions() {
+        table::assert_in_readme(Suite::LoadTime, definitions().iter());
+    }
+
+    #[test]
+    fn ids_are_unique_and_plain() {
         let cases = cases();
         let ids: HashSet<&str> = cases.iter().map(|case| case.id.as_str()).collect();
         assert_eq!(ids.len(), cases.len());
         for case in &cases {
-            let prefix = format!("{}/{}/{}/", case.suite, case.framework, case.path);
-            assert!(case.id.starts_with(&prefix), "{}", case.id);
             assert!(
                 case.name()
                     .chars()
@@ -145,42 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn arrangements_do_not_contradict_themselves() {
-        for case in cases() {
-            let arrangement = &case.arrangement;
-            let libraries: HashSet<&str> = arrangement
-                .libraries
-                .iter()
-                .map(|library| library.name)
-                .collect();
-            assert_eq!(libraries.len(), arrangement.libraries.len(), "{}", case.id);
-            for model in &arrangement.models {
-                for (library, _) in &model.libraries {
-                    assert!(libraries.contains(library), "{}: {library}", case.id);
-                }
-            }
-            for library in &arrangement.launch.libraries {
-                assert!(libraries.contains(library.name), "{}", case.id);
-                assert!(library.route.is_launch(), "{}", case.id);
-            }
-            assert!(!arrangement.steps.is_empty(), "{}", case.id);
-            assert!(
-                !case.description.is_empty() && case.description.ends_with('.'),
-                "{}",
-                case.id
-            );
-        }
-    }
-
-    #[test]
-    fn every_library_can_exist() {
-        for case in cases() {
-            for file in &case.arrangement.libraries {
-                if let Some(content) = &file.content {
-                    let library = test_ops::Library::new(file.framework, content.clone());
-                    assert!(library.exists(), "{}: {library:?}", case.id);
-                }
-            }
-        }
+    fn cases_are_sound() {
+        cases().iter().for_each(soundness::assert_sound);
     }
 }

@@ -37,3 +37,12 @@ pub const NOT_IN_DOCUMENTATION: &str = "the flag is this server's own, no comman
 pub const IS_ABOUT_PLANS: &str = "only TensorRT has plans";
 pub const RUNS_WHERE_IT_WAS_BUILT: &str = "a plan runs with the release that built it";
 pub const SEVERAL_TOGETHER: &str = "see libraries-of-launch-and-model, on the path backend-config";
+pub const NO_SIGNATURES: &str =
+    "TensorRT's registry knows nothing of a plugin's inputs: see same-op";
+pub const NO_NAMESPACES: &str = "TensorFlow's ops have no namespaces: another prefix is another op";
+pub const NO_VERSIONS: &str = "only TensorRT's ops have versions";
+pub const KERNELS_WITH_OPS: &str = "an op is registered together with its kernel: see same-op";
+pub const NO_BUILT_IN_PLUGINS: &str =
+    "the registry has no plugins but those of libraries, NVIDIA's own among them";
+pub const PRELOADED_ANYWAY: &str = "the other library comes by the configuration";
+pub const SEE_PRELOADED_AND_CONFIGURED: &str = "see preloaded-and-configured";

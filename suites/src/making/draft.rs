@@ -8,7 +8,7 @@ use crate::arrangement::{
     Arrangement, ControlMode, Launch, LaunchLibrary, LibraryFile, ModelFolder, Place, PlanFile,
     ReadyModel, Route, Spelling, Step,
 };
-use crate::case::{Case, Need, Suite};
+use crate::case::{Case, Conflict, Need, Suite};
 use crate::compatibility::{Claim, Fit};
 use crate::expectation::{Condition, Expectation, Isolation, Profile};
 use crate::observation::{Outcome, Phase};
@@ -61,6 +61,7 @@ impl Draft {
                 description: description.to_owned(),
                 representative: false,
                 isolation: None,
+                conflict: None,
                 arrangement: Arrangement::default(),
                 expectations: Vec::new(),
                 needs: Vec::new(),
@@ -214,6 +215,7 @@ impl Draft {
             copies,
             libraries: libraries.to_vec(),
             borrowed: Vec::new(),
+            answered_by: None,
             parameters: Vec::new(),
         });
         self
@@ -237,16 +239,29 @@ impl Draft {
     }
 
     /// Gives the server a library at launch, on the case's route, unless it has it already.
-    pub fn launch_library(mut self, name: &'static str, spelling: Spelling) -> Self {
-        let route = self.route();
-        let launch = &mut self.case.arrangement.launch;
-        if launch.libraries.iter().all(|library| library.name != name) {
-            launch.libraries.push(LaunchLibrary {
-                name,
-                route,
-                spelling,
-            });
+    pub fn launch_library(self, name: &'static str, spelling: Spelling) -> Self {
+        let given = &self.case.arrangement.launch.libraries;
+        if given.iter().any(|library| library.name == name) {
+            return self;
         }
+        let route = self.route();
+        self.given_on(route, name, spelling)
+    }
+
+    /// Gives the server a library at launch, on the case's route, also where it has it already.
+    pub fn given(self, name: &'static str) -> Self {
+        let route = self.route();
+        self.given_on(route, name, Spelling::Absolute)
+    }
+
+    /// Gives the server a library at launch, on `route`.
+    pub fn given_on(mut self, route: Route, name: &'static str, spelling: Spelling) -> Self {
+        let launch = &mut self.case.arrangement.launch;
+        launch.libraries.push(LaunchLibrary {
+            name,
+            route,
+            spelling,
+        });
         launch.library_path |= route == Route::Environment;
         self
     }
@@ -330,6 +345,14 @@ impl Draft {
     pub fn borrows(mut self, library: &'static str) -> Self {
         if let Some(model) = self.case.arrangement.models.last_mut() {
             model.borrowed.push(library);
+        }
+        self
+    }
+
+    /// Of the libraries that the model which was added last has, this one should answer it.
+    pub fn answered_by(mut self, library: &'static str) -> Self {
+        if let Some(model) = self.case.arrangement.models.last_mut() {
+            model.answered_by = Some(library);
         }
         self
     }
@@ -453,6 +476,25 @@ impl Draft {
             undisturbed,
         });
         self
+    }
+
+    /// The case is about what collides in `arrangement`.
+    pub fn conflict(mut self, arrangement: &str, reversed: bool) -> Self {
+        self.case.conflict = Some(Conflict {
+            arrangement: arrangement.to_owned(),
+            reversed,
+            by_flag: self.scene.route == Route::Flag,
+        });
+        self
+    }
+
+    /// The case is about this policy and this runtime, whatever the run is made with; its id tells
+    /// both.
+    pub fn under(mut self, isolation: Isolation, runtime: RuntimeName) -> Self {
+        self.case.id += &format!("@{isolation}");
+        let mut draft = self.on_runtime(runtime);
+        draft.case.isolation = Some(isolation);
+        draft
     }
 
     /// The case.

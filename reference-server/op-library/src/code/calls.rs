@@ -1,6 +1,6 @@
 //! Calls of functions that are worth knowing of.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use memchr::memchr3_iter;
 
@@ -176,7 +176,7 @@ fn sites<K: Copy>(address: u64, code: &[u8], targets: &Targets<K>) -> Vec<u64> {
             }
         };
         if is_site {
-            sites.push(address + at as u64);
+            sites.push(address.wrapping_add(at as u64));
         }
     }
     sites
@@ -185,7 +185,8 @@ fn sites<K: Copy>(address: u64, code: &[u8], targets: &Targets<K>) -> Vec<u64> {
 /// The address that the 4 bytes at `at` lead to, counted from their end.
 fn relative(address: u64, code: &[u8], at: usize) -> Option<u64> {
     let distance = number(code, at)?.cast_signed();
-    Some((address + at as u64 + 4).wrapping_add_signed(distance.into()))
+    let next = address.wrapping_add(at as u64 + 4);
+    Some(next.wrapping_add_signed(distance.into()))
 }
 
 fn number(code: &[u8], at: usize) -> Option<u32> {
@@ -251,7 +252,7 @@ fn add_wrappers<K: Copy + PartialEq>(
     watch: &Watch<'_, K>,
     targets: &mut Targets<K>,
 ) -> bool {
-    let mut added = false;
+    let mut added: BTreeMap<u64, Callee<K>> = BTreeMap::new();
     for call in calls {
         let (of, text) = match call.callee {
             Callee::Watched(of) => (of, (watch.text)(of)),
@@ -280,14 +281,15 @@ fn add_wrappers<K: Copy + PartialEq>(
                 of,
                 text: parameter,
             };
-            targets.functions.insert(call.function, wrapper);
-            // An exported one is called through a slot, even from its own file.
-            let places = program.places_of(&[call.function]);
-            targets
-                .slots
-                .extend(places.into_iter().map(|(place, _)| (place, wrapper)));
-            added = true;
+            added.entry(call.function).or_insert(wrapper);
         }
     }
-    added
+    targets.functions.extend(&added);
+    // An exported one is called through a slot, even from its own file.
+    let places = program.places_of(&added.keys().copied().collect());
+    let slots = places
+        .iter()
+        .map(|(place, function)| (*place, added[function]));
+    targets.slots.extend(slots);
+    !added.is_empty()
 }

@@ -1,6 +1,6 @@
 //! A file as a program: its functions, its constants, and what the loader links it to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use memchr::memmem::Finder;
 use object::elf;
@@ -181,8 +181,8 @@ impl<'a> Program<'a> {
         (start..end).contains(&place).then(|| self.pointer(place))?
     }
 
-    /// The places that the loader fills with `target`.
-    pub(crate) fn places_of(&self, targets: &[u64]) -> Vec<(u64, u64)> {
+    /// The places that the loader fills with one of `targets`, each with what it is.
+    pub(crate) fn places_of(&self, targets: &BTreeSet<u64>) -> Vec<(u64, u64)> {
         let pointers = self.pointers.iter();
         let found = pointers.filter(|(_, target)| targets.contains(target));
         found.copied().collect()

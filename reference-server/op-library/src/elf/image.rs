@@ -292,6 +292,7 @@ impl Image {
             None => None,
         };
         self.symbols.versioned = versions.is_some() && !self.version_definitions.is_empty();
+        let mut left = self.symbols.strings.len().saturating_mul(MAX_SHARING);
         // The symbol with index 0 is the null symbol.
         for (index, symbol) in table.chunks_exact(SYMBOL_SIZE as usize).enumerate().skip(1) {
             let name = word(symbol, 0);
@@ -307,6 +308,8 @@ impl Image {
             if !global || name == 0 {
                 continue;
             }
+            let length = self.symbols.length(name).ok_or(CORRUPT_SYMBOLS)?;
+            left = left.checked_sub(length).ok_or(CORRUPT_SYMBOLS)?;
             if section == elf::SHN_UNDEF.0 {
                 self.symbols.references.push(RawReference {
                     name,
@@ -329,6 +332,10 @@ impl Image {
         Ok(())
     }
 }
+
+/// Names share the ends of others in the table of texts, and all of them together are hardly longer
+/// than the table; where they are many times as long, the table of symbols is damaged.
+const MAX_SHARING: usize = 16;
 
 /// More versions than any library has; keeps a table that links to itself from being read for ever.
 const MAX_VERSIONS: u64 = 4096;

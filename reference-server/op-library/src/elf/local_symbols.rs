@@ -7,6 +7,10 @@ use super::{Bytes, Sections};
 
 const SYMBOL_SIZE: usize = 24;
 
+/// Longer names are passed over: a damaged table, all of whose names are as long as the table of
+/// texts, must not take the time of both together.
+const MAX_NAME: usize = 4096;
+
 /// The full symbol table, which a stripped file does not have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LocalSymbols {
@@ -37,7 +41,7 @@ impl LocalSymbols {
             .filter(|symbol| half(symbol, 6) != elf::SHN_UNDEF.0)
             .filter_map(|symbol| {
                 let rest = self.strings.get(usize::try_from(word(symbol, 0)).ok()?..)?;
-                let name = &rest[..memchr::memchr(0, rest)?];
+                let name = &rest[..memchr::memchr(0, &rest[..rest.len().min(MAX_NAME)])?];
                 Some((std::str::from_utf8(name).ok()?, long(symbol, 8)))
             })
     }

@@ -2,6 +2,9 @@
 
 use object::elf::gnu_hash;
 
+/// No name is longer.
+const MAX_NAME: usize = 1 << 20;
+
 /// What the GNU hash of an empty name is.
 const GNU_HASH_START: u32 = 5381;
 
@@ -55,9 +58,16 @@ pub(crate) struct Reference<'a> {
 impl Symbols {
     /// The text at an offset of the string table; `None` where it does not end or is not UTF-8.
     pub(crate) fn text(&self, offset: u32) -> Option<&str> {
-        let rest = self.strings.get(usize::try_from(offset).ok()?..)?;
-        let end = rest.iter().position(|byte| *byte == 0)?;
+        let start = usize::try_from(offset).ok()?;
+        let rest = self.strings.get(start..)?;
+        let end = self.length(offset)?;
         std::str::from_utf8(&rest[..end]).ok()
+    }
+
+    /// The length of the text at an offset of the string table; `None` where it does not end.
+    pub(super) fn length(&self, offset: u32) -> Option<usize> {
+        let rest = self.strings.get(usize::try_from(offset).ok()?..)?;
+        memchr::memchr(0, &rest[..rest.len().min(MAX_NAME)])
     }
 
     /// The hash of the name at an offset of the string table, as GNU hash tables have it; `None`

@@ -1,7 +1,8 @@
 //! Which names a library registers, as far as the file tells; one module a framework.
 //!
 //! A wrong name is worse than a missing one: what cannot be traced to the call that registers it is
-//! left out.
+//! left out. So a name that is listed is registered wherever the code runs that registers it, and a
+//! library can register more than is listed.
 
 mod onnxruntime;
 mod pytorch;
@@ -62,16 +63,6 @@ pub enum NameSource {
     Code,
     /// In the name of a symbol that the framework's macros make.
     Symbol,
-    /// Among the library's texts: it is there, and what else it may be there for is not known.
-    Text,
-}
-
-impl RegisteredName {
-    /// Whether it is certain that the library registers the name where it is loaded and all of its
-    /// code for that runs.
-    pub const fn is_certain(&self) -> bool {
-        !matches!(self.source, NameSource::Text)
-    }
 }
 
 /// The names that a library of `frameworks` registers, in order.

@@ -18,6 +18,9 @@ const MAX_DATA: u64 = 64 << 20;
 /// More functions than a plugin creator has.
 const MAX_FUNCTIONS: u64 = 24;
 
+/// More classes than TensorRT has.
+const MAX_CLASSES: usize = 4096;
+
 /// More classes than a library derives from one another.
 const MAX_GENERATIONS: usize = 6;
 
@@ -30,14 +33,14 @@ pub(super) fn read(program: &Program<'_>) -> Vec<RegisteredName> {
         .into_iter()
         .filter_map(|(place, _)| place.checked_sub(8))
         .collect();
-    let mut generation: Vec<u64> = classes.iter().copied().collect();
+    let mut generation = classes.clone();
     let mut plugins = Vec::new();
     for _ in 0..MAX_GENERATIONS {
-        let mut derived = Vec::new();
+        let mut derived = BTreeSet::new();
         for (place, _) in program.places_of(&generation) {
             if let Some(class) = derived_class(program, place) {
                 if classes.insert(class) {
-                    derived.push(class);
+                    derived.insert(class);
                 }
             } else if let Some(plugin) = plugin(program, place) {
                 plugins.push(plugin);
@@ -52,9 +55,9 @@ pub(super) fn read(program: &Program<'_>) -> Vec<RegisteredName> {
 }
 
 /// The addresses of the names of the classes that creators derive from.
-fn names_of_creators(program: &Program<'_>) -> Vec<u64> {
+fn names_of_creators(program: &Program<'_>) -> BTreeSet<u64> {
     let finder = Finder::new(NAMESPACE);
-    let mut names = Vec::new();
+    let mut names = BTreeSet::new();
     for segment in program.memory.loaded() {
         let size = segment.file_size.min(MAX_DATA);
         let Some(data) = program.memory.bytes.read(segment.offset, size) else {
@@ -63,7 +66,8 @@ fn names_of_creators(program: &Program<'_>) -> Vec<u64> {
         names.extend(
             finder
                 .find_iter(&data)
-                .map(|at| segment.address + at as u64)
+                .take(MAX_CLASSES)
+                .map(|at| segment.address.wrapping_add(at as u64))
                 .filter(|address| {
                     let name = program.text(*address);
                     name.is_some_and(|name| name.contains(CREATOR))

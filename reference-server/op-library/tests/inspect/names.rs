@@ -26,7 +26,6 @@ fn names(tools: &Toolchain, source: &str, options: &[&str]) -> Vec<String> {
         let domain = domain.map_or_else(String::new, |domain| format!("{domain}::"));
         let version = name.version.as_ref();
         let version = version.map_or_else(String::new, |version| format!(" {version}"));
-        assert!(name.is_certain());
         format!("{kind} {domain}{}{version}", name.name)
     };
     library.registers.iter().map(describe).collect()

@@ -26,6 +26,7 @@ use super::op_set::OpSet;
 use super::options::{Isolation, Options, RuntimeSelect};
 use super::preload::Finding;
 use super::worker_process::Launch;
+use super::workers::ContentHash;
 use crate::worker::backend::LoadError;
 
 /// The runtimes of the server, with the op libraries that serve all models of a framework.
@@ -94,13 +95,16 @@ impl Hosting {
 
     /// Looks for the libraries that are asked for.
     fn gather(&self) {
-        let given = GivenLibraries::gather(
+        let mut given = GivenLibraries::gather(
             &self.wishes.environment,
             &self.wishes.preload,
             &self.wishes.settings,
             &self.runtimes,
             &self.inspections,
         );
+        if self.isolation.separates_op_sets() {
+            given.leave_out_copies(&self.inspections);
+        }
         let mut known = self.given.lock();
         if **known != given {
             given.announce();
@@ -170,11 +174,34 @@ impl Hosting {
         };
         let configured = given.configured(framework).iter().map(PathBuf::as_path);
         for library in inspect_all(configured, &self.inspections)? {
-            if !set.holds(&library) {
+            if self.twin(&library, set.all()).is_none() {
                 set.configured.push(library);
             }
         }
         Ok(set)
+    }
+
+    /// Which of `others` is as good as `library`: the same file, and where the isolation policy
+    /// tells op libraries by their content, a copy of it.
+    pub fn twin<'a>(
+        &self,
+        library: &OpLibrary,
+        others: impl IntoIterator<Item = &'a Arc<OpLibrary>>,
+    ) -> Option<&'a Arc<OpLibrary>> {
+        let copies = self.isolation.separates_op_sets();
+        others.into_iter().find(|other| {
+            other.content_hash == library.content_hash && (copies || other.path == library.path)
+        })
+    }
+
+    /// What tells op libraries apart in a worker, beside their files; nothing where the isolation
+    /// policy does not go by content.
+    pub fn contents_of(&self, libraries: &[Arc<OpLibrary>]) -> Vec<ContentHash> {
+        if !self.isolation.separates_op_sets() {
+            return Vec::new();
+        }
+        let hashes = libraries.iter().map(|library| library.content_hash.clone());
+        hashes.collect()
     }
 
     /// What a worker is started with that hosts `runtime`. It is for the caller to name it.
@@ -231,7 +258,8 @@ impl Hosting {
             blocking(move || set.registering(&runtime)).await
         };
         for (library, report) in self.usable_bundled(runtime, prepared).await {
-            if !set.holds(&library) && !self.gives_way(runtime, &report, set).await {
+            let is_twin = |other: &Arc<OpLibrary>| other.content_hash == library.content_hash;
+            if !set.all().any(is_twin) && !self.gives_way(runtime, &report, set).await {
                 libraries.push(library);
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use op_library::OpLibrary;
 use parking_lot::Mutex;
-use runtimes::{Runtime, RuntimeName};
+use runtimes::{Framework, Runtime, RuntimeName};
 use tokio::sync::OnceCell;
 
 use super::Hosting;
@@ -61,11 +61,46 @@ fn key<'a>(runtime: &Runtime, libraries: impl Iterator<Item = &'a Arc<OpLibrary>
 }
 
 impl Hosting {
-    /// Where a library of the model collides with one that all models of the framework get: the
-    /// reason to refuse the model.
+    /// Where a library of the model collides with one that all models of the framework get, or with
+    /// another one of the model: the reason to refuse the model.
     pub async fn collision(&self, runtime: &Runtime, set: &OpSet) -> Option<String> {
+        if set.own.is_empty() || !self.isolation.separates_op_sets() {
+            return None;
+        }
+        if let Some(reason) = self.collision_with_all(runtime, set).await {
+            return Some(reason);
+        }
+        let collision = self.collision_among(runtime, &set.own).await?;
+        Some(format!(
+            "op libraries of the model collide: {collision}; list one of the two in its \
+             model_operations {{ op_library_filename }}, and the other in a model of its own"
+        ))
+    }
+
+    /// The other frameworks refuse the second library, or the model, and the worker says why. PyTorch
+    /// ends the process.
+    async fn collision_among(
+        &self,
+        runtime: &Runtime,
+        libraries: &[Arc<OpLibrary>],
+    ) -> Option<Collision> {
+        let framework = runtime.name.framework;
+        if framework != Framework::PyTorch || libraries.len() < 2 {
+            return None;
+        }
+        let alone = self.registered_alone(runtime, libraries).await;
+        if let Some(collision) = Collision::among(framework, &alone) {
+            return Some(collision);
+        }
+        let suspected = Collision::suspected(framework, &alone)?;
+        // Each of them loads.
+        let loads_together = self.registered(runtime, libraries).await.is_some();
+        (alone.len() == libraries.len() && !loads_together).then_some(suspected)
+    }
+
+    async fn collision_with_all(&self, runtime: &Runtime, set: &OpSet) -> Option<String> {
         let for_all: Vec<Arc<OpLibrary>> = set.for_all_models().cloned().collect();
-        if for_all.is_empty() || set.own.is_empty() || !self.isolation.separates_op_sets() {
+        if for_all.is_empty() {
             return None;
         }
         let framework = runtime.name.framework;
@@ -106,6 +141,23 @@ impl Hosting {
         outcome.await.clone()
     }
 
+    /// What each of `libraries` registers in a process of its own. Those that cannot be loaded are
+    /// left out.
+    pub(super) async fn registered_alone(
+        &self,
+        runtime: &Runtime,
+        libraries: &[Arc<OpLibrary>],
+    ) -> Vec<LibraryReport> {
+        let trials = libraries
+            .iter()
+            .map(|library| self.registered(runtime, std::slice::from_ref(library)));
+        let reports = futures_util::future::join_all(trials).await;
+        let reports = reports.iter().flatten();
+        reports
+            .flat_map(|reports| reports.iter().cloned())
+            .collect()
+    }
+
     pub(super) async fn open_alone(
         &self,
         runtime: &Runtime,
@@ -119,7 +171,7 @@ impl Hosting {
             library_path: runtime.library_dirs.clone(),
             preload: self.preload_of(&[]),
         };
-        trial::open(&launch, &hosted, self.load_limit).await
+        trial::open(&launch, &hosted, &[], self.load_limit).await
     }
 }
 

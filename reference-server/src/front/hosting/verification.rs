@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::Hosting;
 use crate::front::blocking::blocking;
-use crate::front::collision::Collision;
+use crate::front::collision::{Collision, Intrusion, Override};
 use crate::front::given_libraries::{Unusable, inspect_all};
 use crate::front::op_set::OpSet;
 use crate::front::options::RuntimeSelect;
@@ -19,6 +19,10 @@ use crate::front::trial;
 use crate::front::worker_process::Launch;
 use crate::front::workers::ContentHash;
 use crate::worker::backend::{LibraryReport, LoadError};
+
+/// What to do where libraries cannot be given to all models.
+const TO_MODELS: &str = "give each of them to the models that need it, with model_operations { \
+                         op_library_filename } in their configuration";
 
 /// The runtime that serves a framework's models.
 #[derive(Clone, Debug)]
@@ -64,8 +68,8 @@ struct Failure {
 struct Subject {
     /// The content of the libraries, and why some are not there.
     libraries: Vec<String>,
-    /// Why each runtime cannot take them as far as the files tell, which includes files that they
-    /// need. Left open where they could be used.
+    /// Why each runtime that was looked at cannot take them as far as the files tell, which includes
+    /// files that they need; in the order of the runtimes.
     refusals: Vec<Option<String>>,
 }
 
@@ -174,41 +178,60 @@ impl Hosting {
         {
             return;
         }
-        let refusals = match &set {
+        if let Some(known) = known
+            && known.subject.libraries == libraries
+            && self.refuse_still(framework, &set, &known.subject).await
+        {
+            return;
+        }
+        let (outcome, refusals) = match set {
             Ok(set) => {
-                let (hosting, set) = (self.clone(), set.clone());
-                blocking(move || hosting.refusals(framework, &set)).await
+                let mut refusals = Vec::new();
+                let outcome = self.choose(framework, &set, &mut refusals).await;
+                (outcome, refusals)
             }
-            Err(_) => Vec::new(),
+            Err(reason) => (Err(reason), Vec::new()),
         };
         let subject = Subject {
             libraries,
             refusals,
-        };
-        if known.is_some_and(|known| known.subject == subject) {
-            return;
-        }
-        let outcome = match set {
-            Ok(set) => self.choose(framework, &set, &subject.refusals).await,
-            Err(reason) => Err(reason),
         };
         let verification = Verification { subject, outcome };
         let mut verifications = self.verifications.frameworks.lock();
         verifications.insert(framework, verification);
     }
 
-    /// Why the runtimes of a framework cannot take `set`, in their order.
-    fn refusals(&self, framework: Framework, set: &OpSet) -> Vec<Option<String>> {
-        let refusal = |runtime: &Runtime| {
-            let (library, verdict) = set.refusal(runtime)?;
+    /// Whether the runtimes that were looked at say of `set` what they said then.
+    async fn refuse_still(
+        &self,
+        framework: Framework,
+        set: &Result<OpSet, String>,
+        then: &Subject,
+    ) -> bool {
+        let Ok(set) = set else {
+            return true;
+        };
+        for (runtime, then) in self.runtimes.of(framework).zip(&then.refusals) {
+            if self.refusal(runtime, set).await != *then {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Why a runtime cannot take `set`, as far as the files tell.
+    async fn refusal(&self, runtime: &Runtime, set: &OpSet) -> Option<String> {
+        let (runtime, set) = (runtime.clone(), set.clone());
+        blocking(move || {
+            let (library, verdict) = set.refusal(&runtime)?;
             Some(format!(
                 "'{}' cannot be used with {}: {}",
                 library.path.display(),
                 runtime.name,
                 told(&verdict)
             ))
-        };
-        self.runtimes.of(framework).map(refusal).collect()
+        })
+        .await
     }
 
     /// Starts a worker with what every worker gets, unless that was done with the present content.
@@ -238,12 +261,13 @@ impl Hosting {
     }
 
     /// Finds the runtime with which the libraries that all models of a framework get can be used.
-    /// `refusals` says for each one what the files tell against it.
+    /// Notes in `refusals` what the files tell against each one that is looked at: that takes reading
+    /// all its symbols.
     async fn choose(
         &self,
         framework: Framework,
         set: &OpSet,
-        refusals: &[Option<String>],
+        refusals: &mut Vec<Option<String>>,
     ) -> Outcome {
         let subject = self.describe(framework, set);
         let candidates: Vec<&Runtime> = self.runtimes.of(framework).collect();
@@ -253,9 +277,11 @@ impl Hosting {
         };
         let mut first: Option<String> = None;
         for (position, runtime) in candidates[..tried].iter().enumerate() {
-            let failure = match &refusals[position] {
+            let refusal = self.refusal(runtime, set).await;
+            refusals.push(refusal.clone());
+            let failure = match refusal {
                 Some(reason) => Failure {
-                    reason: reason.clone(),
+                    reason,
                     elsewhere: true,
                 },
                 None => match self.try_out(runtime, set).await {
@@ -281,9 +307,16 @@ impl Hosting {
                 break;
             }
         }
-        let fitting = (tried..candidates.len())
-            .find(|&position| refusals[position].is_none())
-            .map(|position| candidates[position]);
+        let mut fitting = None;
+        for runtime in &candidates[tried..] {
+            let refusal = self.refusal(runtime, set).await;
+            let fits = refusal.is_none();
+            refusals.push(refusal);
+            if fits {
+                fitting = Some(runtime);
+                break;
+            }
+        }
         let hint = fitting.map_or_else(String::new, |runtime| {
             format!(
                 "; {} is installed and may fit: put it first with --runtime {framework}={}, or \
@@ -307,24 +340,18 @@ impl Hosting {
             elsewhere: error.library.is_some() || error.refused_api.is_some(),
             reason: error.message,
         };
-        let libraries: Vec<&Arc<OpLibrary>> = set.for_all_models().collect();
-        if libraries.len() > 1 && self.isolation.separates_op_sets() {
-            let mut reports = Vec::new();
-            for library in libraries {
-                let alone = self
-                    .registered(runtime, std::slice::from_ref(library))
-                    .await;
-                // What cannot be loaded alone is told when all are loaded together.
-                reports.extend(alone.iter().flat_map(|reports| reports.iter().cloned()));
-            }
-            if let Some(collision) = Collision::among(framework, &reports) {
-                return Err(Failure {
-                    reason: format!(
-                        "they collide: {collision}; give each of them to the models that need it, \
-                         with model_operations {{ op_library_filename }} in their configuration"
-                    ),
-                    elsewhere: false,
-                });
+        let collide = |collision: Collision| Failure {
+            reason: format!("they collide: {collision}; {TO_MODELS}"),
+            elsewhere: false,
+        };
+        let libraries: Vec<Arc<OpLibrary>> = set.for_all_models().cloned().collect();
+        let several = libraries.len() > 1;
+        let mut alone = Vec::new();
+        if several && self.isolation.separates_op_sets() {
+            // What cannot be loaded alone is told when all are loaded together.
+            alone = self.registered_alone(runtime, &libraries).await;
+            if let Some(collision) = Collision::among(framework, &alone) {
+                return Err(collide(collision));
             }
         }
         let hosted = self.hosted(runtime, set).await.map_err(failed)?;
@@ -333,9 +360,20 @@ impl Hosting {
             library_path: runtime.library_dirs.clone(),
             preload: self.preload_of(&[framework]),
         };
-        let reports = trial::open(&launch, &hosted, self.load_limit)
-            .await
-            .map_err(failed)?;
+        let opened = trial::open(&launch, &hosted, &alone, self.load_limit).await;
+        let reports = opened.map_err(|error| {
+            // Each of them loads, and all of them do not.
+            let suspected = Some(&alone).filter(|alone| alone.len() == libraries.len());
+            let suspected = suspected.and_then(|alone| Collision::suspected(framework, alone));
+            match suspected {
+                Some(collision) => collide(collision),
+                None if several => failed(LoadError {
+                    message: format!("{}; {TO_MODELS}", error.message),
+                    ..error
+                }),
+                None => failed(error),
+            }
+        })?;
         // What a preloaded library registered cannot always be told afterwards.
         if set.preloaded.is_empty() {
             let is_given =
@@ -359,6 +397,12 @@ impl Hosting {
                 runtime.name,
                 report.ops.len()
             );
+            if let Some(intrusion) = Intrusion::of(framework, report) {
+                tracing::warn!("{intrusion}");
+            }
+        }
+        if let Some(replacement) = Override::among(framework, &reports) {
+            tracing::warn!("{replacement}");
         }
         Ok(())
     }

@@ -3,27 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use runtimes::Framework;
+
 use super::model_file::ModelFile;
 use super::runtime::Runtime;
 use super::status::Failure;
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp};
-
-/// Domains whose ops come with ONNX Runtime. It does not tell which ops it has in them, so an
-/// unknown op of these is found in its error message only.
-const RUNTIME_DOMAINS: [&str; 12] = [
-    "ai.onnx",
-    "ai.onnx.ml",
-    "ai.onnx.preview",
-    "ai.onnx.preview.training",
-    "ai.onnx.training",
-    "com.microsoft",
-    "com.microsoft.dml",
-    "com.microsoft.experimental",
-    "com.microsoft.nchwc",
-    "com.ms.internal.nhwc",
-    "com.microsoft.mlfeaturizers",
-    "org.pytorch.aten",
-];
+use crate::worker::own_namespaces::is_own;
 
 /// What the op libraries of a model registered.
 #[derive(Default)]
@@ -97,8 +83,8 @@ fn missing_ops(
     file.ops()
         .into_iter()
         .filter(|op| {
-            if RUNTIME_DOMAINS.contains(&op.domain.as_str()) {
-                // The message is all there is: "No Op registered for X with domain_version of 1",
+            if is_own(Framework::OnnxRuntime, &op.domain) {
+                // ONNX Runtime does not tell which ops it has; its message is all there is: "No Op registered for X with domain_version of 1",
                 // "ai.onnx:X(-1) is not a registered function/op".
                 let named = format!("No Op registered for {} ", op.name);
                 let function = format!("{}(-1) is not a registered function/op", op.name);
@@ -187,6 +173,7 @@ mod tests {
         let library = LibraryReport {
             path: PathBuf::from("/a.so"),
             ops: vec![op("StringLower"), op("StringUpper")],
+            extends: Vec::new(),
             api_level: None,
         };
         let libraries = [library];

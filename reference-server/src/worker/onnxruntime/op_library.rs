@@ -152,6 +152,7 @@ impl Registrar {
                 report: LibraryReport {
                     path: path.to_owned(),
                     ops: observed.ops,
+                    extends: Vec::new(),
                     api_level: observed.requested_level,
                 },
                 domains: observed.domains,

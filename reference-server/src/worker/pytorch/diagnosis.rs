@@ -142,6 +142,7 @@ mod tests {
             ops: (0..count)
                 .map(|number| op_named(&format!("vendor::op{number}")))
                 .collect(),
+            extends: Vec::new(),
             api_level: None,
         };
         assert!(registered_text([].iter()).contains("lists an op library"));

@@ -81,6 +81,16 @@ impl Operators {
         registered
     }
 
+    /// The operators that were declared since `before`.
+    pub(super) fn declared_since(&self, before: &Self) -> BTreeSet<RegisteredOp> {
+        let is_new = |key| before.0.get(key).is_none_or(|earlier| !earlier.has_schema);
+        let operators = self.0.iter();
+        operators
+            .filter(|(key, operator)| operator.has_schema && is_new(key))
+            .map(|((name, _), _)| op_named(name))
+            .collect()
+    }
+
     /// The operators whose source and namespace are named in the library's file, as `TORCH_LIBRARY`
     /// leaves them there. One of the two alone would do for several libraries.
     pub(super) fn declared_in(&self, library: &Path) -> Registered {
@@ -265,6 +275,9 @@ mod tests {
             operator.has_schema = false;
         }
         assert_eq!(without_schema.since(&after).len(), 4);
+        assert_eq!(without_schema.declared_since(&after).len(), 4);
+        assert_eq!(without_schema.declared_since(&before).len(), 2);
+        assert!(after.declared_since(&before).is_empty());
     }
 
     #[test]

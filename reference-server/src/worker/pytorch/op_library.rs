@@ -119,9 +119,12 @@ impl Registrar {
         }
         let after = Operators::list(&self.runtime)?;
         let mut kernels = self.named(after.since(&self.operators));
+        let mut declared = after.declared_since(&self.operators);
         self.operators = after;
         if FileIdentity::is_among(path, &self.preloaded) {
-            kernels.extend(self.named(self.operators.declared_in(path)));
+            let own = self.named(self.operators.declared_in(path));
+            declared.extend(own.keys().cloned());
+            kernels.extend(own);
         }
         for warning in warnings {
             if let Some((op, key)) = replaced_kernel(&warning) {
@@ -138,6 +141,11 @@ impl Registrar {
         let report = LibraryReport {
             path: path.to_owned(),
             ops: kernels.keys().cloned().collect(),
+            extends: kernels
+                .keys()
+                .filter(|op| !declared.contains(op))
+                .cloned()
+                .collect(),
             api_level: None,
         };
         self.registrations.push(Registration {

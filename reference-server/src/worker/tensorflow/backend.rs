@@ -80,8 +80,13 @@ impl TensorFlowBackend {
         held: &mut Vec<LibraryId>,
     ) -> Result<(), LoadError> {
         for path in paths {
-            let id = if FileIdentity::is_among(path, &self.preloaded) {
-                self.libraries.adopt(path)?
+            let position = self
+                .preloaded
+                .iter()
+                .position(|other| FileIdentity::is_among(path, std::slice::from_ref(other)));
+            let id = if let Some(position) = position {
+                self.libraries
+                    .adopt(path, &self.preloaded[position + 1..])?
             } else {
                 self.libraries.acquire(path)?
             };
@@ -118,19 +123,20 @@ impl TensorFlowBackend {
     }
 
     fn collision_text(&self, op: &str, first: Option<LibraryId>, second: LibraryId) -> String {
-        const CONSEQUENCE: &str = "TensorFlow cannot choose between their kernels: models that \
-                                   use it fail when they are executed";
+        const CONSEQUENCE: &str = "cannot choose between their kernels: models that use it fail when \
+                                   they are loaded or executed";
         let second = self.libraries.path(second).display();
         match first {
             Some(first) => format!(
-                "both '{}' and '{second}' register the op '{op}', and {CONSEQUENCE}; give each \
-                 model one of the two, in workers of their own (isolation 'op-set' or 'model')",
+                "both '{}' and '{second}' register the op '{op}', and TensorFlow keeps the \
+                 definition that came first and {CONSEQUENCE}; give each model one of the two, in \
+                 workers of their own (isolation 'op-set' or 'model')",
                 self.libraries.path(first).display(),
             ),
             None => format!(
                 "both TensorFlow {} itself and '{second}' have kernels of the same kind for the \
-                 op '{op}', and {CONSEQUENCE}; give the library's kernels a label, a higher \
-                 priority or an op of their own",
+                 op '{op}', and TensorFlow {CONSEQUENCE}; give the library's kernels a label, a \
+                 higher priority or an op of their own",
                 self.runtime.version
             ),
         }

@@ -17,10 +17,11 @@ pub(super) fn session_failure(
     failure: &Failure,
     clash: Option<&str>,
 ) -> LoadError {
+    // Two definitions of an op may also differ in their inputs.
+    let clash = clash.map_or_else(String::new, |clash| format!(": {clash}"));
     LoadError::new(format!(
-        "the model '{}' cannot be prepared for execution{}. TensorFlow {} says: {failure}",
+        "the model '{}' cannot be prepared for execution{clash}. TensorFlow {} says: {failure}",
         model.display(),
-        with_clash(&failure.message, clash),
         runtime.version
     ))
 }

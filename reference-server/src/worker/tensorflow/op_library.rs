@@ -132,7 +132,8 @@ impl OpLibraries {
             .cloned()
             .collect();
         extended.sort_unstable();
-        let collisions = self.collisions(&extended);
+        let ops = kernels.keys().map(String::as_str);
+        let collisions = self.collisions(ops, &extended);
         self.recorder().idle();
         if let Some(ops) = &mut self.ops {
             ops.extend(defined.iter().map(|op| (op.name.clone(), op.is_stateful)));
@@ -150,11 +151,16 @@ impl OpLibraries {
     }
 
     /// As [`acquire`](Self::acquire), for a library that the dynamic loader brought into the
-    /// process before it started: its ops are there already.
+    /// process before it started: its ops are there already, and so are those of `others`, which
+    /// are adopted after it.
     ///
     /// # Errors
     /// As for `acquire`.
-    pub(super) fn adopt(&mut self, path: &Path) -> Result<LibraryId, LoadError> {
+    pub(super) fn adopt(
+        &mut self,
+        path: &Path,
+        others: &[PathBuf],
+    ) -> Result<LibraryId, LoadError> {
         // The first look at the registry is when TensorFlow ends the process, if two of the
         // preloaded libraries define one op.
         self.recorder().enter(Step::Register, path);
@@ -162,12 +168,27 @@ impl OpLibraries {
         self.recorder().idle();
         all.sort_unstable();
         let id = self.acquire(path)?;
-        if self.loaded[id.0].ops.is_empty() {
-            all.retain(|name| self.definer(name).is_none());
-            self.loaded[id.0].ops = preloaded::ops_of(path, all).map_err(|error| {
-                refused_everywhere(path, &format!("it cannot be read: {error}"))
-            })?;
+        if !self.loaded[id.0].ops.is_empty() {
+            return Ok(id);
         }
+        let mentioned = preloaded::ops_of(path, all)
+            .map_err(|error| refused_everywhere(path, &format!("it cannot be read: {error}")))?;
+        // Where a later one mentions the op too, that one tells.
+        let is_last = |op: &str| {
+            let op = || std::iter::once(op.to_owned());
+            let mut others = others.iter();
+            others.all(|other| preloaded::ops_of(other, op()).is_ok_and(|ops| ops.is_empty()))
+        };
+        let ops = mentioned.iter().map(String::as_str);
+        let mut collisions = self.collisions(ops, &mentioned);
+        collisions.retain(|collision| collision.first.is_some() || is_last(&collision.op));
+        let (extended, defined) = mentioned
+            .into_iter()
+            .partition(|name| self.definer(name).is_some());
+        let library = &mut self.loaded[id.0];
+        library.ops = defined;
+        library.extended = extended;
+        library.collisions = collisions;
         Ok(id)
     }
 
@@ -198,6 +219,11 @@ impl OpLibraries {
                 .ops
                 .iter()
                 .chain(&library.extended)
+                .map(|name| registered(name))
+                .collect(),
+            extends: library
+                .extended
+                .iter()
                 .map(|name| registered(name))
                 .collect(),
             api_level: None,
@@ -294,16 +320,30 @@ impl OpLibraries {
         ids.iter().map(described).collect()
     }
 
-    /// Those of `extended` for which TensorFlow cannot choose a kernel any more.
-    fn collisions(&self, extended: &[String]) -> Vec<Collision> {
-        extended
-            .iter()
+    /// Those of `ops` for which TensorFlow cannot choose a kernel any more, now that one more library
+    /// has brought some; `extended` are those that it does not define.
+    fn collisions<'a>(
+        &self,
+        ops: impl Iterator<Item = &'a str>,
+        extended: &[String],
+    ) -> Vec<Collision> {
+        let mut collisions: Vec<Collision> = ops
             .filter(|op| has_twins(&self.runtime.kernels_of(op)))
             .map(|op| Collision {
-                op: op.clone(),
-                first: self.definer(op),
+                op: op.to_owned(),
+                first: self.provider(op),
             })
-            .collect()
+            .filter(|collision| collision.first.is_some() || extended.contains(&collision.op))
+            .collect();
+        collisions.sort_unstable_by(|one, other| one.op.cmp(&other.op));
+        collisions
+    }
+
+    /// The library that defines the op `name`, or that has kernels for it.
+    fn provider(&self, name: &str) -> Option<LibraryId> {
+        let extends = |library: &OpLibrary| library.extended.iter().any(|op| op == name);
+        self.definer(name)
+            .or_else(|| self.loaded.iter().position(extends).map(LibraryId))
     }
 
     fn recorder(&self) -> &Recorder {

@@ -281,6 +281,7 @@ impl PluginLibraries {
                 .library(id)
                 .map(|library| library.ops.clone())
                 .unwrap_or_default(),
+            extends: Vec::new(),
             api_level: None,
         }
     }

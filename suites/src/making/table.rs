@@ -1,19 +1,15 @@
-//! Which case is there for which framework on which path, and why the others are not: the table in
-//! the package's README, rendered from the definitions.
+//! Which case is there for which framework on which path, and why the others are not: a table in
+//! the package's README for each suite, rendered from its definitions.
 
 use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
 
 use runtimes::Framework;
 
-use super::definitions;
+use super::{Absence, Definition, Scene};
 use crate::arrangement::Route;
 use crate::case::{LoadingPath, Suite};
-use crate::making::{Absence, Scene};
 
-/// The line above the table.
-const BEGIN: &str = "<!-- load-time: begin -->";
-/// The line below the table.
-const END: &str = "<!-- load-time: end -->";
 /// The environment variable that has the file written anew.
 const UPDATE: &str = "UPDATE_TABLE";
 
@@ -32,8 +28,37 @@ impl Notes {
     }
 }
 
+/// Compares the table in the README with the definitions of `suite`.
+///
+/// # Panics
+/// The two differ, or there is no table.
+pub fn assert_in_readme<'a>(suite: Suite, definitions: impl Iterator<Item = &'a Definition>) {
+    let (begin, end) = (
+        format!("<!-- {suite}: begin -->"),
+        format!("<!-- {suite}: end -->"),
+    );
+    /// Tests of several suites may write the file at the same time.
+    static FILE: Mutex<()> = Mutex::new(());
+    let _alone = FILE.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).expect("suites/README.md");
+    let (before, rest) = readme.split_once(&begin).expect("the table begins");
+    let (_, after) = rest.split_once(&end).expect("the table ends");
+    let table = render(suite, definitions);
+    let wanted = format!("{before}{begin}\n\n{table}\n{end}{after}");
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(path, &wanted).expect("suites/README.md is written");
+        return;
+    }
+    assert!(
+        readme == wanted,
+        "the table of {suite} in {path} is not that of the definitions; write it anew with \
+         {UPDATE}=1 cargo test -p suites the_readme_has"
+    );
+}
+
 /// The table and the notes below it.
-fn render() -> String {
+fn render<'a>(suite: Suite, definitions: impl Iterator<Item = &'a Definition>) -> String {
     let mut notes = Notes::default();
     let mut text = String::from("| case |");
     for framework in Framework::ALL {
@@ -44,7 +69,7 @@ fn render() -> String {
     text.push_str("\n|---|");
     text.push_str(&"---|".repeat(Framework::ALL.len() * LoadingPath::ALL.len()));
     text.push('\n');
-    for definition in definitions() {
+    for definition in definitions {
         write!(text, "| `{}` |", definition.name).expect("a string takes all");
         for framework in Framework::ALL {
             for path in LoadingPath::ALL {
@@ -52,7 +77,7 @@ fn render() -> String {
                 let made: Vec<(Route, Option<Absence>)> = routes
                     .map(|route| {
                         let scene = Scene { framework, route };
-                        (route, definition.at(Suite::LoadTime, scene).err())
+                        (route, definition.at(suite, scene).err())
                     })
                     .collect();
                 write!(text, " {} |", cell(&made, &mut notes)).expect("a string takes all");
@@ -96,22 +121,4 @@ fn form(route: Route) -> &'static str {
         Route::Flag => "`--preload`",
         Route::ModelConfig | Route::BackendConfig => "✓",
     }
-}
-
-#[test]
-fn the_readme_has_the_table_of_the_definitions() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(path).expect("suites/README.md");
-    let (before, rest) = readme.split_once(BEGIN).expect("the table begins");
-    let (_, after) = rest.split_once(END).expect("the table ends");
-    let wanted = format!("{before}{BEGIN}\n\n{}\n{END}{after}", render());
-    if std::env::var_os(UPDATE).is_some() {
-        std::fs::write(path, &wanted).expect("suites/README.md is written");
-        return;
-    }
-    assert!(
-        readme == wanted,
-        "the table in {path} is not that of the definitions; write it anew with {UPDATE}=1 cargo \
-         test -p suites table"
-    );
 }
