@@ -117,7 +117,7 @@ pub fn facts(library: &LibraryRecord) -> Vec<String> {
 /// One line for each kind of names.
 fn registered(names: &[RegisteredName]) -> Vec<String> {
     let mut kinds: BTreeMap<RegisteredKind, Vec<String>> = BTreeMap::new();
-    for name in names.iter().filter(|name| name.is_certain()) {
+    for name in names {
         let domain = name.domain.as_deref().filter(|domain| !domain.is_empty());
         let domain = domain.map_or_else(String::new, |domain| format!("{domain}::"));
         let full = format!("{domain}{}", name.name);

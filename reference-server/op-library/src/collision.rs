@@ -59,12 +59,7 @@ pub struct Providers {
 impl Providers {
     /// What the library's file tells.
     pub fn of_file(library: &OpLibrary) -> Self {
-        let provided = library
-            .registers
-            .iter()
-            .filter(|name| name.is_certain())
-            .flat_map(provided_by)
-            .collect();
+        let provided = library.registers.iter().flat_map(provided_by).collect();
         Self {
             path: library.path.clone(),
             provided,
