@@ -103,6 +103,9 @@ pub enum Place {
     LinkedFromRoot,
     /// Where its package was installed, which is allowed too.
     Package(&'static PublishedLibrary),
+    /// Where the runtime was installed, which is not allowed for models: the first of these files
+    /// that it has.
+    OfRuntime(&'static [&'static str]),
 }
 
 /// How the path of a library is spelled where it is named.

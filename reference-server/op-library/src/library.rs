@@ -273,6 +273,11 @@ impl OpLibrary {
                         &parts.image,
                         &parts.pytorch,
                     ));
+                    findings.extend(check::layout_change::other_release(
+                        &self.path,
+                        runtime.name,
+                        &parts.pytorch,
+                    ));
                     registration = Some(check::registration::check(&self.path, &scope));
                 }
             }

@@ -65,7 +65,7 @@ impl OpSet {
         let preloaded = self.preloaded.iter().map(|library| {
             let verdict = library.verdict_after(runtime, before(&process, &[]));
             // It may be there for another reason than to register ops.
-            let stands = !matches!(verdict, Verdict::RegistersNothing { .. });
+            let stands = !matches!(verdict, Verdict::RegistersNothing { certain: true, .. });
             (&**library, verdict, stands)
         });
         let others = opened.iter().enumerate().map(|(position, library)| {
@@ -83,7 +83,7 @@ impl OpSet {
         let process = references(&self.process);
         let may_register = |library: &&Arc<OpLibrary>| {
             let verdict = library.verdict_after(runtime, before(&process, &[]));
-            !matches!(verdict, Verdict::RegistersNothing { .. })
+            !matches!(verdict, Verdict::RegistersNothing { certain: true, .. })
         };
         let registering = self.preloaded.iter().filter(may_register);
         registering.cloned().collect()

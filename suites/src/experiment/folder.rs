@@ -247,9 +247,14 @@ impl<'a> CaseFolder<'a> {
             Place::VersionFolder(model) => self.models().join(model).join("1"),
             Place::Elsewhere | Place::LinkedFromRoot => self.root().join("elsewhere"),
             Place::Package(library) => self.supply.package(library)?,
+            Place::OfRuntime(_) => PathBuf::new(),
         };
         let path = match file.place {
             Place::Package(library) => folder.join(&library.path),
+            Place::OfRuntime(names) => {
+                let supply = self.supply;
+                supply.file_of_runtime(self.case, file.framework, names)?
+            }
             _ => folder.join(&file_name),
         };
         if let Some(content) = &file.content {

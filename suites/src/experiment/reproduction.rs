@@ -6,6 +6,7 @@ use super::conduct::Setting;
 use super::supply::Supply;
 use crate::case::{Case, Need};
 use crate::expectation::Profile;
+use crate::name_conflict;
 use crate::options::{RunOptions, runtime_of};
 use crate::scope::RuntimeRange;
 
@@ -59,7 +60,8 @@ fn runtimes_to_name(case: &Case, options: &RunOptions) -> Vec<RuntimeName> {
     };
     let default_is_usual =
         case.own_runtime(case.framework).is_some() || default == runtime_of(&[], case.framework);
-    if default_is_usual && names.iter().all(usual) {
+    let is_in_every_run = case.conflict.is_none() || name_conflict::is_in_usual_run(&case.id);
+    if default_is_usual && names.iter().all(usual) && is_in_every_run {
         names.clear();
     }
     names
@@ -76,6 +78,21 @@ mod tests {
         let mut options = RunOptions::new("server", "cache");
         options.runtimes = chosen.to_vec();
         runtimes_to_name(&case, &options)
+    }
+
+    #[test]
+    fn a_command_names_the_runtime_of_a_case_that_not_every_run_has() {
+        let named = |pattern: &str| {
+            let pattern = regex::Regex::new(pattern).expect("a pattern");
+            let mut cases = name_conflict::cases(&RuntimeRange::All).into_iter();
+            let case = cases.find(|case| pattern.is_match(&case.id));
+            let options = RunOptions::new("server", "cache");
+            runtimes_to_name(&case.expect("a case"), &options).len()
+        };
+        let default = r"pytorch/model-config/same-op";
+        assert_eq!(named(&format!("{default}@op-set@2.11")), 0);
+        assert_eq!(named(&format!("{default}-reversed@op-set@2.11")), 1);
+        assert_eq!(named(&format!("{default}@op-set@2.13")), 1);
     }
 
     #[test]

@@ -53,6 +53,14 @@ pub enum SupplyError {
     /// A published library could not be installed.
     #[error(transparent)]
     Install(#[from] InstallError),
+    /// A runtime lacks a file.
+    #[error("{runtime} as it is installed has no {}", names.join(" and no "))]
+    NoFile {
+        /// The runtime.
+        runtime: RuntimeName,
+        /// What the file may be called.
+        names: &'static [&'static str],
+    },
     /// A plan could not be built.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -86,6 +94,29 @@ impl<'a> Supply<'a> {
     /// The installed runtime of that name.
     pub fn runtime(&self, name: RuntimeName) -> Option<&'a Runtime> {
         self.installed.iter().find(|runtime| runtime.name == name)
+    }
+
+    /// The first of the files `names` that the runtime of `framework` in `case` has.
+    ///
+    /// # Errors
+    /// As [`SupplyError`].
+    pub fn file_of_runtime(
+        &self,
+        case: &Case,
+        framework: Framework,
+        names: &'static [&'static str],
+    ) -> Result<PathBuf, SupplyError> {
+        let name = self
+            .default_runtime(case, framework)
+            .ok_or(SupplyError::NoRuntime(framework))?;
+        let runtime = self.runtime(name).ok_or(SupplyError::NotInstalled(name))?;
+        let folders = runtime.library_dirs.iter();
+        let mut files = folders.flat_map(|folder| names.iter().map(|name| folder.join(name)));
+        let found = files.find(|file| file.is_file());
+        found.ok_or(SupplyError::NoFile {
+            runtime: name,
+            names,
+        })
     }
 
     /// Notes that a variant could not be built.

@@ -42,7 +42,9 @@ pub const NO_SIGNATURES: &str =
 pub const NO_NAMESPACES: &str = "TensorFlow's ops have no namespaces: another prefix is another op";
 pub const NO_VERSIONS: &str = "only TensorRT's ops have versions";
 pub const KERNELS_WITH_OPS: &str = "an op is registered together with its kernel: see same-op";
-pub const NO_BUILT_IN_PLUGINS: &str =
-    "the registry has no plugins but those of libraries, NVIDIA's own among them";
+pub const NO_BUILT_IN_PLUGINS: &str = "TensorRT has no plugins but those of libraries";
+pub const PLUGIN_LIBRARY_IS_LISTED: &str =
+    "NVIDIA's own plugins come with a library, which stands in --backend-config";
+pub const EXECUTED_ANYWHERE: &str = "the other cases execute the op, on any machine";
 pub const PRELOADED_ANYWAY: &str = "the other library comes by the configuration";
 pub const SEE_PRELOADED_AND_CONFIGURED: &str = "see preloaded-and-configured";

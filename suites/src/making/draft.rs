@@ -1,6 +1,6 @@
 //! A case in the making, and what most cases are made of.
 
-use runtimes::{Catalog, Framework, RuntimeName};
+use runtimes::{Catalog, Framework, RuntimeName, Size};
 use test_ops::{Content, DataType, Model, Op, ParameterSource, Sample, spelling};
 
 use super::{Absence, Made, Scene};
@@ -169,6 +169,12 @@ impl Draft {
     pub fn package(self, name: &'static str, library: &'static PublishedLibrary) -> Self {
         let framework = self.framework();
         self.file(framework, name, None, Place::Package(library))
+    }
+
+    /// Adds an op library that comes with the runtime, under the first of these names that it has.
+    pub fn library_of_runtime(self, name: &'static str, files: &'static [&'static str]) -> Self {
+        let framework = self.framework();
+        self.file(framework, name, None, Place::OfRuntime(files))
     }
 
     fn file(
@@ -494,7 +500,37 @@ impl Draft {
         self.case.id += &format!("@{isolation}");
         let mut draft = self.on_runtime(runtime);
         draft.case.isolation = Some(isolation);
-        draft
+        if draft.has_files_of_full(runtime) {
+            draft.needs(Need::FullRuntime(runtime))
+        } else {
+            draft
+        }
+    }
+
+    /// Whether the case uses a file of `runtime` that comes with its full size alone.
+    fn has_files_of_full(&self, runtime: RuntimeName) -> bool {
+        let Some(entry) = Catalog::builtin().get(&runtime) else {
+            return false;
+        };
+        let files = self.case.arrangement.libraries.iter();
+        files
+            .filter_map(|file| match file.place {
+                Place::OfRuntime(names) => names.iter().find_map(|name| entry.size_with(name)),
+                _ => None,
+            })
+            .any(|size| size == Size::Full)
+    }
+
+    /// The expectation that was added last counts for runtimes in this range of versions only, as
+    /// Cargo writes one.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn on_versions(mut self, range: &str) -> Self {
+        if let Some(expectation) = self.case.expectations.last_mut() {
+            expectation.when.runtime = Some(range.parse().expect("a range of versions"));
+        }
+        self
     }
 
     /// The case.

@@ -26,6 +26,8 @@ pub struct Arrangement {
     pub reversed: bool,
     /// It stands for the suite where time is short.
     pub is_representative: bool,
+    /// It can be had with the default runtime alone.
+    pub only_default: bool,
 }
 
 /// The order in which the server gets the two libraries.
@@ -60,6 +62,7 @@ impl Arrangement {
             }),
             reversed: false,
             is_representative: false,
+            only_default: false,
         }
     }
 
@@ -79,6 +82,7 @@ impl Arrangement {
             definition,
             reversed: true,
             is_representative: false,
+            only_default: false,
         };
         [plain, reversed]
     }
@@ -86,6 +90,12 @@ impl Arrangement {
     /// The same, as one that stands for the suite where time is short.
     pub fn representative(mut self) -> Self {
         self.is_representative = true;
+        self
+    }
+
+    /// The same, with the default runtime of its framework alone.
+    pub fn with_default_runtime(mut self) -> Self {
+        self.only_default = true;
         self
     }
 }

@@ -1,15 +1,25 @@
 //! A library that registers an op which the framework has itself.
 
 use runtimes::Framework;
-use test_ops::spelling::built_in;
+use test_ops::{Op, spelling::built_in};
 
-use super::arrangement::{Arrangement, FIRST, SECOND, first, with_libraries};
-use super::expected::{registers_before_main, served};
+use super::arrangement::{Arrangement, FIRST, OTHER, SECOND, first, with_libraries};
+use super::expected::{BOTH, loads_and_computes, registers_before_main, served};
 use super::kernels::with_kernels_apart;
 use super::one_form;
 use crate::arrangement::{Place, Route, Step};
 use crate::making::{APART, Absence, Draft, Made, SUBJECT, TOGETHER, absence};
 use crate::observation::{Outcome, Phase};
+
+/// NVIDIA's plugin library, which has the plugin below: the whole one of TensorRT 8, in its full
+/// size, and the one of the lean runtimes.
+const PLUGIN_LIBRARY: [&str; 3] = [
+    "libnvinfer_plugin.so.8",
+    "libnvinfer_vc_plugin.so.10",
+    "libnvinfer_vc_plugin.so.11",
+];
+/// A plugin of that library, in no namespace: version 1 in TensorRT 8, version 2 from 10 on.
+const PLUGIN: &str = "ROIAlign_TRT";
 
 /// A domain of ONNX Runtime's own, which has a BiasGelu.
 const RUNTIME_DOMAIN: &str = "com.microsoft";
@@ -26,6 +36,9 @@ fn op() -> Arrangement {
          names no library.",
         |draft| {
             let draft = one_form::where_all_but_pytorch_are_the_same(draft)?;
+            if draft.framework() == Framework::TensorRt {
+                return plugin(draft);
+            }
             let draft = two_models(draft, false)?;
             Ok(match draft.framework() {
                 // A session asks the libraries first.
@@ -35,6 +48,20 @@ fn op() -> Arrangement {
             })
         },
     )
+}
+
+/// TensorRT has no plugins but those of libraries: NVIDIA's own is one of them, which is listed first.
+fn plugin(draft: Draft) -> Made {
+    let is_listed = draft.route() == Route::BackendConfig;
+    let draft = draft.only(is_listed, absence::PLUGIN_LIBRARY_IS_LISTED)?;
+    let (library, model) = (first(&draft), draft.bias_gelu(SUBJECT));
+    let library = library.with_domain("").with_op_named(Op::BiasGelu, PLUGIN);
+    let draft = draft
+        .library(FIRST, library, Place::Root)
+        .library_of_runtime(OTHER, &PLUGIN_LIBRARY);
+    let draft = loads_and_computes(with_libraries(draft, model, &[OTHER, FIRST]));
+    let draft = draft.expect(&[], Outcome::RefusedStart, Phase::Register, &BOTH);
+    Ok(served(draft.on_versions("<10"), &[]))
 }
 
 fn kernel() -> Arrangement {

@@ -10,6 +10,7 @@
 mod arrangement;
 mod built_in;
 mod copies;
+mod executed;
 mod expected;
 mod kernels;
 mod namespaces;
@@ -18,6 +19,9 @@ mod same_op;
 mod scope;
 mod two_models;
 mod two_paths;
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use runtimes::{Framework, RuntimeName};
 
@@ -36,6 +40,7 @@ fn arrangements() -> Vec<Arrangement> {
     arrangements.extend(built_in::arrangements());
     arrangements.extend(two_paths::arrangements());
     arrangements.extend(two_models::arrangements());
+    arrangements.extend(executed::arrangements());
     arrangements
 }
 
@@ -57,6 +62,16 @@ pub(crate) fn cases(range: &RuntimeRange) -> Vec<Case> {
     cases
 }
 
+/// Whether a usual run, one that was not asked for certain runtimes, has the case of this id.
+pub(crate) fn is_in_usual_run(id: &str) -> bool {
+    static USUAL: OnceLock<HashSet<String>> = OnceLock::new();
+    let usual = USUAL.get_or_init(|| {
+        let cases = cases(&RuntimeRange::default()).into_iter();
+        cases.map(|case| case.id).collect()
+    });
+    usual.contains(id)
+}
+
 /// The cases of one arrangement with one runtime, under each policy that a run over `range` takes.
 fn cases_of(
     arrangement: &Arrangement,
@@ -69,15 +84,16 @@ fn cases_of(
     };
     let stands_for_suite = scope::stands_for_suite(arrangement, scene.route, runtime);
     let draft = draft.representative(stands_for_suite);
-    let policies = scope::policies(arrangement, range, runtime).into_iter();
+    let policies = scope::policies(arrangement, scene.route, range, runtime);
     policies
+        .into_iter()
         .map(|policy| draft.clone().under(policy, runtime).build())
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeSet, HashSet};
+    use std::collections::BTreeSet;
 
     use super::*;
     use crate::expectation::{Isolation, Profile};
@@ -148,11 +164,11 @@ mod tests {
         for isolation in [Isolation::Shared, Isolation::OpSet] {
             assert_eq!(of(&usual, isolation), of(&all, isolation));
         }
-        for framework in Framework::ALL {
-            let runtimes = RuntimeRange::All.of(framework).len();
-            let of_framework = all.iter().filter(|case| case.framework == framework);
-            assert_eq!(of_framework.count() % (2 * runtimes), 0, "{framework}");
-        }
+        let under = |isolation| {
+            let under = all.iter().filter(|case| case.isolation == Some(isolation));
+            under.count()
+        };
+        assert_eq!(under(Isolation::Shared), under(Isolation::OpSet));
     }
 
     #[test]

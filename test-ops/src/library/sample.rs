@@ -191,3 +191,22 @@ impl Default for Sample {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_framework_has_the_samples_that_it_can_express() {
+        let count = |sample: Sample| {
+            let frameworks = Framework::ALL.into_iter();
+            frameworks
+                .filter(|&framework| sample.exists_for(framework))
+                .count()
+        };
+        assert_eq!(count(Sample::default()), 4);
+        assert_eq!(count(Sample::default().kernels_only()), 2);
+        assert_eq!(count(Sample::default().without_bias()), 3);
+        assert_eq!(count(Sample::default().with_plugin_version("2")), 4);
+    }
+}

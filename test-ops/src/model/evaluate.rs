@@ -52,6 +52,20 @@ mod tests {
     use crate::DataType;
 
     #[test]
+    fn without_a_bias_it_is_zero() {
+        let model = Model::new(
+            Op::BiasGelu,
+            DataType::Fp32,
+            &[-1, 2],
+            ParameterSource::Input,
+        );
+        let x = Tensor::new(DataType::Fp32, &[2, 2], vec![-1.0, 0.0, 0.5, 2.0]);
+        let zero = Tensor::new(DataType::Fp32, &[2], vec![0.0, 0.0]);
+        let with_bias = model.expected(&[x.clone(), zero], &[]);
+        assert_eq!(model.without_bias().expected(&[x], &[]), with_bias);
+    }
+
+    #[test]
     fn each_domain_adds_its_signature() {
         let model = Model::new(
             Op::SelectAbove,

@@ -309,4 +309,37 @@ mod tests {
             Some(16)
         );
     }
+
+    #[test]
+    fn an_operator_of_the_standard_keeps_its_version() {
+        let model = Model::new(
+            Op::Modulo,
+            DataType::Int64,
+            &[-1, 8],
+            ParameterSource::Input,
+        )
+        .with_domains(&[""])
+        .with_operator_name("Mod");
+        let decoded = ModelProto::decode(model.to_onnx().as_slice()).expect("what was encoded");
+        let [opset] = decoded.opset_import.as_slice() else {
+            panic!("one domain: {:?}", decoded.opset_import);
+        };
+        assert_eq!(opset.version, STANDARD_OPSET);
+        assert_eq!(decoded.graph.expect("a graph").node[0].op_type, "Mod");
+    }
+
+    #[test]
+    fn a_model_without_bias_has_one_input() {
+        let model = Model::new(
+            Op::BiasGelu,
+            DataType::Fp32,
+            &[-1, 8],
+            ParameterSource::Constant,
+        )
+        .without_bias();
+        let decoded = ModelProto::decode(model.to_onnx().as_slice()).expect("what was encoded");
+        let graph = decoded.graph.expect("a graph");
+        assert_eq!(graph.node[0].input, ["x"]);
+        assert!(graph.initializer.is_empty() && graph.input.len() == 1);
+    }
 }

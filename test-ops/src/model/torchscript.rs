@@ -261,6 +261,21 @@ mod tests {
     }
 
     #[test]
+    fn an_operator_is_called_by_its_name_without_the_overload() {
+        let model = model(Op::Modulo, ParameterSource::Input)
+            .with_domains(&["aten"])
+            .with_operator_name("remainder.Tensor");
+        let code = String::from_utf8_lossy(&read(&model)[1].2).into_owned();
+        assert!(code.contains("ops.aten.remainder(x, divisor)"), "{code}");
+        let model = self::model(Op::BiasGelu, ParameterSource::Input).without_bias();
+        let code = String::from_utf8_lossy(&read(&model)[1].2).into_owned();
+        assert!(
+            code.contains("ops.custom_ops.bias_gelu(x, \"none\")"),
+            "{code}"
+        );
+    }
+
+    #[test]
     fn the_same_model_is_the_same_file() {
         let model = model(Op::BiasGelu, ParameterSource::Constant);
         assert_eq!(encode(&model).unwrap(), encode(&model).unwrap());

@@ -73,6 +73,29 @@ pub(crate) fn check(
     })
 }
 
+/// A library that was built for another release than `runtime`, where nothing speaks against it.
+pub(crate) fn other_release(
+    path: &Path,
+    runtime: RuntimeName,
+    built_for: &[PyTorchRelease],
+) -> Option<Finding> {
+    let release = PyTorchRelease::new(runtime.version.major(), runtime.version.minor());
+    let newest = built_for.last()?;
+    if runtime.framework != Framework::PyTorch || built_for.contains(&release) {
+        return None;
+    }
+    Some(Finding {
+        severity: Severity::Warning,
+        id: FindingId::BuiltForOtherRelease,
+        message: format!(
+            "'{}' was built for PyTorch {newest}, and {runtime} promises nothing to libraries of \
+             other releases: whether its kernels compute rightly shows only when they run",
+            path.display()
+        ),
+        remedy: format!("build it against the headers of PyTorch {release}"),
+    })
+}
+
 /// Whether the library was built for a release before the change.
 fn is_older(change: &LayoutChange, image: &Image, built_for: &[PyTorchRelease]) -> bool {
     let older = built_for
