@@ -54,8 +54,6 @@ impl Outline {
             load_ms: None,
             duration_ms: 0.0,
             conflict: None,
-            prediction: None,
-            trial: None,
             evidence: Evidence {
                 reproduce: self.reproduce.clone(),
                 ..Evidence::default()
