@@ -41,6 +41,8 @@ impl Outline {
             framework: self.framework,
             path: LoadingPath::ModelConfig,
             description: self.description.clone(),
+            prediction: None,
+            trial: None,
             isolation: self.isolation,
             runtime: self.runtime.clone(),
             expected: None,
@@ -52,8 +54,6 @@ impl Outline {
             load_ms: None,
             duration_ms: 0.0,
             conflict: None,
-            prediction: None,
-            trial: None,
             evidence: Evidence {
                 reproduce: self.reproduce.clone(),
                 ..Evidence::default()

@@ -1,19 +1,18 @@
 //! Each library in each runtime that it may be for: what the files tell beforehand, and what comes of
 //! opening it.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use op_library::{Before, Judgement, Probe, ProbeOutcome, ProbePhase, ProbedLibrary, Verdict};
 use runtimes::Framework;
-use suites::{CaseResult, Isolation, Outcome, Phase};
+use suites::{CaseResult, Isolation, Outcome, Phase, Prober, Trial};
 
 use super::case::Outline;
-use super::probing::Prober;
 use super::side_by_side::side_by_side;
 use super::subject::Subject;
 use super::tried_runtime::TriedRuntime;
 use crate::command_text::command_text;
+use crate::inspection::text::facts;
 use crate::results::{CheckedLibrary, Fit, Predicted};
 
 /// What came of the libraries.
@@ -74,14 +73,12 @@ fn try_out(
     isolation: Isolation,
 ) -> (Fit, CaseResult) {
     let begin = Instant::now();
-    let library = &subject.library;
     let framework = runtime.runtime.name.framework;
     let Judgement {
         mut findings,
         verdict,
-    } = library.judge(&runtime.runtime, Before::default());
-    let own: HashSet<_> = library.findings.iter().collect();
-    findings.retain(|finding| !own.contains(finding));
+    } = subject.library.judge(&runtime.runtime, Before::default());
+    findings.retain(|finding| !subject.record.findings.contains(finding));
     let outline = Outline {
         name: format!("{}@{}", subject.label, runtime.label),
         framework,
@@ -92,7 +89,7 @@ fn try_out(
         ),
         runtime: runtime.label.clone(),
         isolation,
-        reproduce: again(&[subject], &[&runtime.argument]),
+        reproduce: again(&[subject], Some(runtime)),
     };
     let mut fit = Fit {
         runtime: runtime.label.clone(),
@@ -106,14 +103,19 @@ fn try_out(
         findings,
         observed: None,
     };
-    let case = match prober.probe(runtime, &[subject.path()]).map(first) {
+    let probed = prober.probe(&runtime.runtime, &[subject.path()]);
+    let case = match probed.map(first) {
         Err(error) => outline.skipped(error.to_string()),
         Ok(None) => outline.skipped("the record of the experiment names no library"),
         Ok(Some(observed)) => {
             let outcome = (observed.outcome, observed.phase);
             let said = observed.message.clone();
-            fit.observed = Some(observed);
-            compared(&outline, &verdict, outcome, &said, &explanation(&fit))
+            fit.observed = Some(observed.clone());
+            CaseResult {
+                prediction: Some(verdict.clone().into()),
+                trial: Trial::of_probe(observed),
+                ..compared(&outline, &verdict, outcome, &said, &explanation(&fit))
+            }
         }
     };
     let duration_ms = milliseconds(begin.elapsed());
@@ -255,7 +257,7 @@ fn summed_up(
             .to_owned(),
         runtime: tried.join(", "),
         isolation,
-        reproduce: again(&[subject], &[]),
+        reproduce: again(&[subject], None),
     };
     let (seen, message) = if usable.is_empty() {
         (Outcome::Rejected, why_unusable(&fits))
@@ -277,12 +279,9 @@ fn summed_up(
     let checked = CheckedLibrary {
         label: subject.label.clone(),
         path: library.path.clone(),
-        size: library.size,
-        build_id: library.build_id.clone(),
-        needed: library.needed.clone(),
-        frameworks: library.frameworks.clone(),
+        facts: facts(&subject.record),
         case: case.id.clone(),
-        findings: library.findings.clone(),
+        findings: subject.record.findings.clone(),
         fits,
     };
     (checked, case)
@@ -296,14 +295,14 @@ fn why_unusable(fits: &[Fit]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The command line that checks `subjects` in these runtimes again.
-pub fn again(subjects: &[&Subject], runtimes: &[&str]) -> String {
+/// The command line that checks `subjects` again, in `runtime` alone where there is one.
+pub fn again(subjects: &[&Subject], runtime: Option<&TriedRuntime>) -> String {
     let mut words = ["cargo", "harness", "check"].map(str::to_owned).to_vec();
     for subject in subjects {
         words.extend(["--library".to_owned(), subject.path().display().to_string()]);
     }
-    for runtime in runtimes {
-        words.extend(["--runtime".to_owned(), (*runtime).to_owned()]);
+    if let Some(runtime) = runtime {
+        words.extend(["--runtime".to_owned(), runtime.argument()]);
     }
     command_text(&words)
 }

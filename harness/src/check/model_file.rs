@@ -25,7 +25,8 @@ fn field(configuration: &str, name: &str) -> Option<String> {
 
 /// Backends are called like their frameworks, and platforms begin with that.
 fn framework_named(name: &str) -> Option<Framework> {
-    Framework::ALL.into_iter().rfind(|framework| {
+    let mut frameworks = Framework::ALL.into_iter();
+    frameworks.find(|framework| {
         let rest = name.strip_prefix(framework.name());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
     })

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use op_library::{ProbeOutcome, ProbedLibrary, ProbedOp};
+use op_library::{Collision, ProbeOutcome, ProbedLibrary, Providers};
 use runtimes::Framework;
-use suites::{CaseResult, Isolation, Outcome};
+use suites::{CaseResult, Isolation, Outcome, Prober};
 
 use super::case::Outline;
-use super::collision::{Foretold, advice, foretell};
 use super::library::{again, did, milliseconds, phase};
-use super::probing::Prober;
+use super::meeting::{collisions, foretold};
 use super::side_by_side::side_by_side;
 use super::subject::Subject;
 use super::tried_runtime::TriedRuntime;
@@ -19,11 +18,12 @@ use crate::results::{CheckedLibrary, CheckedPair, Meeting};
 /// Pairs that share nothing are opened one by one up to this number, and beyond it all in one process.
 const FEW: usize = 6;
 
-/// A library that works in a runtime, with what it registered there alone.
-#[derive(Clone, Copy)]
+/// A library that works in a runtime, with what it provides: by its file, and by what it registered
+/// there alone.
+#[derive(Clone)]
 struct Member<'a> {
     subject: &'a Subject,
-    ops: &'a [ProbedOp],
+    providers: Providers,
 }
 
 /// Libraries that are opened in one process of a runtime in which each of them works.
@@ -31,7 +31,7 @@ struct Company<'a> {
     first: Member<'a>,
     others: Others<'a>,
     runtime: &'a TriedRuntime,
-    foretold: Foretold,
+    collisions: Vec<Collision>,
 }
 
 /// What is opened after the first one.
@@ -80,20 +80,20 @@ fn companies<'a>(
     let member = |index: usize, runtime: &TriedRuntime| -> Option<Member<'a>> {
         let mut fits = checked[index].usable();
         let fit = fits.find(|fit| fit.runtime == runtime.label)?;
-        Some(Member {
-            subject: &subjects[index],
-            ops: &fit.observed.as_ref()?.ops,
-        })
+        let subject = &subjects[index];
+        let mut providers = Providers::of_file(&subject.library);
+        providers.add_probed(framework, fit.observed.as_ref()?);
+        Some(Member { subject, providers })
     };
     let mut companies = Vec::new();
     let mut unrelated = Vec::new();
     for index in 0..subjects.len() {
         let alone = own().find_map(|runtime| Some((runtime, member(index, runtime)?)));
         companies.extend(alone.map(|(runtime, first)| Company {
+            collisions: collisions(framework, &first.providers, &first.providers),
             first,
             others: Others::Copy,
             runtime,
-            foretold: foretell(framework, first.ops, first.ops),
         }));
         for other in index + 1..subjects.len() {
             let both = own().find_map(|runtime| {
@@ -103,12 +103,12 @@ fn companies<'a>(
                 continue;
             };
             let company = Company {
+                collisions: collisions(framework, &first.providers, &second.providers),
                 first,
                 others: Others::One(second),
                 runtime,
-                foretold: foretell(framework, first.ops, second.ops),
             };
-            if company.foretold.shared.is_empty() {
+            if company.collisions.is_empty() {
                 unrelated.push(company);
             } else {
                 companies.push(company);
@@ -124,9 +124,7 @@ fn companies<'a>(
         let mut crowd: Vec<Member<'_>> = Vec::new();
         for candidate in members {
             let foreign = |known: &Member<'_>| {
-                foretell(framework, known.ops, candidate.ops)
-                    .shared
-                    .is_empty()
+                collisions(framework, &known.providers, &candidate.providers).is_empty()
             };
             if crowd.iter().all(foreign) {
                 crowd.push(candidate);
@@ -138,10 +136,7 @@ fn companies<'a>(
                 first,
                 others: Others::Many(crowd),
                 runtime,
-                foretold: Foretold {
-                    shared: Vec::new(),
-                    meeting: Some(Meeting::Together),
-                },
+                collisions: Vec::new(),
             });
         }
     }
@@ -172,8 +167,8 @@ impl Company<'_> {
             runtime: self.runtime.label.clone(),
             framework: self.runtime.runtime.name.framework,
             case: case.id.clone(),
-            shared: self.foretold.shared.clone(),
-            predicted: self.foretold.meeting,
+            collisions: self.collisions.clone(),
+            predicted: foretold(&self.collisions),
             observed: seen.map(|observed| Meeting::of(observed.outcome)),
             message: seen.map_or_else(String::new, |observed| observed.message.clone()),
         };
@@ -222,7 +217,7 @@ impl Company<'_> {
             ),
             runtime: runtime.clone(),
             isolation,
-            reproduce: again(&subjects, &[&self.runtime.argument]),
+            reproduce: again(&subjects, Some(self.runtime)),
         }
     }
 
@@ -242,7 +237,7 @@ impl Company<'_> {
         let mut paths = vec![first];
         paths.extend(others.iter().map(PathBuf::as_path));
         let probe = prober
-            .probe(self.runtime, &paths)
+            .probe(&self.runtime.runtime, &paths)
             .map_err(|error| error.to_string())?;
         let mut libraries = probe.libraries.into_iter();
         match libraries.next() {
@@ -268,34 +263,33 @@ impl Company<'_> {
     }
 
     fn compared(&self, outline: &Outline, observed: &ProbedLibrary) -> CaseResult {
-        let Foretold { shared, meeting } = &self.foretold;
+        let predicted = foretold(&self.collisions);
         let seen = Meeting::of(observed.outcome);
-        let departures = meeting.filter(|meeting| *meeting != seen).map(|meeting| {
+        let departure = (predicted != seen).then(|| {
             format!(
                 "the prediction is wrong: it says that {}, and {}; please report this",
-                meeting.text(),
+                predicted.text(),
                 seen.text()
             )
         });
-        let mut message = observed.message.clone();
-        if seen != Meeting::Together {
-            message = format!("{message}\n{}", advice(outline.framework));
-        }
         let mut case = outline.ended(
-            meeting.map(outcome),
+            Some(outcome(predicted)),
             (outcome(seen), phase(observed.phase)),
-            message.trim(),
-            departures.into_iter().collect(),
+            observed.message.trim(),
+            departure.into_iter().collect(),
         );
+        let names: Vec<&str> = self
+            .collisions
+            .iter()
+            .flat_map(|collision| &collision.names)
+            .map(String::as_str)
+            .collect();
         case.evidence.steps = vec![
-            match shared.as_slice() {
-                [] => "compare: they share nothing".to_owned(),
-                shared => format!("compare: both register {}", shared.join(", ")),
+            match names.as_slice() {
+                [] => "compare: they provide nothing in common".to_owned(),
+                names => format!("compare: both provide {}", names.join(", ")),
             },
-            format!(
-                "predict: {}",
-                meeting.map_or("what they register does not tell", Meeting::text)
-            ),
+            format!("predict: {}", predicted.text()),
             format!(
                 "open: '{}' {}",
                 observed.path.display(),
@@ -334,7 +328,8 @@ fn outcome(meeting: Meeting) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use runtimes::{Cache, Runtime};
+    use op_library::ProbedOp;
+    use runtimes::Runtime;
 
     use super::super::subject::subjects;
     use super::super::tried_runtime::tried_runtimes;
@@ -365,7 +360,7 @@ mod tests {
             bundled: Vec::new(),
             python: None,
         };
-        let runtimes = tried_runtimes(vec![runtime], &Cache::at(folder.path()).unwrap());
+        let runtimes = tried_runtimes(vec![runtime]);
         let op = |name: &&str| ProbedOp {
             domain: String::new(),
             name: (*name).to_owned(),
@@ -394,10 +389,7 @@ mod tests {
             .map(|ops| CheckedLibrary {
                 label: String::new(),
                 path: PathBuf::new(),
-                size: 0,
-                build_id: None,
-                needed: Vec::new(),
-                frameworks: vec![Framework::TensorFlow],
+                facts: Vec::new(),
                 case: String::new(),
                 findings: Vec::new(),
                 fits: ops.iter().map(|ops| fit(ops)).collect(),

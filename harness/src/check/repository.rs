@@ -13,14 +13,13 @@ use suites::server::{ServerCommand, ServerError, ServerProcess, WaitError};
 use suites::{Cancellation, CaseResult, Finding, Isolation, Outcome, Phase, Verdict};
 
 use super::case::Outline;
-use super::collision::full_name;
 use super::library::milliseconds;
 use super::model_file::framework_of;
 use super::request::made_up;
 use super::subject::Subject;
 use super::tried_runtime::TriedRuntime;
 use crate::command_text::command_text;
-use crate::results::{CheckedLibrary, CheckedModel};
+use crate::results::{CheckedLibrary, CheckedModel, full_name};
 
 /// The longest wait for the server itself.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -192,12 +191,7 @@ fn command(options: &RepositoryOptions<'_>, subjects: &[Subject]) -> ServerComma
         .flag("isolation", options.isolation.name())
         .flag("runtime-cache", options.runtime_cache);
     for runtime in options.runtimes {
-        let framework = runtime.runtime.name.framework;
-        let value = match runtime.argument.split_once('=') {
-            Some(_) => runtime.argument.clone(),
-            None => format!("{framework}={}", runtime.argument),
-        };
-        command = command.flag("runtime", value);
+        command = command.flag("runtime", runtime.argument());
     }
     let folders: BTreeSet<&Path> = subjects
         .iter()
@@ -340,7 +334,7 @@ impl Visit<'_> {
             words.extend(["--library".to_owned(), subject.path().display().to_string()]);
         }
         for runtime in self.options.runtimes {
-            words.extend(["--runtime".to_owned(), runtime.argument.clone()]);
+            words.extend(["--runtime".to_owned(), runtime.argument()]);
         }
         words.extend(["--isolation".to_owned(), self.options.isolation.to_string()]);
         Outline {

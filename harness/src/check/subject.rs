@@ -6,6 +6,7 @@ use op_library::{InspectError, OpLibrary};
 use runtimes::Framework;
 
 use super::tried_runtime::TriedRuntime;
+use crate::inspection::record::LibraryRecord;
 
 /// A library, with what its file tells.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Subject {
     pub label: String,
     /// What its file tells. Its path is absolute.
     pub library: OpLibrary,
+    /// The same as `harness inspect` shows it, without verdicts.
+    pub record: LibraryRecord,
 }
 
 /// Why a library cannot be checked.
@@ -53,7 +56,12 @@ pub fn subjects(paths: &[PathBuf]) -> Result<Vec<Subject>, SubjectError> {
         .zip(&files)
         .map(|(label, file)| {
             let library = op_library::inspect(file)?;
-            Ok(Subject { label, library })
+            let record = LibraryRecord::of(&library, &[]);
+            Ok(Subject {
+                label,
+                library,
+                record,
+            })
         })
         .collect()
 }

@@ -2,19 +2,19 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use jiff::Timestamp;
 use runtimes::{Cache, Catalog, Origin, Size};
-use suites::{Cancellation, CaseResult, Profile};
+use suites::{Cancellation, CaseResult, Prober, Profile};
 
 use super::closing::{closing, command_line, exit};
 use super::report::failure;
 use super::{Failure, print, provision};
 use crate::check::{
-    Prober, RepositoryOptions, Subject, TriedRuntime, check_libraries, check_pairs,
-    check_repository, subjects, tried_runtimes,
+    RepositoryOptions, Subject, TriedRuntime, check_libraries, check_pairs, check_repository,
+    subjects, tried_runtimes,
 };
 use crate::command_line::Check as Arguments;
 use crate::commit::commit;
@@ -26,6 +26,9 @@ use crate::results::{
     Check, Counts, Machine, Results, ResultsFolder, Run, RuntimeRecord, SCHEMA_VERSION, Selected,
 };
 use crate::terminal::{Terminal, finished};
+
+/// Longest time that one trial may take: the worker's own limits end it before.
+const TRIAL_LIMIT: Duration = Duration::from_secs(300);
 
 /// Checks what the user brings, and writes the results.
 pub fn check(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -91,6 +94,7 @@ pub fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let prober = Prober {
         program: server,
         runtime_cache: cache.root().to_owned(),
+        limit: TRIAL_LIMIT,
         cancellation: cancellation.clone(),
     };
     let check = look_at_everything(
@@ -129,7 +133,7 @@ fn runtimes_for(
         error @ RuntimeError::Unknown { .. } => Failure::usage(error),
         error => Failure::environment(error),
     })?;
-    let runtimes = tried_runtimes(found, cache);
+    let runtimes = tried_runtimes(found);
     if runtimes.is_empty() {
         return Err(Failure::environment(anyhow!(
             "no runtime is installed that anything could be tried with; install those of your \

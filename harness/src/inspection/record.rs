@@ -113,7 +113,8 @@ impl Record {
 }
 
 impl LibraryRecord {
-    fn of(library: &OpLibrary, runtimes: &[Runtime]) -> Self {
+    /// What the file of `library` tells, with a verdict for each of `runtimes`.
+    pub fn of(library: &OpLibrary, runtimes: &[Runtime]) -> Self {
         let mut findings = library.findings.clone();
         findings.extend(library.gpu_findings());
         findings.sort();

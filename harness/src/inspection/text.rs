@@ -63,7 +63,8 @@ fn nobodys(library: &LibraryRecord) -> &'static str {
     }
 }
 
-fn facts(library: &LibraryRecord) -> Vec<String> {
+/// What the file is, one fact a line.
+pub fn facts(library: &LibraryRecord) -> Vec<String> {
     let mut facts = Vec::new();
     if !library.frameworks.is_empty() {
         let titles: Vec<&str> = library

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use op_library::{Finding, ProbeOutcome, ProbedOp, Severity};
+use op_library::{Collision, CollisionKind, Finding, ProbeOutcome, ProbedOp, Severity};
 use serde::Serialize;
 use suites::{CaseResult, Framework, Verdict};
 
 use super::cases::{anchor, badge};
-use super::context::{Badge, Fact};
-use crate::check::{advice, full_name};
-use crate::quantity::{bytes, count};
-use crate::results::{Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting};
+use super::context::Badge;
+use crate::quantity::count;
+use crate::results::{Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting, full_name};
 
 /// Everything that was brought.
 #[derive(Debug, Serialize)]
@@ -21,8 +20,8 @@ pub struct CheckPage {
     pub libraries: Vec<LibraryBlock>,
     /// Libraries in one process, those that collide first.
     pub pairs: Vec<PairRow>,
-    /// What to know about libraries of a framework that collide.
-    pub advice: Vec<Fact>,
+    /// What comes of the collisions by loading path.
+    pub consequences: Vec<ConsequenceRow>,
     /// The models.
     pub models: Vec<ModelRow>,
 }
@@ -75,8 +74,8 @@ pub struct LibraryBlock {
     pub verdict: Badge,
     /// With which runtimes it works, in a sentence.
     pub works: String,
-    /// Names and values on its file.
-    pub facts: Vec<Fact>,
+    /// What its file is.
+    pub facts: Vec<String>,
     /// Why it does not work with the others.
     pub troubles: Vec<Trouble>,
     /// What else was found.
@@ -142,7 +141,7 @@ pub struct PairRow {
     pub second: String,
     /// The runtime.
     pub runtime: String,
-    /// What both register.
+    /// What both provide.
     pub shared: String,
     /// What was predicted.
     pub predicted: String,
@@ -152,6 +151,19 @@ pub struct PairRow {
     pub verdict: Badge,
     /// The target with the evidence.
     pub anchor: String,
+}
+
+/// What comes of a kind of collision on one loading path.
+#[derive(Debug, Serialize)]
+pub struct ConsequenceRow {
+    /// What is the same.
+    pub what: String,
+    /// The loading path.
+    pub path: String,
+    /// Where both come into one process.
+    pub one_process: String,
+    /// In the reference server with isolation op-set.
+    pub op_set: String,
 }
 
 /// One model.
@@ -185,14 +197,7 @@ pub struct StepCell {
 /// The page of `check`, whose evidence is in `cases`.
 pub fn check_page(check: &Check, cases: &[CaseResult]) -> CheckPage {
     let mut pairs: Vec<&CheckedPair> = check.pairs.iter().collect();
-    pairs.sort_by_key(|pair| pair.shared.is_empty());
-    let collides = |framework: &Framework| {
-        let mut pairs = check.pairs.iter();
-        pairs.any(|pair| {
-            pair.framework == *framework
-                && pair.observed.is_some_and(|seen| seen != Meeting::Together)
-        })
-    };
+    pairs.sort_by_key(|pair| pair.collisions.is_empty());
     CheckPage {
         tables: Framework::ALL
             .into_iter()
@@ -203,11 +208,7 @@ pub fn check_page(check: &Check, cases: &[CaseResult]) -> CheckPage {
             .into_iter()
             .map(|pair| pair_row(pair, cases))
             .collect(),
-        advice: Framework::ALL
-            .into_iter()
-            .filter(collides)
-            .map(|framework| Fact::new(framework.title(), advice(framework)))
-            .collect(),
+        consequences: consequences(check),
         models: check
             .models
             .iter()
@@ -289,33 +290,6 @@ fn library_block(library: &CheckedLibrary) -> LibraryBlock {
     } else {
         Verdict::Pass
     };
-    let frameworks: Vec<&str> = library
-        .frameworks
-        .iter()
-        .map(|framework| framework.title())
-        .collect();
-    let mut facts = vec![Fact::new("File", library.path.display().to_string())];
-    facts.push(Fact::new(
-        "Op library of",
-        match frameworks.as_slice() {
-            [] => "no framework, as far as the file tells".to_owned(),
-            frameworks => frameworks.join(" and "),
-        },
-    ));
-    facts.push(Fact::new("Size", bytes(library.size)));
-    facts.extend(
-        library
-            .build_id
-            .as_ref()
-            .map(|id| Fact::new("Build id", id)),
-    );
-    facts.push(Fact::new(
-        "Needs",
-        match library.needed.as_slice() {
-            [] => "no other library".to_owned(),
-            needed => needed.join(", "),
-        },
-    ));
     LibraryBlock {
         label: library.label.clone(),
         anchor: library_anchor(library),
@@ -331,7 +305,10 @@ fn library_block(library: &CheckedLibrary) -> LibraryBlock {
             [] => "It works with none of the runtimes that it was tried with.".to_owned(),
             works => format!("It works with {}.", works.join(", ")),
         },
-        facts,
+        facts: [format!("the file {}", library.path.display())]
+            .into_iter()
+            .chain(library.facts.iter().cloned())
+            .collect(),
         troubles: troubles(library),
         findings: findings(library),
         registers: library.usable().next().and_then(registers),
@@ -427,22 +404,66 @@ fn pair_row(pair: &CheckedPair, cases: &[CaseResult]) -> PairRow {
             .clone()
             .unwrap_or_else(|| "a copy of itself".to_owned()),
         runtime: pair.runtime.clone(),
-        shared: match pair.shared.as_slice() {
-            [] => "nothing".to_owned(),
-            few if few.len() <= 4 => few.join(", "),
-            [first, second, third, rest @ ..] => {
-                format!("{first}, {second}, {third} and {} more", rest.len())
-            }
-            _ => String::new(),
-        },
-        predicted: pair
-            .predicted
-            .map_or("cannot be told", Meeting::text)
-            .to_owned(),
+        shared: shared(&pair.collisions),
+        predicted: pair.predicted.text().to_owned(),
         observed: pair.observed.map_or("not tried", Meeting::text).to_owned(),
         verdict: badge(verdict),
         anchor: anchor("case", &pair.case),
     }
+}
+
+/// The first names that both provide, and how many others there are.
+fn shared(collisions: &[Collision]) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<&str> = collisions
+        .iter()
+        .flat_map(|collision| &collision.names)
+        .map(|name| match name.as_str() {
+            "" => "the default domain",
+            name => name,
+        })
+        .collect();
+    match names.len() {
+        0 => "nothing".to_owned(),
+        few if few <= SHOWN + 1 => names.join(", "),
+        many => format!("{} and {} more", names[..SHOWN].join(", "), many - SHOWN),
+    }
+}
+
+/// What comes of each kind of collision that there is, once.
+fn consequences(check: &Check) -> Vec<ConsequenceRow> {
+    let mut kinds: Vec<&Collision> = Vec::new();
+    for collision in check.pairs.iter().flat_map(|pair| &pair.collisions) {
+        let same = |known: &&Collision| {
+            (known.framework, known.kind) == (collision.framework, collision.kind)
+        };
+        if !kinds.iter().any(same) {
+            kinds.push(collision);
+        }
+    }
+    let rows = |collision: &Collision| -> Vec<ConsequenceRow> {
+        let what = format!(
+            "{}: the same {}",
+            collision.framework.title(),
+            match (collision.kind, collision.framework) {
+                (CollisionKind::Namespace, Framework::OnnxRuntime) => "domain",
+                (CollisionKind::Namespace, _) => "namespace",
+                (CollisionKind::Op, Framework::TensorRt) => "plugin",
+                (CollisionKind::Op, _) => "op",
+                (CollisionKind::Kernel, _) => "kernel",
+            }
+        );
+        let consequences = collision.consequences.iter();
+        consequences
+            .map(|consequence| ConsequenceRow {
+                what: what.clone(),
+                path: consequence.path.clone(),
+                one_process: consequence.one_process.clone(),
+                op_set: consequence.op_set.clone(),
+            })
+            .collect()
+    };
+    kinds.into_iter().flat_map(rows).collect()
 }
 
 fn model_row(model: &CheckedModel, cases: &[CaseResult]) -> ModelRow {

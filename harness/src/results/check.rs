@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use op_library::{Finding, ProbeOutcome, ProbedLibrary};
+use op_library::{Collision, Finding, ProbeOutcome, ProbedLibrary, ProbedOp};
 use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
@@ -26,14 +26,8 @@ pub struct CheckedLibrary {
     pub label: String,
     /// The file.
     pub path: PathBuf,
-    /// Its size in bytes.
-    pub size: u64,
-    /// The linker's build id, where there is one.
-    pub build_id: Option<String>,
-    /// The libraries that it names as needed, in the loader's order.
-    pub needed: Vec<String>,
-    /// The frameworks that it belongs to, as far as its symbols tell.
-    pub frameworks: Vec<Framework>,
+    /// What the file is: frameworks, size, what it needs and registers, one fact a text.
+    pub facts: Vec<String>,
     /// The case that says whether any runtime can use it.
     pub case: String,
     /// What holds whatever the runtime is, the worst first.
@@ -85,10 +79,10 @@ pub struct CheckedPair {
     pub framework: Framework,
     /// The case that compares prediction and observation.
     pub case: String,
-    /// What both register: ops, or what else they cannot share.
-    pub shared: Vec<String>,
-    /// What follows from what each of them registers alone; `None`: that cannot be told.
-    pub predicted: Option<Meeting>,
+    /// What both provide.
+    pub collisions: Vec<Collision>,
+    /// What follows from that.
+    pub predicted: Meeting,
     /// What came of it; `None`: the experiment could not be made, and the case says why.
     pub observed: Option<Meeting>,
     /// What the framework said.
@@ -96,7 +90,7 @@ pub struct CheckedPair {
 }
 
 /// How two libraries get along in one process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Meeting {
     /// The ops of both are there.
@@ -234,4 +228,17 @@ impl Meeting {
             Self::Crashed => "the process ends",
         }
     }
+}
+
+/// An op as people write it: with its domain or namespace, and its version where it has one.
+#[must_use]
+pub fn full_name(op: &ProbedOp) -> String {
+    let mut name = op.name.clone();
+    if !op.domain.is_empty() {
+        name = format!("{}::{name}", op.domain);
+    }
+    if !op.version.is_empty() {
+        name = format!("{name} version {}", op.version);
+    }
+    name
 }

@@ -13,7 +13,9 @@ mod record;
 mod summary;
 mod tables;
 
-pub use check::{Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting, Predicted};
+pub use check::{
+    Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting, Predicted, full_name,
+};
 pub use check_text::check_text;
 pub use folder::{FolderError, ResultsFolder};
 pub use machine::Machine;

@@ -6,7 +6,10 @@ use harness::results::{
     Check, CheckedLibrary, CheckedModel, CheckedPair, Counts, Fit, Machine, Meeting, Predicted,
     Results, Run, RuntimeRecord, SCHEMA_VERSION, Selected,
 };
-use op_library::{Finding, FindingId, ProbeOutcome, ProbePhase, ProbedLibrary, ProbedOp, Severity};
+use op_library::{
+    Collision, CollisionKind, Consequence, Finding, FindingId, ProbeOutcome, ProbePhase,
+    ProbedLibrary, ProbedOp, Severity,
+};
 use std::time::Duration;
 use suites::{
     Answer, CaseResult, Conflict, Evidence, Exit, Forecast, Framework, Isolation, LoadingPath,
@@ -499,12 +502,13 @@ pub fn sample_check() -> Results {
         check.libraries.push(CheckedLibrary {
             label: name.to_owned(),
             path: path.into(),
-            size: 8 << 20,
-            build_id: Some("0123456789abcdef".repeat(2)),
-            needed: ["libtorch.so", "libc10.so", "libc.so.6"]
-                .map(str::to_owned)
-                .to_vec(),
-            frameworks: vec![Framework::PyTorch],
+            facts: [
+                "links PyTorch, built for PyTorch 2.11",
+                "8.0 MiB",
+                "needs libtorch.so, libc.so.6",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             case: whole.id.clone(),
             findings: vec![Finding {
                 severity: Severity::Warning,
@@ -528,8 +532,21 @@ pub fn sample_check() -> Results {
         runtime: "pytorch-2.11.0".to_owned(),
         framework: Framework::PyTorch,
         case: pair.id.clone(),
-        shared: vec!["op custom_ops::bias_gelu".to_owned()],
-        predicted: Some(Meeting::Crashed),
+        collisions: vec![Collision {
+            framework: Framework::PyTorch,
+            kind: CollisionKind::Op,
+            names: vec!["custom_ops::bias_gelu".to_owned()],
+            libraries: [
+                "/home/user/build/libgelu.so".into(),
+                "/tmp/libgelu.so".into(),
+            ],
+            consequences: vec![Consequence {
+                path: "model-config".to_owned(),
+                one_process: "the process aborts when the second library is opened".to_owned(),
+                op_set: "each model is answered by its own library".to_owned(),
+            }],
+        }],
+        predicted: Meeting::Crashed,
         observed: Some(Meeting::Crashed),
         message: "Only a single TORCH_LIBRARY".to_owned(),
     });

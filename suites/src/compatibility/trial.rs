@@ -53,7 +53,7 @@ impl Trial {
     }
 
     /// The trial of the one library that was probed; `None` where it was not opened at all.
-    pub(crate) fn of_probe(library: ProbedLibrary) -> Option<Self> {
+    pub fn of_probe(library: ProbedLibrary) -> Option<Self> {
         let outcome = match library.outcome {
             ProbeOutcome::Registered => TrialOutcome::Registered,
             ProbeOutcome::RegisteredNothing => TrialOutcome::RegisteredNothing,
