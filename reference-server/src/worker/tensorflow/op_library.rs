@@ -133,7 +133,7 @@ impl OpLibraries {
             .collect();
         extended.sort_unstable();
         let ops = kernels.keys().map(String::as_str);
-        let collisions = self.collisions(ops, &extended);
+        let collisions = self.collisions(ops, &extended, &kernels);
         self.recorder().idle();
         if let Some(ops) = &mut self.ops {
             ops.extend(defined.iter().map(|op| (op.name.clone(), op.is_stateful)));
@@ -180,7 +180,7 @@ impl OpLibraries {
             others.all(|other| preloaded::ops_of(other, op()).is_ok_and(|ops| ops.is_empty()))
         };
         let ops = mentioned.iter().map(String::as_str);
-        let mut collisions = self.collisions(ops, &mentioned);
+        let mut collisions = self.collisions(ops, &mentioned, &Kernels::new());
         collisions.retain(|collision| collision.first.is_some() || is_last(&collision.op));
         let (extended, defined) = mentioned
             .into_iter()
@@ -321,17 +321,19 @@ impl OpLibraries {
     }
 
     /// Those of `ops` for which TensorFlow cannot choose a kernel any more, now that one more library
-    /// has brought some; `extended` are those that it does not define.
+    /// has brought some: `new`, as far as they are known. `extended` are those ops that it does not
+    /// define.
     fn collisions<'a>(
         &self,
         ops: impl Iterator<Item = &'a str>,
         extended: &[String],
+        new: &Kernels,
     ) -> Vec<Collision> {
         let mut collisions: Vec<Collision> = ops
             .filter(|op| has_twins(&self.runtime.kernels_of(op)))
             .map(|op| Collision {
                 op: op.to_owned(),
-                first: self.provider(op),
+                first: self.provider(op, new.get(op)),
             })
             .filter(|collision| collision.first.is_some() || extended.contains(&collision.op))
             .collect();
@@ -339,11 +341,20 @@ impl OpLibraries {
         collisions
     }
 
-    /// The library that defines the op `name`, or that has kernels for it.
-    fn provider(&self, name: &str) -> Option<LibraryId> {
-        let extends = |library: &OpLibrary| library.extended.iter().any(|op| op == name);
+    /// The library that defines the op `name`, or that has kernels for it between which and `new`
+    /// TensorFlow cannot choose. Of a preloaded library the kernels are not known: it may be the one.
+    fn provider(&self, name: &str, new: Option<&Vec<KernelDef>>) -> Option<LibraryId> {
+        let may_clash = |library: &OpLibrary| {
+            library.extended.iter().any(|op| op == name)
+                && match (library.kernels.get(name), new) {
+                    (Some(known), Some(new)) => known
+                        .iter()
+                        .any(|kernel| new.iter().any(|other| are_twins(kernel, other))),
+                    _ => true,
+                }
+        };
         self.definer(name)
-            .or_else(|| self.loaded.iter().position(extends).map(LibraryId))
+            .or_else(|| self.loaded.iter().position(may_clash).map(LibraryId))
     }
 
     fn recorder(&self) -> &Recorder {
@@ -404,13 +415,17 @@ fn kernels_since(before: &Kernels, after: Kernels) -> Kernels {
 /// Whether TensorFlow could not choose between two of the kernels.
 fn has_twins(kernels: &[KernelDef]) -> bool {
     kernels.iter().enumerate().any(|(number, kernel)| {
-        kernels[number + 1..].iter().any(|other| {
-            other.device_type == kernel.device_type
-                && other.label == kernel.label
-                && other.priority == kernel.priority
-                && other.constraints == kernel.constraints
-        })
+        kernels[number + 1..]
+            .iter()
+            .any(|other| are_twins(kernel, other))
     })
+}
+
+fn are_twins(one: &KernelDef, other: &KernelDef) -> bool {
+    one.device_type == other.device_type
+        && one.label == other.label
+        && one.priority == other.priority
+        && one.constraints == other.constraints
 }
 
 /// An op in the form of reports. TensorFlow's ops have no namespace.
