@@ -44,7 +44,7 @@ fn inspections(criterion: &mut Criterion) {
     let installed = installed.unwrap_or_default();
     let Some(path) = library(&installed) else {
         eprintln!(
-            "skipped: no runtime is installed that an op library comes with; `harness setup --runtime \
+            "skipped: no runtime is installed that an op library comes with; `cargo harness setup --runtime \
              pytorch-2.11.0 --full` installs one, and {LIBRARY} names any other library"
         );
         return;

@@ -45,6 +45,8 @@ pub struct Collision {
     pub names: Vec<String>,
     /// The two files, in the order in which they were given.
     pub libraries: [PathBuf; 2],
+    /// Whether the two files are identical.
+    pub copies: bool,
     /// What comes of it, by loading path.
     pub consequences: Vec<Consequence>,
 }
@@ -53,6 +55,8 @@ pub struct Collision {
 #[derive(Clone, Debug)]
 pub struct Providers {
     path: PathBuf,
+    content_hash: String,
+    drops_errors: bool,
     provided: BTreeSet<(Framework, CollisionKind, String)>,
 }
 
@@ -62,6 +66,8 @@ impl Providers {
         let provided = library.registers.iter().flat_map(provided_by).collect();
         Self {
             path: library.path.clone(),
+            content_hash: library.content_hash.clone(),
+            drops_errors: library.drops_registration_errors,
             provided,
         }
     }
@@ -74,8 +80,13 @@ impl Providers {
                 self.provided.insert(domain);
                 continue;
             }
+            // PyTorch lists an op without a schema where a library has only a kernel for it.
+            let kind = match framework {
+                Framework::PyTorch if op.schemas.is_empty() => CollisionKind::Kernel,
+                _ => CollisionKind::Op,
+            };
             let name = full_name(&op.domain, &op.name, &op.version);
-            self.provided.insert((framework, CollisionKind::Op, name));
+            self.provided.insert((framework, kind, name));
         }
     }
 }
@@ -133,19 +144,29 @@ impl Collision {
     }
 
     fn between(first: &Providers, second: &Providers) -> Vec<Self> {
+        let copies = first.content_hash == second.content_hash;
         let mut collisions: Vec<Self> = Vec::new();
         for (framework, kind, name) in first.provided.intersection(&second.provided) {
+            // The definition is then refused and the library goes on, to set its kernels.
+            let kind = match (framework, kind) {
+                (Framework::PyTorch, CollisionKind::Op) if second.drops_errors => {
+                    &CollisionKind::Kernel
+                }
+                _ => kind,
+            };
             let known = collisions
                 .iter_mut()
                 .find(|known| known.framework == *framework && known.kind == *kind);
             match known {
+                Some(known) if known.names.contains(name) => {}
                 Some(known) => known.names.push(name.clone()),
                 None => collisions.push(Self {
                     framework: *framework,
                     kind: *kind,
                     names: vec![name.clone()],
                     libraries: [first.path.clone(), second.path.clone()],
-                    consequences: consequences(*framework, *kind),
+                    copies,
+                    consequences: consequences(*framework, *kind, copies),
                 }),
             }
         }
@@ -169,8 +190,8 @@ impl Collision {
     }
 }
 
-/// What was observed where two libraries register the same.
-fn consequences(framework: Framework, kind: CollisionKind) -> Vec<Consequence> {
+/// What was observed where two libraries register the same; `copies`: they are the same file twice.
+fn consequences(framework: Framework, kind: CollisionKind, copies: bool) -> Vec<Consequence> {
     let (preload, at_run_time) = match (framework, kind) {
         (Framework::OnnxRuntime, _) => (
             "a session that gets both is refused: Domain already set in registry",
@@ -182,7 +203,8 @@ fn consequences(framework: Framework, kind: CollisionKind) -> Vec<Consequence> {
             "the process aborts when the second library is opened",
         ),
         (Framework::PyTorch, CollisionKind::Kernel) => (
-            "the kernel of the library that is opened last answers, with one warning a process",
+            "the kernel of the library that is listed first answers, because it is opened last, with \
+             one warning a process",
             "the kernel of the library that is opened last answers, with one warning a process",
         ),
         (Framework::TensorFlow, CollisionKind::Kernel | CollisionKind::Op) => (
@@ -200,14 +222,30 @@ fn consequences(framework: Framework, kind: CollisionKind) -> Vec<Consequence> {
         ),
     };
     let is_override = framework == Framework::PyTorch && kind == CollisionKind::Kernel;
-    let given_to_all = if is_override {
-        "the server warns and names both"
-    } else {
-        "the server refuses to start and names both"
+    let given_to_all = match (copies, is_override) {
+        (true, _) => "one of the two is opened: the server leaves copies out",
+        (false, true) => "the server warns and names both",
+        (false, false) => "the server refuses to start and names both",
     };
-    let belongs_to_models = "each model is answered by its own library, in a worker of its own";
+    let given_in_variable = match (framework, kind, copies) {
+        // The dynamic loader opens both before the server runs.
+        (Framework::PyTorch, CollisionKind::Namespace | CollisionKind::Op, true) => {
+            "the process aborts before it begins; given with --preload, one of the two is opened"
+        }
+        (Framework::PyTorch, CollisionKind::Namespace | CollisionKind::Op, false) => {
+            "the process aborts before it begins; given with --preload, the server refuses to start \
+             and names both"
+        }
+        _ => given_to_all,
+    };
+    let belongs_to_models = if copies {
+        "one of the two is opened, and models that name one of them each share a worker"
+    } else {
+        "each model is answered by its own library, in a worker of its own; a model that names both \
+         is refused"
+    };
     [
-        ("preload", preload, given_to_all),
+        ("preload", preload, given_in_variable),
         ("model-config", at_run_time, belongs_to_models),
         ("backend-config", at_run_time, given_to_all),
     ]
@@ -229,6 +267,8 @@ mod tests {
     fn providers(path: &str, provided: &[(CollisionKind, &str)]) -> Providers {
         Providers {
             path: path.into(),
+            content_hash: path.to_owned(),
+            drops_errors: false,
             provided: provided
                 .iter()
                 .map(|&(kind, name)| (Framework::PyTorch, kind, name.to_owned()))
@@ -273,6 +313,44 @@ mod tests {
         let kernels = [(CollisionKind::Kernel, "aten::gelu")];
         let found = Collision::among(&[providers("/a.so", &kernels), providers("/b.so", &kernels)]);
         assert_eq!(found[0].kind, CollisionKind::Kernel);
+    }
+
+    #[test]
+    fn copies_are_left_out_under_op_set() {
+        let original = providers("/a.so", &[(CollisionKind::Op, "v::x")]);
+        let copy = Providers {
+            path: "/copy.so".into(),
+            ..original.clone()
+        };
+        let found = Collision::among(&[original, copy]);
+        assert!(found[0].copies);
+        let [preload, model_config, backend_config] = found[0].consequences.as_slice() else {
+            panic!("three paths: {found:?}");
+        };
+        assert!(preload.op_set.contains("aborts"), "{preload:?}");
+        assert!(model_config.op_set.contains("share a worker"));
+        assert!(backend_config.op_set.contains("leaves copies out"));
+    }
+
+    #[test]
+    fn where_the_second_drops_the_error_only_its_kernels_count() {
+        let ops = [(CollisionKind::Op, "v::x"), (CollisionKind::Kernel, "v::x")];
+        let first = providers("/a.so", &ops);
+        let second = Providers {
+            drops_errors: true,
+            ..providers("/b.so", &ops)
+        };
+        let kinds = |libraries: &[Providers]| -> Vec<(CollisionKind, usize)> {
+            Collision::among(libraries)
+                .iter()
+                .map(|collision| (collision.kind, collision.names.len()))
+                .collect()
+        };
+        assert_eq!(
+            kinds(&[first.clone(), second.clone()]),
+            [(CollisionKind::Kernel, 1)]
+        );
+        assert_eq!(kinds(&[second, first]), [(CollisionKind::Op, 1)]);
     }
 
     #[test]

@@ -99,6 +99,21 @@ pub enum FindingId {
     PinnedByFlag,
 }
 
+impl FindingId {
+    /// Whether a library of another release of the framework is what such a finding is mostly about.
+    pub(crate) const fn tells_of_another_release(self) -> bool {
+        matches!(
+            self,
+            Self::MissingDependency
+                | Self::SymbolVersionMissing
+                | Self::UndefinedSymbol
+                | Self::OtherTypeLayout
+                | Self::BuiltForOtherRelease
+                | Self::ApiLevelTooNew
+        )
+    }
+}
+
 impl fmt::Display for FindingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)

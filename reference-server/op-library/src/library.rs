@@ -19,9 +19,10 @@ use crate::framework::recognise;
 use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
 use crate::machine::Gpu;
+use crate::stable_abi::drops_registration_errors;
 use crate::{
-    Before, Finding, FindingId, InspectError, Judgement, PyTorchRelease, RegisteredName, Severity,
-    StableAbi, Verdict, check, names,
+    Before, Finding, FindingId, InspectError, Judgement, Package, PyTorchRelease, RegisteredName,
+    Severity, StableAbi, Verdict, check, names,
 };
 
 /// How many bytes of a file that is no ELF file are looked at to say what it is.
@@ -41,6 +42,8 @@ pub struct OpLibrary {
     pub build_id: Option<String>,
     /// The name that others need it under.
     pub soname: Option<String>,
+    /// The Python package that it was installed with, where that is told beside it.
+    pub package: Option<Package>,
     /// The names of the libraries that it needs, in the loader's order.
     pub needed: Vec<String>,
     /// The frameworks that it belongs to, as far as its symbols tell.
@@ -49,6 +52,9 @@ pub struct OpLibrary {
     pub registers: Vec<RegisteredName>,
     /// Which of the interfaces that it uses hold across versions.
     pub stable_abi: StableAbi,
+    /// Whether it defines ops through PyTorch's stable interface with headers that drop the error
+    /// where an op is defined already.
+    pub drops_registration_errors: bool,
     /// The code for GPUs that it holds.
     pub gpu_code: GpuCode,
     /// What holds whatever the runtime is, the worst first.
@@ -97,7 +103,9 @@ pub fn inspect(path: &Path) -> Result<OpLibrary, InspectError> {
     }
     let content_hash = hash(&file).map_err(unreadable)?;
     let bytes = FileBytes::new(file, data.len());
-    Ok(OpLibrary::read(path, content_hash, &bytes))
+    let mut library = OpLibrary::read(path, content_hash, &bytes);
+    library.package = Package::of(path);
+    Ok(library)
 }
 
 impl OpLibrary {
@@ -108,10 +116,12 @@ impl OpLibrary {
             size: bytes.len(),
             build_id: None,
             soname: None,
+            package: None,
             needed: Vec::new(),
             frameworks: Vec::new(),
             registers: Vec::new(),
             stable_abi: StableAbi::default(),
+            drops_registration_errors: false,
             gpu_code: GpuCode::default(),
             findings: Vec::new(),
             parts: None,
@@ -161,6 +171,7 @@ impl OpLibrary {
         self.gpu_code = GpuCode::read(bytes, &image.mapped, &sections);
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         self.stable_abi = StableAbi::of(&image, &file_name);
+        self.drops_registration_errors = drops_registration_errors(bytes, &image);
         self.build_id = image.build_id.clone();
         self.soname = image.soname.clone();
         self.needed = image.needed.clone();
@@ -184,7 +195,8 @@ impl OpLibrary {
             .extend(check::text_relocations::check(&path, &image));
         self.findings
             .extend(check::search_path::check(&path, &image));
-        self.findings.extend(check::unloading::check(&path, &image));
+        self.findings
+            .extend(check::unloading::check(&path, &image, &self.frameworks));
         let onnxruntime_entry = check::entry_point::onnxruntime(&path, &image, &local_symbols);
         let pytorch = if self.frameworks.contains(&Framework::PyTorch) {
             releases_of(&header_lines(bytes, &image))
@@ -252,7 +264,7 @@ impl OpLibrary {
             };
             match Scope::resolve(&self.path, &parts.image, runtime, before) {
                 Err(link) => {
-                    findings.push(check::dependencies::missing(&self.path, &link, runtime));
+                    findings.push(check::dependencies::missing(self, &link, runtime));
                 }
                 Ok(scope) => {
                     let framework = runtime.name.framework;
@@ -289,6 +301,17 @@ impl OpLibrary {
                 }
                 Some(Registration::Absent { finding, .. }) => findings.push(finding.clone()),
                 None => {}
+            }
+        }
+        if let Some(advice) = self
+            .package
+            .as_ref()
+            .and_then(|own| own.advice(runtime.name))
+        {
+            for finding in &mut findings {
+                if finding.id.tells_of_another_release() {
+                    finding.remedy = format!("{advice}; its author: {}", finding.remedy);
+                }
             }
         }
         findings.sort();

@@ -169,7 +169,7 @@ impl RuntimeSet {
 pub enum SelectionError {
     /// A name that is not installed.
     #[error(
-        "{name} is not installed in '{}' ({}); install it with `harness setup`, or give the path \
+        "{name} is not installed in '{}' ({}); install it with `cargo harness setup`, or give the path \
          of its library", root.display(), installed_names(installed)
     )]
     NotInstalled {

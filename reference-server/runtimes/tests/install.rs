@@ -560,7 +560,7 @@ fn a_set_puts_arguments_first_then_the_catalogue_then_newer_before_older() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("`harness setup`") && error.contains("onnxruntime-1.40.0"),
+        error.contains("`cargo harness setup`") && error.contains("onnxruntime-1.40.0"),
         "{error}"
     );
 

@@ -121,7 +121,7 @@ impl Death {
                     attempt.hosted.runtime,
                     attempt.hosted.main_library.display()
                 ),
-                "install the runtime again with `harness setup`, or give another one with --runtime",
+                "install the runtime again with `cargo harness setup`, or give another one with --runtime",
                 false,
             ),
         };

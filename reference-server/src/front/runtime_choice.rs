@@ -45,7 +45,7 @@ impl<'a> RuntimeChoice<'a> {
             None => self.hosting.default_of(self.framework).ok_or_else(|| {
                 format!(
                     "no runtime of {0} is installed, and model '{1}' needs one; install one with \
-                     `harness setup`, or give one with --runtime {0}=PATH",
+                     `cargo harness setup`, or give one with --runtime {0}=PATH",
                     self.framework, self.model
                 )
             })?,
@@ -171,7 +171,7 @@ impl<'a> RuntimeChoice<'a> {
                 installed.map(|runtime| runtime.name.to_string()).collect();
             format!(
                 "the model configuration names runtime '{name}', which is not installed; installed \
-                 for {}: {}; install it with `harness setup --runtime {name}`, or name one of those",
+                 for {}: {}; install it with `cargo harness setup --runtime {name}`, or name one of those",
                 self.framework,
                 if installed.is_empty() {
                     "none".to_owned()

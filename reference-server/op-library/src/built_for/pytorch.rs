@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use memchr::memmem;
+use runtimes::RuntimeName;
 use serde::{Deserialize, Serialize};
 
 use crate::elf::{Bytes, Image};
@@ -35,6 +36,12 @@ impl PyTorchRelease {
     /// The release of that number.
     pub const fn new(major: u32, minor: u32) -> Self {
         Self { major, minor }
+    }
+
+    /// Whether the runtime is of this release.
+    pub fn is_of(self, runtime: RuntimeName) -> bool {
+        let version = runtime.version;
+        (version.major(), version.minor()) == (self.major, self.minor)
     }
 }
 

@@ -1,15 +1,16 @@
 //! Is every library found that it needs?
 
-use std::path::Path;
-
-use runtimes::{Catalog, CatalogEntry, Origin, Runtime, Size, python_library_name};
+use runtimes::{
+    Catalog, CatalogEntry, Framework, Origin, Runtime, RuntimeName, Size, python_library_name,
+};
 
 use crate::loader::MissingLink;
-use crate::{Finding, FindingId, Severity};
+use crate::{Finding, FindingId, OpLibrary, PyTorchRelease, Severity};
 
 /// A needed library is not where the dynamic loader looks.
-pub(crate) fn missing(path: &Path, link: &MissingLink, runtime: &Runtime) -> Finding {
+pub(crate) fn missing(library: &OpLibrary, link: &MissingLink, runtime: &Runtime) -> Finding {
     let name = &link.name;
+    let path = library.path.as_path();
     let through = if link.needed_by == path {
         String::new()
     } else {
@@ -33,12 +34,12 @@ pub(crate) fn missing(path: &Path, link: &MissingLink, runtime: &Runtime) -> Fin
             "'{}' needs the library {name}{through}, which is not found{passed_over}",
             path.display()
         ),
-        remedy: remedy(name, runtime),
+        remedy: remedy(name, library, runtime),
     }
 }
 
-/// Where the library `name` comes from.
-fn remedy(name: &str, runtime: &Runtime) -> String {
+/// Where the library `name` comes from, which `library` needs.
+fn remedy(name: &str, library: &OpLibrary, runtime: &Runtime) -> String {
     let catalog = Catalog::builtin();
     let own = catalog.get(&runtime.name);
     if let Some(entry) = own
@@ -59,16 +60,38 @@ fn remedy(name: &str, runtime: &Runtime) -> String {
             installation(entry, Size::Full)
         );
     }
-    let others = catalog.of(runtime.name.framework);
-    let other = others
-        .filter(|entry| Some(*entry) != own)
-        .find_map(|entry| Some((entry, entry.size_with(name)?)));
-    if let Some((entry, size)) = other {
+    let mut with_it = catalog
+        .of(runtime.name.framework)
+        .filter(|entry| Some(*entry) != own && entry.size_with(name).is_some())
+        .peekable();
+    let releases = library.pytorch_releases();
+    let is_catalogued = with_it.peek().is_some();
+    if let Some(entry) = with_it.find(|entry| may_fit(releases, entry.name())) {
         return format!(
-            "{} has it, so the library was probably built for that one: {}, or build it for {}",
+            "{} has it, so the library was probably built for that one: use that runtime ({}), or \
+             build the library for {}",
             entry.name(),
-            installation(entry, size),
+            installation(entry, library.size_for(entry)),
             runtime.name
+        );
+    }
+    if is_catalogued {
+        let built_for: Vec<String> = releases.iter().map(ToString::to_string).collect();
+        return format!(
+            "it was built for PyTorch {} and another CUDA than that of {}, and no runtime of the \
+             catalogue has both: give an installation of it with --runtime, or use a build of the \
+             library for {}",
+            built_for.join(" or "),
+            runtime.name,
+            runtime.name
+        );
+    }
+    let beside = library.path.with_file_name(name);
+    if beside.is_file() {
+        return format!(
+            "'{}' is there, where the loader does not look: link the library with \
+             -Wl,-rpath,'$ORIGIN', or name the folder in LD_LIBRARY_PATH when the server is started",
+            beside.display()
         );
     }
     let python = runtime.python.as_deref().and_then(python_library_name);
@@ -84,6 +107,13 @@ fn remedy(name: &str, runtime: &Runtime) -> String {
     )
 }
 
+/// Whether a library that was built for one of `releases`, if they are known, can be for `runtime`.
+fn may_fit(releases: &[PyTorchRelease], runtime: RuntimeName) -> bool {
+    runtime.framework != Framework::PyTorch
+        || releases.is_empty()
+        || releases.iter().any(|release| release.is_of(runtime))
+}
+
 /// The command that installs `entry` in `size`, with what it downloads.
 fn installation(entry: &CatalogEntry, size: Size) -> String {
     let option = match size {
@@ -92,7 +122,8 @@ fn installation(entry: &CatalogEntry, size: Size) -> String {
     };
     let mebibytes = entry.download_size(size).div_ceil(1 << 20);
     format!(
-        "`harness setup --runtime {}{option}` installs it ({mebibytes} MiB to download)",
+        "`cargo harness setup --runtime {}{option}` installs it where it is missing, {mebibytes} MiB to \
+         download",
         entry.name()
     )
 }

@@ -157,8 +157,12 @@ impl Reading {
             };
         }
         new(
-            "nothing that the library names as needed defines it".to_owned(),
-            "link the object file or library that defines it; -Wl,-z,defs tells at link time",
+            format!(
+                "nothing that the library names as needed defines it, and nothing of {}",
+                scope.runtime_name
+            ),
+            "use a runtime of the release that it was built for, if that has it; its author: link the \
+             object file or library that defines it, -Wl,-z,defs tells at link time",
         )
     }
 }

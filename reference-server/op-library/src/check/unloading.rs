@@ -3,13 +3,21 @@
 use std::path::Path;
 
 use object::elf;
+use runtimes::Framework;
 
 use crate::elf::Image;
 use crate::symbol_name::demangle;
 use crate::{Finding, FindingId, Severity};
 
 /// Something in the library keeps it mapped until the process ends.
-pub(crate) fn check(path: &Path, image: &Image) -> Vec<Finding> {
+///
+/// PyTorch and TensorFlow never close a library, so that nothing comes of it in theirs.
+pub(crate) fn check(path: &Path, image: &Image, frameworks: &[Framework]) -> Vec<Finding> {
+    let is_kept = |framework| matches!(framework, &Framework::PyTorch | &Framework::TensorFlow);
+    if !frameworks.is_empty() && frameworks.iter().all(is_kept) {
+        return Vec::new();
+    }
+    let consequence = "; until then it is gone only when its worker ends";
     let mut findings = Vec::new();
     let mut unique: Vec<&str> = image.symbols.unique_names().collect();
     unique.sort_unstable();
@@ -28,9 +36,7 @@ pub(crate) fn check(path: &Path, image: &Image) -> Vec<Finding> {
                 path.display(),
                 demangle(first)
             ),
-            remedy:
-                "build it with -fno-gnu-unique; until then it is gone only when its worker ends"
-                    .to_owned(),
+            remedy: format!("build it with -fno-gnu-unique{consequence}"),
         });
     }
     if image.flags_1 & elf::DF_1_NODELETE.0 != 0 {
@@ -41,8 +47,7 @@ pub(crate) fn check(path: &Path, image: &Image) -> Vec<Finding> {
                 "'{}' stays mapped after it is closed: it is linked with -z nodelete",
                 path.display()
             ),
-            remedy: "link it without -z nodelete; until then it is gone only when its worker ends"
-                .to_owned(),
+            remedy: format!("link it without -z nodelete{consequence}"),
         });
     }
     findings

@@ -10,6 +10,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub(crate) use pytorch::drops_registration_errors;
+
 use crate::elf::Image;
 use crate::symbol_name::{demangle, without_parameters};
 

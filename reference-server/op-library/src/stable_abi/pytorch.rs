@@ -2,6 +2,8 @@
 
 use runtimes::Framework;
 
+use crate::content::contains;
+use crate::elf::{Bytes, Image};
 use crate::framework::belongs_to;
 
 /// What the names of its functions begin with.
@@ -12,6 +14,25 @@ const STABLE: [&str; 2] = ["aoti_torch_", "torch_"];
 
 /// What the names of the functions of its part for Python contain.
 const PYTHON_PART: &str = "THP";
+
+/// The functions with which a library defines an op.
+const DEFINITION: [&str; 2] = ["aoti_torch_library_def", "torch_library_def"];
+
+/// The call in the headers whose result is checked: the check has its text in the library.
+///
+/// Source: `StableLibrary::def` in `torch/csrc/stable/library.h`, which drops the result up to
+/// PyTorch 2.11 and checks it in 2.13.
+const CHECKED_CALL: &[u8] = b"torch_library_def(lib_";
+
+/// Whether the library defines ops through the C interface and goes on where that is refused, because
+/// an op of that name is there.
+pub(crate) fn drops_registration_errors(bytes: &dyn Bytes, image: &Image) -> bool {
+    let defines = image
+        .symbols
+        .references()
+        .any(|symbol| DEFINITION.contains(&symbol.name));
+    defines && !contains(bytes, image, CHECKED_CALL)
+}
 
 /// Whether a symbol holds across versions of PyTorch; `None` where it is none of PyTorch's.
 pub(super) fn is_stable(name: &str) -> Option<bool> {

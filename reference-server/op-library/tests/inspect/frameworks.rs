@@ -216,7 +216,7 @@ fn a_library_that_only_the_full_size_brings_has_that_as_its_remedy() {
     assert!(
         finding
             .remedy
-            .contains("`harness setup --runtime pytorch-2.11.0 --full`")
+            .contains("`cargo harness setup --runtime pytorch-2.11.0 --full`")
             && finding.remedy.contains("MiB to download"),
         "{finding}"
     );

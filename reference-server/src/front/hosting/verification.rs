@@ -326,7 +326,7 @@ impl Hosting {
         });
         let reason = first.unwrap_or_else(|| {
             format!(
-                "no runtime of {framework} is installed; install one with `harness setup`, or give \
+                "no runtime of {framework} is installed; install one with `cargo harness setup`, or give \
                  one with --runtime {framework}=PATH"
             )
         });
