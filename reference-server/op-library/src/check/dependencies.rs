@@ -5,7 +5,7 @@ use runtimes::{
 };
 
 use crate::loader::MissingLink;
-use crate::{Finding, FindingId, OpLibrary, PyTorchRelease, Severity};
+use crate::{Finding, FindingId, OpLibrary, Severity};
 
 /// A needed library is not where the dynamic loader looks.
 pub(crate) fn missing(library: &OpLibrary, link: &MissingLink, runtime: &Runtime) -> Finding {
@@ -64,9 +64,8 @@ fn remedy(name: &str, library: &OpLibrary, runtime: &Runtime) -> String {
         .of(runtime.name.framework)
         .filter(|entry| Some(*entry) != own && entry.size_with(name).is_some())
         .peekable();
-    let releases = library.pytorch_releases();
     let is_catalogued = with_it.peek().is_some();
-    if let Some(entry) = with_it.find(|entry| may_fit(releases, entry.name())) {
+    if let Some(entry) = with_it.find(|entry| may_fit(library, entry.name())) {
         return format!(
             "{} has it, so the library was probably built for that one: use that runtime ({}), or \
              build the library for {}",
@@ -76,13 +75,10 @@ fn remedy(name: &str, library: &OpLibrary, runtime: &Runtime) -> String {
         );
     }
     if is_catalogued {
-        let built_for: Vec<String> = releases.iter().map(ToString::to_string).collect();
         return format!(
-            "it was built for PyTorch {} and another CUDA than that of {}, and no runtime of the \
-             catalogue has both: give an installation of it with --runtime, or use a build of the \
-             library for {}",
-            built_for.join(" or "),
-            runtime.name,
+            "the runtimes of the catalogue that have it are of releases that the library is not for: \
+             give an installation of the release that it was built for with --runtime, or use a build \
+             of the library for {}",
             runtime.name
         );
     }
@@ -92,6 +88,14 @@ fn remedy(name: &str, library: &OpLibrary, runtime: &Runtime) -> String {
             "'{}' is there, where the loader does not look: link the library with \
              -Wl,-rpath,'$ORIGIN', or name the folder in LD_LIBRARY_PATH when the server is started",
             beside.display()
+        );
+    }
+    if runtime.name.framework == Framework::TensorRt && name.starts_with("libnvinfer") {
+        return format!(
+            "{} is installed as its lean runtime, which runs plans and has no {name}: give the \
+             libraries of a whole TensorRT of that version with --runtime, or link against the lean \
+             runtime",
+            runtime.name
         );
     }
     let python = runtime.python.as_deref().and_then(python_library_name);
@@ -107,11 +111,14 @@ fn remedy(name: &str, library: &OpLibrary, runtime: &Runtime) -> String {
     )
 }
 
-/// Whether a library that was built for one of `releases`, if they are known, can be for `runtime`.
-fn may_fit(releases: &[PyTorchRelease], runtime: RuntimeName) -> bool {
-    runtime.framework != Framework::PyTorch
-        || releases.is_empty()
-        || releases.iter().any(|release| release.is_of(runtime))
+/// Whether what the library and its package tell about the release allows `runtime`.
+fn may_fit(library: &OpLibrary, runtime: RuntimeName) -> bool {
+    let releases = library.pytorch_releases();
+    let was_built_for_it =
+        releases.is_empty() || releases.iter().any(|release| release.is_of(runtime));
+    let package = library.package.as_ref();
+    (runtime.framework != Framework::PyTorch || was_built_for_it)
+        && package.is_none_or(|package| package.advice(runtime).is_none())
 }
 
 /// The command that installs `entry` in `size`, with what it downloads.

@@ -161,8 +161,8 @@ impl Reading {
                 "nothing that the library names as needed defines it, and nothing of {}",
                 scope.runtime_name
             ),
-            "use a runtime of the release that it was built for, if that has it; its author: link the \
-             object file or library that defines it, -Wl,-z,defs tells at link time",
+            "link the object file or library that defines it, -Wl,-z,defs tells at link time; of a \
+             library that was built for another release, use that release's runtime",
         )
     }
 }
