@@ -98,8 +98,11 @@ fn remedy(name: &str, library: &OpLibrary, runtime: &Runtime) -> String {
             runtime.name
         );
     }
+    if let Some(origin) = of_other_software(name) {
+        return origin.to_owned();
+    }
     let python = runtime.python.as_deref().and_then(python_library_name);
-    if python.as_deref() == Some(name) {
+    if python.as_deref() == Some(name) || name.starts_with("libpython") {
         let package = name.split(".so").next().unwrap_or(name);
         return format!(
             "install the shared library of that Python (Debian and Ubuntu: apt-get install {package})"
@@ -109,6 +112,50 @@ fn remedy(name: &str, library: &OpLibrary, runtime: &Runtime) -> String {
         "install the package that holds {name}, or put it beside the library that needs it and \
          link that one with -Wl,-rpath,'$ORIGIN'"
     )
+}
+
+/// Libraries, by the beginnings of their names, that come with something else than a package of the
+/// framework, and what to do then.
+const OTHER_SOFTWARE: [(&[&str], &str); 5] = [
+    (
+        &[
+            "libcuda.so",
+            "libnvidia-ml.so",
+            "libnvcuvid.so",
+            "libnvidia-encode.so",
+        ],
+        "install the NVIDIA driver, which it is a part of; on a machine without an NVIDIA GPU use a \
+         build of the library for the CPU",
+    ),
+    (
+        &["libtorch_hip.so", "libc10_hip.so", "libamdhip64.so"],
+        "the library was built for PyTorch's ROCm packages: give such an installation with --runtime, \
+         or use a build of the library for this PyTorch",
+    ),
+    (
+        &["libtorch_xpu.so", "libc10_xpu.so"],
+        "the library was built for PyTorch's packages for Intel GPUs: give such an installation with \
+         --runtime, or use a build of the library for this PyTorch",
+    ),
+    (
+        &["libtorch_npu.so"],
+        "the library extends the package torch-npu: use a build of the library for this PyTorch",
+    ),
+    (
+        &["libtensorflow_framework.so.1"],
+        "the library was built for TensorFlow 1: build it for TensorFlow 2",
+    ),
+];
+
+fn of_other_software(name: &str) -> Option<&'static str> {
+    // TensorFlow before 1.14 has no number in that name.
+    if name == "libtensorflow_framework.so" {
+        return of_other_software("libtensorflow_framework.so.1");
+    }
+    OTHER_SOFTWARE
+        .into_iter()
+        .find(|(names, _)| names.iter().any(|start| name.starts_with(start)))
+        .map(|(_, remedy)| remedy)
 }
 
 /// Whether what the library and its package tell about the release allows `runtime`.
@@ -133,4 +180,32 @@ fn installation(entry: &CatalogEntry, size: Size) -> String {
          download",
         entry.name()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_with_other_software_is_told() {
+        let cases = [
+            ("libcuda.so.1", "driver"),
+            ("libtorch_hip.so", "ROCm"),
+            ("libtensorflow_framework.so", "TensorFlow 1"),
+            ("libtensorflow_framework.so.1", "TensorFlow 1"),
+        ];
+        for (name, part) in cases {
+            assert!(
+                of_other_software(name).is_some_and(|remedy| remedy.contains(part)),
+                "{name}"
+            );
+        }
+        for name in [
+            "libcudart.so.12",
+            "libtensorflow_framework.so.2",
+            "libpng16.so.16",
+        ] {
+            assert_eq!(of_other_software(name), None, "{name}");
+        }
+    }
 }

@@ -36,7 +36,11 @@ fn check_object(path: &Path, object: &Object, scope: &Scope) -> Option<Finding> 
         .references()
         .filter(|reference| !reference.weak && !is_defined(reference, scope))
         .collect();
-    let first = undefined.first()?;
+    // A Python that is there does not help where something else is missing too.
+    let first = undefined
+        .iter()
+        .find(|reference| !is_python_symbol(reference.name))
+        .or_else(|| undefined.first())?;
     let others = match undefined.len() - 1 {
         0 => String::new(),
         1 => " (and one other)".to_owned(),
