@@ -291,6 +291,12 @@ fn models_that_are_not_served_are_status_1_with_the_reason() {
         notices.contains("model 'foreign' was left out"),
         "{notices}"
     );
+    let headline = results.headline();
+    assert_eq!(
+        headline,
+        "3 of 5 models cannot be served, 1 of 5 models cannot be run and unloaded; 1 of 6 models was \
+         not checked"
+    );
 }
 
 #[test]
@@ -303,6 +309,12 @@ fn what_cannot_be_checked_at_all_is_told_before_any_work() {
     assert!(said.contains("libabsent.so"), "{said}");
     let (output, _) = brought.check(&["--model-repository", text(&absent)]);
     assert_eq!(output.status.code(), Some(2));
+    let empty = brought.path("empty");
+    fs::create_dir(&empty).expect("a folder");
+    let (output, _) = brought.check(&["--model-repository", text(&empty)]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("there is no model in"), "{said}");
     assert!(!brought.path("results").exists());
 }
 

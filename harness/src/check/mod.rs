@@ -12,6 +12,7 @@ mod case;
 mod library;
 mod meeting;
 mod model_file;
+mod model_folder;
 mod pair;
 mod repository;
 mod request;
@@ -20,6 +21,7 @@ mod subject;
 mod tried_runtime;
 
 pub use library::{check_libraries, did};
+pub use model_folder::require_model;
 pub use pair::check_pairs;
 pub use repository::{RepositoryOptions, check_repository};
 pub use subject::{Subject, subjects};

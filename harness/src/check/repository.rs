@@ -79,6 +79,8 @@ pub enum RepositoryError {
 pub struct CheckedRepository {
     /// One record a model, by name.
     pub models: Vec<CheckedModel>,
+    /// The models that were not looked at, because nothing tells their framework.
+    pub left_out: Vec<String>,
     /// Three cases a model: its load, its first run, its unload.
     pub cases: Vec<CaseResult>,
     /// What a reader must know beside.
@@ -144,13 +146,6 @@ fn visit_all(
     names.sort();
     names.dedup();
     let mut checked = CheckedRepository::default();
-    if names.is_empty() {
-        checked.notices.push(format!(
-            "there is no model in '{}': a repository holds a folder for each model, with its versions \
-             as numbered folders in it",
-            options.repository.display()
-        ));
-    }
     for name in names {
         if options.cancellation.is_cancelled() {
             break;
@@ -162,6 +157,7 @@ fn visit_all(
                  PyTorch, TensorFlow or TensorRT",
                 folder.display()
             ));
+            checked.left_out.push(name);
             continue;
         };
         let visit = Visit {

@@ -14,7 +14,7 @@ use super::report::failure;
 use super::{Failure, print, provision};
 use crate::check::{
     RepositoryOptions, Subject, TriedRuntime, check_libraries, check_pairs, check_repository,
-    subjects, tried_runtimes,
+    require_model, subjects, tried_runtimes,
 };
 use crate::command_line::Check as Arguments;
 use crate::commit::commit;
@@ -35,13 +35,8 @@ pub fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let (start, begin) = (Timestamp::now(), Instant::now());
     let terminal = Terminal::standard_error();
     let subjects = subjects(&arguments.libraries).map_err(Failure::usage)?;
-    if let Some(repository) = &arguments.model_repository
-        && !repository.is_dir()
-    {
-        return Err(Failure::usage(anyhow!(
-            "there is no folder '{}'; give the folder that holds the models' folders",
-            repository.display()
-        )));
+    if let Some(repository) = &arguments.model_repository {
+        require_model(repository, subjects.is_empty()).map_err(Failure::usage)?;
     }
     let cache = provision::cache(&arguments.cache)?;
     let runtimes = runtimes_for(arguments, &subjects, &cache)?;
@@ -234,6 +229,7 @@ fn look_at_everything(
         match check_repository(&options, subjects, &check.libraries, &tell) {
             Ok(checked) => {
                 check.models = checked.models;
+                check.left_out = checked.left_out;
                 results.cases.extend(checked.cases);
                 results.run.notices.extend(checked.notices);
             }

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use op_library::{Collision, Finding, ProbeOutcome, ProbedLibrary, ProbedOp};
 use runtimes::Framework;
 use serde::{Deserialize, Serialize};
+use suites::{CaseResult, Verdict};
 
 use super::record::Overall;
+use crate::quantity::count;
 
 /// Everything that `harness check` found out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +19,10 @@ pub struct Check {
     pub pairs: Vec<CheckedPair>,
     /// The models of the repository, by name.
     pub models: Vec<CheckedModel>,
+    /// The models that were not looked at, because nothing tells that they are of one of the
+    /// frameworks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// What is known of one library.
@@ -129,9 +135,9 @@ impl Check {
         self.libraries.iter().filter(unusable)
     }
 
-    /// What came of everything, in a few words, where the cases came to `verdict`.
+    /// What came of everything, in a few words, where the `cases` came to `verdict`.
     #[must_use]
-    pub fn headline(&self, verdict: Overall) -> String {
+    pub fn headline(&self, verdict: Overall, cases: &[CaseResult]) -> String {
         let part = |number: usize, whole: usize, (one, several): (&str, &str), problem: &str| match (
             number, whole,
         ) {
@@ -151,19 +157,61 @@ impl Check {
             ("model", "models"),
             "cannot be served",
         );
-        let problems: Vec<String> = unusable.into_iter().chain(unserved).collect();
-        match verdict {
-            Overall::Interrupted | Overall::Error => verdict.text().to_owned(),
+        let later = part(
+            self.failing_later(cases),
+            self.models.len(),
+            ("model", "models"),
+            "cannot be run and unloaded",
+        );
+        let wrong = match self.wrong_predictions(cases) {
+            0 => None,
+            1 => Some("1 prediction was wrong".to_owned()),
+            several => Some(format!("{several} predictions were wrong")),
+        };
+        let problems = [unusable, unserved, later, wrong];
+        let problems: Vec<String> = problems.into_iter().flatten().collect();
+        let text = match verdict {
+            Overall::Interrupted | Overall::Error => return verdict.text().to_owned(),
             _ if !problems.is_empty() => problems.join(", "),
-            Overall::Failed => "not as foretold".to_owned(),
-            Overall::Passed => "all of it can be used".to_owned(),
+            Overall::Failed => verdict.text().to_owned(),
+            Overall::Passed if self.left_out.is_empty() => "all of it can be used".to_owned(),
+            Overall::Passed => "all that was checked can be used".to_owned(),
+        };
+        match self.left_out.len() {
+            0 => text,
+            left_out => format!(
+                "{text}; {left_out} of {} {} not checked",
+                count(left_out + self.models.len(), "model"),
+                if left_out == 1 { "was" } else { "were" }
+            ),
         }
+    }
+
+    /// How many predictions about libraries and about pairs of them were wrong.
+    fn wrong_predictions(&self, cases: &[CaseResult]) -> usize {
+        let fits = self.libraries.iter().flat_map(|library| &library.fits);
+        let predicted = fits.map(|fit| &fit.case);
+        let predicted = predicted.chain(self.pairs.iter().map(|pair| &pair.case));
+        predicted.filter(|id| has_failed(id, cases)).count()
+    }
+
+    /// How many models were served and failed then.
+    fn failing_later(&self, cases: &[CaseResult]) -> usize {
+        let served = self.models.iter().filter(|model| model.served);
+        served
+            .filter(|model| model.cases.iter().any(|id| has_failed(id, cases)))
+            .count()
     }
 
     /// The models that were not served.
     pub fn unserved(&self) -> impl Iterator<Item = &CheckedModel> {
         self.models.iter().filter(|model| !model.served)
     }
+}
+
+fn has_failed(id: &str, cases: &[CaseResult]) -> bool {
+    let mut failed = cases.iter().filter(|case| case.verdict == Verdict::Fail);
+    failed.any(|case| case.id == id)
 }
 
 impl CheckedLibrary {

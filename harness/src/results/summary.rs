@@ -29,7 +29,7 @@ impl Results {
     pub fn headline(&self) -> String {
         let verdict = self.verdict();
         match &self.check {
-            Some(check) => check.headline(verdict),
+            Some(check) => check.headline(verdict, &self.cases),
             None => verdict.text().to_owned(),
         }
     }
