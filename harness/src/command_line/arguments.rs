@@ -56,6 +56,17 @@ fn check_exit_codes() -> String {
     )
 }
 
+fn inspect_exit_codes() -> String {
+    format!(
+        "Exit status 0 says that every library loads, or may load (needs-trial), in at least one of \
+         the runtimes that it was judged against: those that were named, or else all that are \
+         installed of its framework.\nExit status 1 says that a library fails or registers nothing \
+         in each of them, or belongs to no framework; 2 that a file could not be opened; 3 that no \
+         runtime of a library's framework is installed.\n\n{}",
+        exit_codes()
+    )
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -66,7 +77,7 @@ pub enum Command {
     #[command(after_help = exit_codes())]
     Merge(Merge),
     /// Say what op libraries are, which installed runtimes they work with, and what to change
-    #[command(after_help = exit_codes())]
+    #[command(after_help = inspect_exit_codes())]
     Inspect(Inspect),
     /// Check op libraries of yours, and models that need them, and write a report
     #[command(after_help = check_exit_codes())]
