@@ -24,5 +24,5 @@ pub use library::{check_libraries, did};
 pub use model_folder::require_model;
 pub use pair::check_pairs;
 pub use repository::{RepositoryOptions, check_repository};
-pub use subject::{Subject, subjects};
+pub use subject::{Subject, given_twice, subjects};
 pub use tried_runtime::{TriedRuntime, tried_runtimes};

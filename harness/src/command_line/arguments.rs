@@ -255,6 +255,14 @@ pub struct Check {
     /// made-up inputs and unloads it. The folders of the libraries are allowed to be loaded from
     #[arg(long, value_name = "DIR")]
     pub model_repository: Option<PathBuf>,
+    /// Also allow op libraries that the models name to be loaded from this folder; may be given several
+    /// times
+    #[arg(
+        long = "op-library-root",
+        value_name = "DIR",
+        requires = "model_repository"
+    )]
+    pub op_library_roots: Vec<PathBuf>,
     /// With this runtime instead of all that are installed: the name of an installed one
     /// (pytorch-2.11.0), or a path that holds one (…/site-packages/torch); may be given several times
     #[arg(long = "runtime", value_name = "NAME|PATH")]

@@ -10,6 +10,9 @@ use suites::{CaseResult, Verdict};
 use super::record::Overall;
 use crate::quantity::count;
 
+/// Pairs that are named as not opened together.
+const MOST_APART: usize = 6;
+
 /// Everything that `harness check` found out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Check {
@@ -56,8 +59,24 @@ pub struct Fit {
     /// What was found for this runtime alone, the worst first.
     pub findings: Vec<Finding>,
     /// What came of opening it in a process that was thrown away; `None`: the experiment could not
-    /// be made, and the case says why.
+    /// be made.
     pub observed: Option<ProbedLibrary>,
+    /// Why the experiment could not be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_tried: Option<String>,
+}
+
+/// Why a library cannot be used with some runtimes, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble<'a> {
+    /// The runtimes.
+    pub runtimes: Vec<&'a str>,
+    /// What comes of it there, in a word or two.
+    pub outcome: &'static str,
+    /// Why.
+    pub reason: &'a str,
+    /// What to do, where there is something to do.
+    pub remedy: Option<&'a str>,
 }
 
 /// What was foretold.
@@ -131,8 +150,55 @@ pub struct CheckedModel {
 impl Check {
     /// The libraries that no runtime can use.
     pub fn unusable(&self) -> impl Iterator<Item = &CheckedLibrary> {
-        let unusable = |library: &&CheckedLibrary| library.usable().next().is_none();
+        let unusable =
+            |library: &&CheckedLibrary| library.was_tried() && library.usable().next().is_none();
         self.libraries.iter().filter(unusable)
+    }
+
+    /// The libraries that could be tried with no runtime.
+    pub fn untried(&self) -> impl Iterator<Item = &CheckedLibrary> {
+        self.libraries.iter().filter(|library| !library.was_tried())
+    }
+
+    /// The pairs of libraries of one framework that were not opened together, because both work
+    /// somewhere and there is no runtime in which both do.
+    #[must_use]
+    pub fn apart(&self) -> Vec<(&CheckedLibrary, &CheckedLibrary)> {
+        let mut apart = Vec::new();
+        for (index, first) in self.libraries.iter().enumerate() {
+            for second in &self.libraries[index + 1..] {
+                let meets = |same: fn(&Fit, &Fit) -> bool| {
+                    let mut fits = first.usable();
+                    fits.any(|fit| second.usable().any(|other| same(fit, other)))
+                };
+                if meets(|fit, other| fit.framework == other.framework)
+                    && !meets(|fit, other| fit.runtime == other.runtime)
+                {
+                    apart.push((first, second));
+                }
+            }
+        }
+        apart
+    }
+
+    /// Says of [`apart`](Self::apart) that they were not opened together; `None` where there are
+    /// none.
+    #[must_use]
+    pub fn apart_text(&self) -> Option<String> {
+        let apart = self.apart();
+        let shown = apart.iter().take(MOST_APART);
+        let mut pairs: Vec<String> = shown
+            .map(|(first, second)| format!("{} and {}", first.label, second.label))
+            .collect();
+        if apart.len() > pairs.len() {
+            pairs.push(format!("{} more pairs", apart.len() - pairs.len()));
+        }
+        (!pairs.is_empty()).then(|| {
+            format!(
+                "not opened together, because there is no runtime in which both work: {}",
+                pairs.join("; ")
+            )
+        })
     }
 
     /// What came of everything, in a few words, where the `cases` came to `verdict`.
@@ -151,6 +217,12 @@ impl Check {
             ("library", "libraries"),
             "cannot be used",
         );
+        let untried = part(
+            self.untried().count(),
+            self.libraries.len(),
+            ("library", "libraries"),
+            "could not be tried",
+        );
         let unserved = part(
             self.unserved().count(),
             self.models.len(),
@@ -168,7 +240,7 @@ impl Check {
             1 => Some("1 prediction was wrong".to_owned()),
             several => Some(format!("{several} predictions were wrong")),
         };
-        let problems = [unusable, unserved, later, wrong];
+        let problems = [unusable, untried, unserved, later, wrong];
         let problems: Vec<String> = problems.into_iter().flatten().collect();
         let text = match verdict {
             Overall::Interrupted | Overall::Error => return verdict.text().to_owned(),
@@ -219,18 +291,61 @@ impl CheckedLibrary {
     pub fn usable(&self) -> impl Iterator<Item = &Fit> {
         self.fits.iter().filter(|fit| fit.is_usable())
     }
+
+    /// Whether it was opened with any runtime.
+    #[must_use]
+    pub fn was_tried(&self) -> bool {
+        self.fits.iter().any(|fit| fit.observed.is_some())
+    }
+
+    /// Why it does not work, the same reason once with all runtimes that it holds for.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<Trouble<'_>> {
+        let mut troubles: Vec<Trouble<'_>> = Vec::new();
+        for fit in &self.fits {
+            let Some((reason, remedy)) = fit.trouble() else {
+                continue;
+            };
+            let trouble = Trouble {
+                runtimes: vec![fit.runtime.as_str()],
+                outcome: fit.outcome(),
+                reason,
+                remedy,
+            };
+            let mut known = troubles.iter_mut();
+            let same = |known: &&mut Trouble<'_>| {
+                (known.outcome, known.reason, known.remedy) == (trouble.outcome, reason, remedy)
+            };
+            match known.find(same) {
+                Some(known) => known.runtimes.push(&fit.runtime),
+                None => troubles.push(trouble),
+            }
+        }
+        troubles
+    }
 }
 
 impl Fit {
+    /// What came of it, in a word or two.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        match self.observed.as_ref().map(|observed| observed.outcome) {
+            Some(ProbeOutcome::Registered) => "works",
+            Some(ProbeOutcome::RegisteredNothing) => "registers nothing",
+            Some(ProbeOutcome::Failed) => "fails",
+            Some(ProbeOutcome::Crashed) => "crashes",
+            Some(ProbeOutcome::Hung) => "hangs",
+            Some(ProbeOutcome::NotReached) | None => "not tried",
+        }
+    }
+
     /// Whether the library's ops were there.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         let observed = self.observed.as_ref();
         observed.is_some_and(|library| library.outcome == ProbeOutcome::Registered)
     }
-}
 
-impl Fit {
     /// Why the library cannot be used with the runtime, and what to do: what its file told
     /// beforehand, where it told it, for that goes further than what the dynamic loader says; or else
     /// what was said when it was opened. `None` where it can be used.
@@ -238,6 +353,9 @@ impl Fit {
     pub fn trouble(&self) -> Option<(&str, Option<&str>)> {
         if self.is_usable() {
             return None;
+        }
+        if let Some(why) = &self.not_tried {
+            return Some((why, None));
         }
         let Predicted {
             verdict,

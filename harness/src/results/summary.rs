@@ -30,7 +30,40 @@ impl Results {
         let verdict = self.verdict();
         match &self.check {
             Some(check) => check.headline(verdict, &self.cases),
-            None => verdict.text().to_owned(),
+            None => match self.missing_parts() {
+                None => verdict.text().to_owned(),
+                Some(missing) if verdict == Overall::Passed => {
+                    format!("{} in the parts that are there; {missing}", verdict.text())
+                }
+                Some(missing) => format!("{}; {missing}", verdict.text()),
+            },
+        }
+    }
+
+    /// How many of the parts that a run was divided into are missing; `None` where none is.
+    fn missing_parts(&self) -> Option<String> {
+        let shards = self
+            .run
+            .parts
+            .iter()
+            .filter_map(|part| part.shard.split_once('/'));
+        let all = shards
+            .filter_map(|(_, all)| all.parse::<usize>().ok())
+            .max()?;
+        match all.checked_sub(self.run.parts.len())? {
+            0 => None,
+            1 => Some(format!("1 of {all} parts is missing")),
+            missing => Some(format!("{missing} of {all} parts are missing")),
+        }
+    }
+
+    /// What cases are called that passed, and those that failed. Of what a user brought, a case also
+    /// passes in which something does not work, as it was foretold.
+    #[must_use]
+    pub fn count_names(&self) -> (&'static str, &'static str) {
+        match self.check {
+            None => ("passed", "failed"),
+            Some(_) => ("as expected", "not as expected"),
         }
     }
 
@@ -39,8 +72,9 @@ impl Results {
     #[must_use]
     pub fn counts_text(&self) -> String {
         let counts = self.summary;
+        let (passed, failed) = self.count_names();
         format!(
-            "{} passed, {} failed, {} skipped, {}",
+            "{} {passed}, {} {failed}, {} skipped, {}",
             counts.passed,
             counts.failed,
             counts.skipped,
