@@ -117,7 +117,7 @@ pub struct Select {
     #[arg(long)]
     pub full: bool,
     /// Only the I-th of N parts of the cases and measurements, so that N machines can share a run;
-    /// `harness merge` joins their results
+    /// `cargo harness merge` joins their results
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
 }

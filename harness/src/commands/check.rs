@@ -25,7 +25,7 @@ use crate::preflight::Needs;
 use crate::quantity::quantity;
 use crate::results::{
     About, Check, Counts, Machine, Results, ResultsFolder, Run, RuntimeRecord, SCHEMA_VERSION,
-    Selected,
+    Selected, name_in_id,
 };
 use crate::terminal::Terminal;
 
@@ -196,7 +196,7 @@ fn finished(about: About, case: &CaseResult) -> String {
         _ if words.is_good => "✓",
         _ => "✗",
     };
-    let name = case.id.rsplit('/').next().unwrap_or(&case.id);
+    let name = name_in_id(&case.id);
     let time = quantity(case.duration_ms, "ms");
     format!("{sign} {name} {} ({time})", words.text)
 }

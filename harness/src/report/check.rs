@@ -151,6 +151,8 @@ pub struct PairRow {
     pub shared: String,
     /// What was predicted.
     pub predicted: String,
+    /// Whether the prediction was wrong.
+    pub wrong: bool,
     /// What was observed, and how that compares with the prediction.
     pub verdict: Badge,
     /// The target with the evidence.
@@ -404,6 +406,7 @@ fn pair_row(pair: &CheckedPair, cases: &[CaseResult]) -> PairRow {
         runtime: pair.runtime.clone(),
         shared: shared(&pair.collisions),
         predicted: pair.predicted.text().to_owned(),
+        wrong: case.is_some_and(|case| case.verdict == Verdict::Fail),
         verdict: case.map_or_else(|| badge(Verdict::Skip), |case| words(About::Pair, case)),
         anchor: anchor("case", &pair.case),
     }

@@ -408,3 +408,65 @@ pub fn full_name(op: &ProbedOp) -> String {
     }
     name
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::sample_check;
+
+    #[test]
+    fn the_headline_counts_everything_that_failed() {
+        let mut results = sample_check();
+        assert_eq!(
+            results.headline(),
+            "1 of 2 libraries cannot be used, 1 of 2 models cannot be served, 1 prediction was wrong"
+        );
+        let check = results.check.as_mut().unwrap();
+        check.left_out = vec!["foreign".to_owned()];
+        check.libraries.truncate(1);
+        check.models.truncate(1);
+        results.cases.retain(|case| case.verdict != Verdict::Fail);
+        results.summary = crate::results::Counts::of(&results.cases);
+        assert_eq!(
+            results.headline(),
+            "all that was checked can be used; 1 of 2 models was not checked"
+        );
+    }
+
+    #[test]
+    fn what_was_never_tried_is_not_called_unusable_and_its_reason_is_told() {
+        let mut results = sample_check();
+        let check = results.check.as_mut().unwrap();
+        check.models.clear();
+        check.libraries.truncate(1);
+        for fit in &mut check.libraries[0].fits {
+            fit.observed = None;
+            fit.not_tried = Some("'true probe' printed no record".to_owned());
+        }
+        let library = &check.libraries[0];
+        let [trouble] = &library.troubles()[..] else {
+            panic!("one reason: {:?}", library.troubles());
+        };
+        assert_eq!(trouble.runtimes.len(), 2);
+        assert_eq!(trouble.reason, "'true probe' printed no record");
+        assert_eq!(check.unusable().count(), 0);
+        assert!(
+            results
+                .headline()
+                .starts_with("the library could not be tried")
+        );
+    }
+
+    #[test]
+    fn pairs_that_no_runtime_serves_are_named() {
+        let mut results = sample_check();
+        let check = results.check.as_mut().unwrap();
+        assert_eq!(check.apart_text(), None, "one of the two works nowhere");
+        let observed = check.libraries[0].fits[0].observed.clone();
+        check.libraries[1].fits[1].observed = observed.clone();
+        let text = check.apart_text().expect("each works in another one");
+        assert!(text.ends_with("libgelu.so and libold.so"), "{text}");
+        check.libraries[1].fits[0].observed = observed;
+        assert_eq!(check.apart_text(), None);
+    }
+}

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use suites::{CaseResult, Verdict};
 
 use super::check::{Check, CheckedLibrary, Trouble};
-use super::check_words::About;
+use super::check_words::{About, name_in_id};
 use super::server_words::plain;
 
 /// A line for each library and each model, with reasons and remedies beneath, and for whatever else
@@ -41,7 +41,9 @@ pub fn check_text(check: &Check, cases: &[CaseResult]) -> String {
             Some(runtime) => line(format!("✓ model {} is served by {runtime}", model.name)),
             None => {
                 line(format!("✗ model {} is not served", model.name));
-                line(format!("    {}", one_line(&plain(&model.message))));
+                for sentence in plain(&model.message).lines() {
+                    line(format!("    {}", one_line(sentence)));
+                }
             }
         }
     }
@@ -55,7 +57,7 @@ pub fn check_text(check: &Check, cases: &[CaseResult]) -> String {
         .iter()
         .filter(|case| case.verdict == Verdict::Fail && !told(case))
     {
-        let name = case.id.rsplit('/').next().unwrap_or(&case.id);
+        let name = name_in_id(&case.id);
         let words = About::of(&case.id, check).map(|about| about.words(case).text);
         line(
             format!("✗ {name} {}", words.unwrap_or_default())

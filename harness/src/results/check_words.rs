@@ -93,6 +93,13 @@ impl About {
     }
 }
 
+/// What a case is about, by its id: the last part, with the folders of a library as its label has
+/// them. In an id a slash divides the parts, and folders have colons between them.
+#[must_use]
+pub fn name_in_id(id: &str) -> String {
+    id.rsplit('/').next().unwrap_or(id).replace(':', "/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,7 +19,7 @@ pub use check::{
     Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting, Predicted, Trouble, full_name,
 };
 pub use check_text::check_text;
-pub use check_words::{About, CheckWords};
+pub use check_words::{About, CheckWords, name_in_id};
 pub use folder::{FolderError, ResultsFolder};
 pub use machine::Machine;
 pub use merge::{MergeError, merge};
