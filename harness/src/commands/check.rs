@@ -287,7 +287,7 @@ fn look_at_everything(
 fn small_runtimes(runtimes: &[TriedRuntime], check: &Check) -> Option<String> {
     let fails_with = |tried: &TriedRuntime| {
         let mut fits = check.libraries.iter().flat_map(|library| &library.fits);
-        fits.any(|fit| fit.runtime == tried.label && !fit.is_usable())
+        fits.any(|fit| fit.runtime == tried.label && fit.observed.is_some() && !fit.is_usable())
     };
     let is_small = |tried: &TriedRuntime| {
         let entry = Catalog::builtin().get(&tried.runtime.name);

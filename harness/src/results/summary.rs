@@ -5,7 +5,9 @@ use std::fmt::Write;
 use suites::{CaseResult, Verdict};
 
 use super::check::Check;
+use super::check_words::About;
 use super::record::{Overall, Results};
+use super::server_words::plain;
 use crate::check::did;
 use crate::measurement::Kind;
 use crate::quantity::{count, quantity, rate};
@@ -121,7 +123,11 @@ pub fn summary_markdown(results: &Results) -> String {
     if !troubled.is_empty() {
         line("\n## Not as expected\n".to_owned());
         for case in troubled {
-            line(format!("- `{}`: {}", case.id, cell(&case.message)));
+            let message = match &results.check {
+                Some(_) => plain(&case.message),
+                None => case.message.clone(),
+            };
+            line(format!("- `{}`: {}", case.id, cell(&message)));
             for departure in &case.evidence.departures {
                 line(format!("  - {}", cell(departure)));
             }
@@ -130,7 +136,15 @@ pub fn summary_markdown(results: &Results) -> String {
             }
         }
     }
-    if !results.cases.is_empty() {
+    if let Some(check) = &results.check {
+        line("\n## Cases\n\n| case | what came of it |\n|---|---|".to_owned());
+        for case in &results.cases {
+            let about = About::of(&case.id, check);
+            let words = about.map(|about| about.words(case).text);
+            let words = words.unwrap_or_else(|| case.verdict.to_string());
+            line(format!("| `{}` | {words} |", cell(&case.id)));
+        }
+    } else if !results.cases.is_empty() {
         line("\n## Cases\n".to_owned());
         line("| verdict | case | expected | outcome | phase |".to_owned());
         line("|---|---|---|---|---|".to_owned());
