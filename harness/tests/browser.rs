@@ -23,6 +23,8 @@ struct Rendered {
     client_width: u32,
     /// Elements that reach beyond the page's right edge without a container that scrolls them.
     overflowing: String,
+    /// What the containers hold that have to be scrolled sideways.
+    scrolling: String,
     console: Vec<String>,
 }
 
@@ -44,6 +46,9 @@ fn the_report_fits_a_laptop_and_a_phone_without_a_console_error() {
             "{rendered:?}"
         );
         assert_eq!(rendered.overflowing, "", "at {width} px");
+        if results.check.is_some() {
+            assert_eq!(rendered.scrolling, "", "at {width} px");
+        }
         assert!(
             rendered.console.is_empty(),
             "at {width} px: {:#?}",
@@ -165,6 +170,7 @@ fn render(chromium: &Path, html: &str, width: u32) -> Rendered {
         scroll_width: measured("scroll-width").parse().unwrap(),
         client_width: measured("client-width").parse().unwrap(),
         overflowing: measured("overflowing"),
+        scrolling: measured("scrolling"),
         console: log
             .lines()
             .filter(|line| line.contains("CONSOLE"))
@@ -200,6 +206,10 @@ document.querySelector("iframe").addEventListener("load", (event) => {{
   const measured = document.getElementById("measured").dataset;
   measured.scrollWidth = root.scrollWidth;
   measured.clientWidth = root.clientWidth;
+  measured.scrolling = [...page.querySelectorAll(".wide")]
+    .filter((box) => box.scrollWidth > box.clientWidth)
+    .map((box) => box.getAttribute("aria-label"))
+    .join("; ");
   measured.overflowing = wide.slice(0, 8).join(" ");
 }});
 </script>"##

@@ -291,6 +291,48 @@ fn models_that_are_not_served_are_status_1_with_the_reason() {
         notices.contains("model 'foreign' was left out"),
         "{notices}"
     );
+    let headline = results.headline();
+    assert_eq!(
+        headline,
+        "3 of 5 models cannot be served, 1 of 5 models cannot be run and unloaded; 1 of 6 models was \
+         not checked"
+    );
+}
+
+#[test]
+fn libraries_from_elsewhere_are_allowed_where_that_is_asked_for() {
+    let brought = Brought::new(Framework::OnnxRuntime);
+    let library = brought.library("libops.so", Sample::default());
+    let repository = ModelRepository::create(brought.path("models")).expect("a repository");
+    let model = Model::new(
+        Op::BiasGelu,
+        DataType::Fp32,
+        &[-1, 8],
+        ParameterSource::Input,
+    );
+    let named = Configuration::with_op_libraries([text(&library)]);
+    let model = model.with_name("gelu");
+    repository.add(&model, &named).expect("a model");
+    let line = ["--model-repository", text(repository.root())];
+    let (output, results) = brought.check(&line);
+    let results = results.unwrap_or_else(|| panic!("{output:?}"));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        said.contains("this check, with --op-library-root"),
+        "{said}"
+    );
+    assert!(!said.contains("UNAVAILABLE"), "{said}");
+    let kept = &case(&results, "gelu@load").message;
+    assert!(kept.contains("UNAVAILABLE"), "{kept}");
+
+    let root = ["--op-library-root", text(brought.folder.path())];
+    let line: Vec<&str> = line.into_iter().chain(root).collect();
+    let (output, results) = brought.check(&line);
+    let results = results.unwrap_or_else(|| panic!("{output:?}"));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let again = &case(&results, "gelu@load").evidence.reproduce;
+    assert!(again.contains("--op-library-root"), "{again}");
 }
 
 #[test]
@@ -303,6 +345,12 @@ fn what_cannot_be_checked_at_all_is_told_before_any_work() {
     assert!(said.contains("libabsent.so"), "{said}");
     let (output, _) = brought.check(&["--model-repository", text(&absent)]);
     assert_eq!(output.status.code(), Some(2));
+    let empty = brought.path("empty");
+    fs::create_dir(&empty).expect("a folder");
+    let (output, _) = brought.check(&["--model-repository", text(&empty)]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("there is no model in"), "{said}");
     assert!(!brought.path("results").exists());
 }
 

@@ -340,10 +340,16 @@ fn an_inspection_says_what_a_file_is_for_people_and_for_programs() {
     ];
     let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = harness(&arguments);
-    assert_eq!(output.status.code(), Some(0), "{}", standard_error(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "a file is missing: {output:?}"
+    );
     let text = standard_output(&output);
     assert!(text.contains("is not an ELF file"), "{text}");
     assert!(text.contains("there is no file"), "{text}");
+    assert!(text.contains("✗ pytorch-2.11.0  fails:"), "{text}");
+    assert!(text.contains("was not read any further"), "{text}");
 
     arguments.extend(["--format", "json"]);
     let output = harness(&arguments);
@@ -357,6 +363,27 @@ fn an_inspection_says_what_a_file_is_for_people_and_for_programs() {
         assert_eq!(verdict["runtime"], "pytorch-2.11.0");
         assert_eq!(verdict["verdict"], "fails");
         assert_eq!(verdict["reason"], library["findings"][0]["message"]);
+    }
+    let note = libraries[0]["note"].as_str().unwrap();
+    assert!(text.contains(note), "{note}");
+    assert_eq!(libraries[1]["note"], serde_json::Value::Null);
+}
+
+#[test]
+fn the_status_of_an_inspection_tells_whether_anything_loads_the_library() {
+    let folder = tempfile::tempdir().unwrap();
+    let text_file = folder.path().join("libops.so");
+    std::fs::write(&text_file, "not a library\n").unwrap();
+    let inspect = |path: &Path| harness(&["inspect", path.to_str().unwrap()]);
+    let output = inspect(&text_file);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = standard_output(&output);
+    assert!(text.contains("nothing is known of its framework"), "{text}");
+    let itself = Path::new(env!("CARGO_BIN_EXE_harness"));
+    let output = inspect(itself);
+    assert_eq!(output.status.code(), Some(1), "no op library: {output:?}");
+    for absent in [folder.path(), &folder.path().join("absent.so")] {
+        assert_eq!(inspect(absent).status.code(), Some(2));
     }
 }
 

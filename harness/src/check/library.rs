@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use op_library::{Before, Judgement, Probe, ProbeOutcome, ProbePhase, ProbedLibrary, Verdict};
 use runtimes::Framework;
-use suites::{CaseResult, Isolation, Outcome, Phase, Prober, Trial};
+use suites::{Cancellation, CaseResult, Isolation, Outcome, Phase, Prober, Trial};
 
 use super::case::Outline;
 use super::side_by_side::side_by_side;
@@ -13,7 +13,7 @@ use super::subject::Subject;
 use super::tried_runtime::TriedRuntime;
 use crate::command_text::command_text;
 use crate::inspection::text::facts;
-use crate::results::{CheckedLibrary, Fit, Predicted};
+use crate::results::{About, CheckedLibrary, Fit, Predicted};
 
 /// What came of the libraries.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub fn check_libraries(
     runtimes: &[TriedRuntime],
     prober: &Prober,
     isolation: Isolation,
-    tell: &(dyn Fn(&CaseResult) + Sync),
+    tell: &(dyn Fn(About, &CaseResult) + Sync),
 ) -> CheckedLibraries {
     let trials: Vec<(usize, &TriedRuntime)> = subjects
         .iter()
@@ -42,7 +42,7 @@ pub fn check_libraries(
         .collect();
     let tried = side_by_side(&trials, suites::default_jobs(), |&(index, runtime)| {
         let (fit, case) = try_out(&subjects[index], runtime, prober, isolation);
-        tell(&case);
+        tell(About::Fit, &case);
         (index, fit, case)
     });
     let mut checked = CheckedLibraries::default();
@@ -50,12 +50,12 @@ pub fn check_libraries(
         let of_subject = tried.iter().filter(|(of, _, _)| *of == index);
         let fits: Vec<Fit> = of_subject.map(|(_, fit, _)| fit.clone()).collect();
         let times = tried.iter().filter(|(of, _, _)| *of == index);
-        let (library, case) = summed_up(subject, fits, isolation);
+        let (library, case) = summed_up(subject, fits, isolation, &prober.cancellation);
         let case = CaseResult {
             duration_ms: times.map(|(_, _, case)| case.duration_ms).sum(),
             ..case
         };
-        tell(&case);
+        tell(About::Library, &case);
         checked.libraries.push(library);
         checked.cases.push(case);
     }
@@ -80,7 +80,7 @@ fn try_out(
     } = subject.library.judge(&runtime.runtime, Before::default());
     findings.retain(|finding| !subject.record.findings.contains(finding));
     let outline = Outline {
-        name: format!("{}@{}", subject.label, runtime.label),
+        name: format!("{}@{}", subject.name(), runtime.label),
         framework,
         description: format!(
             "What {} can do with the library is foretold from its file; then the library is opened \
@@ -102,12 +102,16 @@ fn try_out(
         },
         findings,
         observed: None,
+        not_tried: None,
     };
     let probed = prober.probe(&runtime.runtime, &[subject.path()]);
-    let case = match probed.map(first) {
-        Err(error) => outline.skipped(error.to_string()),
-        Ok(None) => outline.skipped("the record of the experiment names no library"),
-        Ok(Some(observed)) => {
+    let probed = probed.map_err(|error| error.to_string()).and_then(first);
+    let case = match probed {
+        Err(why) => {
+            fit.not_tried = Some(why.clone());
+            outline.skipped(why)
+        }
+        Ok(observed) => {
             let outcome = (observed.outcome, observed.phase);
             let said = observed.message.clone();
             fit.observed = Some(observed.clone());
@@ -129,8 +133,11 @@ fn try_out(
 }
 
 /// The library that was opened alone.
-fn first(probe: Probe) -> Option<ProbedLibrary> {
-    probe.libraries.into_iter().next()
+fn first(probe: Probe) -> Result<ProbedLibrary, String> {
+    let mut libraries = probe.libraries.into_iter();
+    libraries
+        .next()
+        .ok_or_else(|| "the record of the experiment names no library".to_owned())
 }
 
 /// Why it cannot be used and what to do; empty where it can.
@@ -240,18 +247,14 @@ fn summed_up(
     subject: &Subject,
     fits: Vec<Fit>,
     isolation: Isolation,
+    cancellation: &Cancellation,
 ) -> (CheckedLibrary, CaseResult) {
     let library = &subject.library;
-    let usable: Vec<&str> = fits
-        .iter()
-        .filter(|fit| fit.is_usable())
-        .map(|fit| fit.runtime.as_str())
-        .collect();
     let tried: Vec<&str> = fits.iter().map(|fit| fit.runtime.as_str()).collect();
     let framework = library.frameworks.first().copied();
     let framework = framework.or_else(|| Some(fits.first()?.framework));
     let outline = Outline {
-        name: subject.label.clone(),
+        name: subject.name(),
         framework: framework.unwrap_or(Framework::OnnxRuntime),
         description: "At least one of the runtimes that were asked for can use the library."
             .to_owned(),
@@ -259,39 +262,53 @@ fn summed_up(
         isolation,
         reproduce: again(&[subject], None),
     };
-    let (seen, message) = if usable.is_empty() {
-        (Outcome::Rejected, why_unusable(&fits))
-    } else {
-        (
-            Outcome::Served,
-            format!("it works with {}", usable.join(", ")),
-        )
-    };
-    let departures = usable
-        .is_empty()
-        .then(|| "no runtime that was asked for can use it".to_owned());
-    let case = outline.ended(
-        Some(Outcome::Served),
-        (seen, Phase::Register),
-        message,
-        departures.into_iter().collect(),
-    );
     let checked = CheckedLibrary {
         label: subject.label.clone(),
         path: library.path.clone(),
         facts: facts(&subject.record),
-        case: case.id.clone(),
+        case: outline.id(),
         findings: subject.record.findings.clone(),
         fits,
     };
-    (checked, case)
+    let usable: Vec<&str> = checked.usable().map(|fit| fit.runtime.as_str()).collect();
+    let (outcome, message, departure) = if !usable.is_empty() {
+        let works = format!("it works with {}", usable.join(", "));
+        (Some(Outcome::Served), works, None)
+    } else if checked.was_tried() {
+        let departure = "no runtime that was asked for can use it";
+        (
+            Some(Outcome::Rejected),
+            why_unusable(&checked),
+            Some(departure),
+        )
+    } else if cancellation.is_cancelled() {
+        let case = outline.skipped("the check was ended before it was tried");
+        return (checked, case);
+    } else {
+        // Nothing is known of it, which must not look like success.
+        (
+            None,
+            why_unusable(&checked),
+            Some("it could be tried with no runtime"),
+        )
+    };
+    let case = outline.ended(
+        Some(Outcome::Served),
+        (Outcome::Rejected, Phase::Register),
+        message,
+        departure.map(str::to_owned).into_iter().collect(),
+    );
+    (checked, CaseResult { outcome, ..case })
 }
 
-/// One line a runtime.
-fn why_unusable(fits: &[Fit]) -> String {
-    let lines = fits
-        .iter()
-        .map(|fit| format!("{}: {}", fit.runtime, explanation(fit)));
+/// One line a reason.
+fn why_unusable(library: &CheckedLibrary) -> String {
+    let lines = library.troubles().into_iter().map(|trouble| {
+        let runtimes = trouble.runtimes.join(", ");
+        let remedy = trouble.remedy.map(|remedy| format!("; {remedy}"));
+        let remedy = remedy.unwrap_or_default();
+        format!("{runtimes}: {}{remedy}", trouble.reason)
+    });
     lines.collect::<Vec<_>>().join("\n")
 }
 

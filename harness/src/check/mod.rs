@@ -12,6 +12,7 @@ mod case;
 mod library;
 mod meeting;
 mod model_file;
+mod model_folder;
 mod pair;
 mod repository;
 mod request;
@@ -20,7 +21,8 @@ mod subject;
 mod tried_runtime;
 
 pub use library::{check_libraries, did};
+pub use model_folder::require_model;
 pub use pair::check_pairs;
 pub use repository::{RepositoryOptions, check_repository};
-pub use subject::{Subject, subjects};
+pub use subject::{Subject, given_twice, subjects};
 pub use tried_runtime::{TriedRuntime, tried_runtimes};

@@ -13,7 +13,7 @@ use super::meeting::{collisions, foretold};
 use super::side_by_side::side_by_side;
 use super::subject::Subject;
 use super::tried_runtime::TriedRuntime;
-use crate::results::{CheckedLibrary, CheckedPair, Meeting};
+use crate::results::{About, CheckedLibrary, CheckedPair, Meeting};
 
 /// Pairs that share nothing are opened one by one up to this number, and beyond it all in one process.
 const FEW: usize = 6;
@@ -52,7 +52,7 @@ pub fn check_pairs(
     runtimes: &[TriedRuntime],
     prober: &Prober,
     isolation: Isolation,
-    tell: &(dyn Fn(&CaseResult) + Sync),
+    tell: &(dyn Fn(About, &CaseResult) + Sync),
 ) -> (Vec<CheckedPair>, Vec<CaseResult>) {
     let companies: Vec<Company<'_>> = Framework::ALL
         .into_iter()
@@ -60,7 +60,7 @@ pub fn check_pairs(
         .collect();
     let met = side_by_side(&companies, suites::default_jobs(), |company| {
         let met = company.meet(prober, isolation);
-        tell(&met.1);
+        tell(About::Pair, &met.1);
         met
     });
     met.into_iter().unzip()
@@ -183,7 +183,7 @@ impl Company<'_> {
     }
 
     fn outline(&self, isolation: Isolation) -> Outline {
-        let label = &self.first.subject.label;
+        let label = self.first.subject.name();
         let runtime = &self.runtime.label;
         let (name, description) = match &self.others {
             Others::Copy => (
@@ -192,7 +192,7 @@ impl Company<'_> {
                  happens where two models bring the same file.",
             ),
             Others::One(second) => (
-                format!("{label}+{}@{runtime}", second.subject.label),
+                format!("{label}+{}@{runtime}", second.subject.name()),
                 "The two libraries are opened in one process, one after the other, as happens where \
                  models share one.",
             ),
@@ -378,6 +378,7 @@ mod tests {
                 remedy: None,
             },
             findings: Vec::new(),
+            not_tried: None,
             observed: Some(ProbedLibrary {
                 outcome: ProbeOutcome::Registered,
                 ops: ops.iter().map(op).collect(),

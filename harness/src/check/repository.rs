@@ -19,7 +19,7 @@ use super::request::made_up;
 use super::subject::Subject;
 use super::tried_runtime::TriedRuntime;
 use crate::command_text::command_text;
-use crate::results::{CheckedLibrary, CheckedModel, full_name};
+use crate::results::{About, CheckedLibrary, CheckedModel, full_name};
 
 /// The longest wait for the server itself.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -44,6 +44,8 @@ pub struct RepositoryOptions<'a> {
     pub runtime_cache: &'a Path,
     /// The model repository.
     pub repository: &'a Path,
+    /// Further folders that op libraries may be loaded from.
+    pub op_library_roots: &'a [PathBuf],
     /// The policy that decides which models share a worker.
     pub isolation: Isolation,
     /// The runtimes that were asked for; empty: all that are installed.
@@ -79,6 +81,8 @@ pub enum RepositoryError {
 pub struct CheckedRepository {
     /// One record a model, by name.
     pub models: Vec<CheckedModel>,
+    /// The models that were not looked at, because nothing tells their framework.
+    pub left_out: Vec<String>,
     /// Three cases a model: its load, its first run, its unload.
     pub cases: Vec<CaseResult>,
     /// What a reader must know beside.
@@ -86,7 +90,7 @@ pub struct CheckedRepository {
 }
 
 /// Has a server load, run and unload the models of the repository one after the other; the folders of
-/// `subjects` are allowed to be loaded from. What `libraries` were seen to register tells who provides
+/// `subjects` are allowed to be loaded from, too. What `libraries` were seen to register tells who provides
 /// an op that a model misses. `tell` gets each case as it is there.
 ///
 /// # Errors
@@ -95,7 +99,7 @@ pub fn check_repository(
     options: &RepositoryOptions<'_>,
     subjects: &[Subject],
     libraries: &[CheckedLibrary],
-    tell: &dyn Fn(&CaseResult),
+    tell: &dyn Fn(About, &CaseResult),
 ) -> Result<CheckedRepository, RepositoryError> {
     let scratch = tempfile::tempdir().map_err(RepositoryError::Scratch)?;
     let mut server = command(options, subjects).launch(&scratch.path().join("server.log"))?;
@@ -134,7 +138,7 @@ fn visit_all(
     given: Given<'_>,
     client: &Client,
     server: &mut ServerProcess,
-    tell: &dyn Fn(&CaseResult),
+    tell: &dyn Fn(About, &CaseResult),
 ) -> Result<CheckedRepository, RepositoryError> {
     let mut names: Vec<String> = client
         .index()?
@@ -144,13 +148,6 @@ fn visit_all(
     names.sort();
     names.dedup();
     let mut checked = CheckedRepository::default();
-    if names.is_empty() {
-        checked.notices.push(format!(
-            "there is no model in '{}': a repository holds a folder for each model, with its versions \
-             as numbered folders in it",
-            options.repository.display()
-        ));
-    }
     for name in names {
         if options.cancellation.is_cancelled() {
             break;
@@ -162,6 +159,7 @@ fn visit_all(
                  PyTorch, TensorFlow or TensorRT",
                 folder.display()
             ));
+            checked.left_out.push(name);
             continue;
         };
         let visit = Visit {
@@ -177,7 +175,7 @@ fn visit_all(
             // Its server was killed meanwhile: what came of it tells nothing.
             break;
         }
-        cases.iter().for_each(tell);
+        cases.iter().for_each(|case| tell(About::Model, case));
         checked.models.push(model);
         checked.cases.extend(cases);
     }
@@ -193,10 +191,11 @@ fn command(options: &RepositoryOptions<'_>, subjects: &[Subject]) -> ServerComma
     for runtime in options.runtimes {
         command = command.flag("runtime", runtime.argument());
     }
-    let folders: BTreeSet<&Path> = subjects
+    let given = subjects
         .iter()
-        .filter_map(|subject| subject.path().parent())
-        .collect();
+        .filter_map(|subject| subject.path().parent());
+    let roots = options.op_library_roots.iter().map(PathBuf::as_path);
+    let folders: BTreeSet<&Path> = given.chain(roots).collect();
     folders.into_iter().fold(command, |command, folder| {
         command.flag("op-library-root", folder)
     })
@@ -332,6 +331,9 @@ impl Visit<'_> {
         words.push(self.options.repository.display().to_string());
         for subject in self.given.subjects {
             words.extend(["--library".to_owned(), subject.path().display().to_string()]);
+        }
+        for root in self.options.op_library_roots {
+            words.extend(["--op-library-root".to_owned(), root.display().to_string()]);
         }
         for runtime in self.options.runtimes {
             words.extend(["--runtime".to_owned(), runtime.argument()]);

@@ -11,8 +11,7 @@ use crate::inspection::record::LibraryRecord;
 /// A library, with what its file tells.
 #[derive(Debug)]
 pub struct Subject {
-    /// What the report calls it: the shortest end of its path that no other one has, with colons
-    /// between the folders.
+    /// What the report calls it: the shortest end of its path that no other one has.
     pub label: String,
     /// What its file tells. Its path is absolute.
     pub library: OpLibrary,
@@ -24,7 +23,7 @@ pub struct Subject {
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectError {
     /// There is no file that could be read.
-    #[error("{0}")]
+    #[error(transparent)]
     Inspect(#[from] InspectError),
     /// It cannot be said where it is.
     #[error("failed to find the folder of '{}': {source}", path.display())]
@@ -34,6 +33,33 @@ pub enum SubjectError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+/// What is to be said of the same library that was given twice: under one path, which counts once, or
+/// under several.
+pub fn given_twice(paths: &[PathBuf], subjects: &[Subject]) -> Vec<String> {
+    let mut notices = Vec::new();
+    for subject in subjects {
+        let same = |path: &&PathBuf| std::path::absolute(path).is_ok_and(|p| p == subject.path());
+        let times = paths.iter().filter(same).count();
+        if times > 1 {
+            notices.push(format!(
+                "'{}' was given {times} times and is checked once",
+                subject.path().display()
+            ));
+        }
+    }
+    for (index, second) in subjects.iter().enumerate() {
+        let same = |first: &&Subject| first.library.content_hash == second.library.content_hash;
+        if let Some(first) = subjects[..index].iter().find(same) {
+            notices.push(format!(
+                "'{}' is the same library as '{}': both files have one content",
+                second.path().display(),
+                first.path().display()
+            ));
+        }
+    }
+    notices
 }
 
 /// The libraries at `paths`, each once.
@@ -67,6 +93,11 @@ pub fn subjects(paths: &[PathBuf]) -> Result<Vec<Subject>, SubjectError> {
 }
 
 impl Subject {
+    /// What it is called in the id of a case, whose parts a slash divides.
+    pub fn name(&self) -> String {
+        self.label.replace('/', ":")
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.library.path
@@ -88,7 +119,8 @@ impl Subject {
     }
 }
 
-/// For each of `files` the shortest end of its path that no other one has.
+/// For each of `files` the shortest end of its path that no other one has. The extension modules of
+/// many Python packages have one name, such as `_C.so`: they are called with their folder.
 fn labels(files: &[PathBuf]) -> Vec<String> {
     let end = |file: &Path, length: usize| -> String {
         let parts: Vec<String> = file
@@ -98,13 +130,14 @@ fn labels(files: &[PathBuf]) -> Vec<String> {
                 _ => None,
             })
             .collect();
-        parts[parts.len().saturating_sub(length)..].join(":")
+        parts[parts.len().saturating_sub(length)..].join("/")
     };
     let longest = files.iter().map(|file| file.components().count()).max();
     files
         .iter()
         .map(|file| {
-            let alone = (1..=longest.unwrap_or(1)).find(|&length| {
+            let shortest = 1 + usize::from(end(file, 1).starts_with('_'));
+            let alone = (shortest..=longest.unwrap_or(shortest)).find(|&length| {
                 let own = end(file, length);
                 let same = files.iter().filter(|other| end(other, length) == own);
                 same.count() == 1
@@ -122,8 +155,19 @@ mod tests {
 
     #[test]
     fn a_label_is_as_short_as_it_can_be() {
-        let files = ["/a/vision/_C.so", "/a/audio/_C.so", "/b/vision/ops.so"].map(PathBuf::from);
-        assert_eq!(labels(&files), ["vision:_C.so", "audio:_C.so", "ops.so"]);
+        let files = [
+            "/a/vision/_C.so",
+            "/b/ops.so",
+            "/a/text/libops.so",
+            "/b/text/libops.so",
+        ];
+        let expected = [
+            "vision/_C.so",
+            "ops.so",
+            "a/text/libops.so",
+            "b/text/libops.so",
+        ];
+        assert_eq!(labels(&files.map(PathBuf::from)), expected);
     }
 
     #[test]
@@ -133,9 +177,16 @@ mod tests {
         let error = subjects(std::slice::from_ref(&file)).expect_err("no file");
         assert!(error.to_string().contains("libops.so"), "{error}");
         std::fs::write(&file, "no library").expect("a file");
-        let subjects = subjects(&[file.clone(), file]).expect("a file");
-        assert_eq!(subjects.len(), 1);
+        let copy = folder.path().join("libcopy.so");
+        std::fs::copy(&file, &copy).expect("a copy");
+        let paths = [file.clone(), copy, file];
+        let subjects = subjects(&paths).expect("files");
+        assert_eq!(subjects.len(), 2);
         assert!(subjects[0].library.frameworks.is_empty());
+        let notices = given_twice(&paths, &subjects);
+        assert_eq!(notices.len(), 2, "{notices:?}");
+        assert!(notices[0].contains("2 times") && notices[1].contains("same library"));
+        assert!(given_twice(&paths[..1], &subjects[..1]).is_empty());
     }
 
     proptest! {

@@ -56,6 +56,17 @@ fn check_exit_codes() -> String {
     )
 }
 
+fn inspect_exit_codes() -> String {
+    format!(
+        "Exit status 0 says that every library loads, or may load (needs-trial), in at least one of \
+         the runtimes that it was judged against: those that were named, or else all that are \
+         installed of its framework.\nExit status 1 says that a library fails or registers nothing \
+         in each of them, or belongs to no framework; 2 that a file could not be opened; 3 that no \
+         runtime of a library's framework is installed.\n\n{}",
+        exit_codes()
+    )
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -66,7 +77,7 @@ pub enum Command {
     #[command(after_help = exit_codes())]
     Merge(Merge),
     /// Say what op libraries are, which installed runtimes they work with, and what to change
-    #[command(after_help = exit_codes())]
+    #[command(after_help = inspect_exit_codes())]
     Inspect(Inspect),
     /// Check op libraries of yours, and models that need them, and write a report
     #[command(after_help = check_exit_codes())]
@@ -106,7 +117,7 @@ pub struct Select {
     #[arg(long)]
     pub full: bool,
     /// Only the I-th of N parts of the cases and measurements, so that N machines can share a run;
-    /// `harness merge` joins their results
+    /// `cargo harness merge` joins their results
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
 }
@@ -244,6 +255,14 @@ pub struct Check {
     /// made-up inputs and unloads it. The folders of the libraries are allowed to be loaded from
     #[arg(long, value_name = "DIR")]
     pub model_repository: Option<PathBuf>,
+    /// Also allow op libraries that the models name to be loaded from this folder; may be given several
+    /// times
+    #[arg(
+        long = "op-library-root",
+        value_name = "DIR",
+        requires = "model_repository"
+    )]
+    pub op_library_roots: Vec<PathBuf>,
     /// With this runtime instead of all that are installed: the name of an installed one
     /// (pytorch-2.11.0), or a path that holds one (…/site-packages/torch); may be given several times
     #[arg(long = "runtime", value_name = "NAME|PATH")]

@@ -1,20 +1,20 @@
 //! `harness check`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use jiff::Timestamp;
 use runtimes::{Cache, Catalog, Origin, Size};
-use suites::{Cancellation, CaseResult, Prober, Profile};
+use suites::{Cancellation, CaseResult, Prober, Profile, Verdict};
 
 use super::closing::{closing, command_line, exit};
 use super::report::failure;
 use super::{Failure, print, provision};
 use crate::check::{
     RepositoryOptions, Subject, TriedRuntime, check_libraries, check_pairs, check_repository,
-    subjects, tried_runtimes,
+    given_twice, require_model, subjects, tried_runtimes,
 };
 use crate::command_line::Check as Arguments;
 use crate::commit::commit;
@@ -22,10 +22,12 @@ use crate::exit_code::Exit;
 use crate::inspection::runtimes::{RuntimeError, chosen};
 use crate::interrupt;
 use crate::preflight::Needs;
+use crate::quantity::quantity;
 use crate::results::{
-    Check, Counts, Machine, Results, ResultsFolder, Run, RuntimeRecord, SCHEMA_VERSION, Selected,
+    About, Check, Counts, Machine, Results, ResultsFolder, Run, RuntimeRecord, SCHEMA_VERSION,
+    Selected, name_in_id,
 };
-use crate::terminal::{Terminal, finished};
+use crate::terminal::Terminal;
 
 /// Longest time that one trial may take: the worker's own limits end it before.
 const TRIAL_LIMIT: Duration = Duration::from_secs(300);
@@ -35,13 +37,17 @@ pub fn check(arguments: &Arguments) -> Result<Exit, Failure> {
     let (start, begin) = (Timestamp::now(), Instant::now());
     let terminal = Terminal::standard_error();
     let subjects = subjects(&arguments.libraries).map_err(Failure::usage)?;
-    if let Some(repository) = &arguments.model_repository
-        && !repository.is_dir()
-    {
-        return Err(Failure::usage(anyhow!(
-            "there is no folder '{}'; give the folder that holds the models' folders",
-            repository.display()
-        )));
+    if let Some(repository) = &arguments.model_repository {
+        require_model(repository, subjects.is_empty()).map_err(Failure::usage)?;
+    }
+    for root in &arguments.op_library_roots {
+        if !root.is_dir() {
+            return Err(Failure::usage(anyhow!(
+                "there is no folder '{}', which --op-library-root names; give the folder of the op \
+                 libraries that the models need",
+                root.display()
+            )));
+        }
     }
     let cache = provision::cache(&arguments.cache)?;
     let runtimes = runtimes_for(arguments, &subjects, &cache)?;
@@ -82,7 +88,7 @@ pub fn check(arguments: &Arguments) -> Result<Exit, Failure> {
             interrupted: false,
             warnings: Vec::new(),
             problems: Vec::new(),
-            notices: Vec::new(),
+            notices: given_twice(&arguments.libraries, &subjects),
         },
         machine: Machine::read(),
         runtimes: Vec::new(),
@@ -166,7 +172,7 @@ fn runtimes_for(
     Ok(runtimes)
 }
 
-fn server(arguments: &Arguments, terminal: Terminal) -> Result<std::path::PathBuf, Failure> {
+fn server(arguments: &Arguments, terminal: Terminal) -> Result<PathBuf, Failure> {
     let spinner = arguments
         .server_bin
         .is_none()
@@ -182,6 +188,19 @@ fn server(arguments: &Arguments, terminal: Terminal) -> Result<std::path::PathBu
     server.map_err(Failure::environment)
 }
 
+/// A finished case in one line.
+fn finished(about: About, case: &CaseResult) -> String {
+    let words = about.words(case);
+    let sign = match case.verdict {
+        Verdict::Skip => "–",
+        _ if words.is_good => "✓",
+        _ => "✗",
+    };
+    let name = name_in_id(&case.id);
+    let time = quantity(case.duration_ms, "ms");
+    format!("{sign} {name} {} ({time})", words.text)
+}
+
 fn look_at_everything(
     arguments: &Arguments,
     subjects: &[Subject],
@@ -190,15 +209,21 @@ fn look_at_everything(
     results: &mut Results,
     terminal: Terminal,
 ) -> Check {
-    let spinner = Mutex::new(terminal.spinner("opening op libraries"));
-    let tell = |case: &CaseResult| {
+    let what = if subjects.is_empty() {
+        "loading models"
+    } else {
+        "opening op libraries"
+    };
+    let spinner = Mutex::new(terminal.spinner(what));
+    let tell = |about: About, case: &CaseResult| {
         let spinner = spinner
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let line = finished(about, case);
         if terminal.draws() {
-            spinner.println(finished(case));
+            spinner.println(line);
         } else {
-            terminal.say(&finished(case));
+            terminal.say(&line);
         }
     };
     let isolation = arguments.isolation;
@@ -222,11 +247,16 @@ fn look_at_everything(
         } else {
             runtimes
         };
-        let repository = std::path::absolute(repository).unwrap_or_else(|_| repository.clone());
+        let absolute =
+            |folder: &PathBuf| std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+        let repository = absolute(repository);
+        let op_library_roots: Vec<PathBuf> =
+            arguments.op_library_roots.iter().map(absolute).collect();
         let options = RepositoryOptions {
             program: &prober.program,
             runtime_cache: Path::new(&prober.runtime_cache),
             repository: &repository,
+            op_library_roots: &op_library_roots,
             isolation,
             runtimes: named,
             cancellation: prober.cancellation.clone(),
@@ -234,6 +264,7 @@ fn look_at_everything(
         match check_repository(&options, subjects, &check.libraries, &tell) {
             Ok(checked) => {
                 check.models = checked.models;
+                check.left_out = checked.left_out;
                 results.cases.extend(checked.cases);
                 results.run.notices.extend(checked.notices);
             }
@@ -256,7 +287,7 @@ fn look_at_everything(
 fn small_runtimes(runtimes: &[TriedRuntime], check: &Check) -> Option<String> {
     let fails_with = |tried: &TriedRuntime| {
         let mut fits = check.libraries.iter().flat_map(|library| &library.fits);
-        fits.any(|fit| fit.runtime == tried.label && !fit.is_usable())
+        fits.any(|fit| fit.runtime == tried.label && fit.observed.is_some() && !fit.is_usable())
     };
     let is_small = |tried: &TriedRuntime| {
         let entry = Catalog::builtin().get(&tried.runtime.name);

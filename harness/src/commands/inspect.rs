@@ -7,7 +7,7 @@ use suites::{Cancellation, Prober};
 use super::{Failure, print, provision};
 use crate::command_line::{Inspect, TextOrJson};
 use crate::exit_code::Exit;
-use crate::inspection::record::Record;
+use crate::inspection::record::{Against, LibraryRecord, Record};
 use crate::inspection::{runtimes, text};
 use crate::interrupt;
 use crate::terminal::Terminal;
@@ -30,7 +30,11 @@ pub fn inspect(arguments: &Inspect) -> Result<Exit, Failure> {
     let trials = prober.is_some().then(|| terminal.spinner("trying"));
     let record = Record::of(
         &arguments.libraries,
-        &runtimes,
+        if arguments.runtime.is_empty() {
+            Against::Installed(&runtimes)
+        } else {
+            Against::Named(&runtimes)
+        },
         prober.as_ref(),
         |path, runtime| {
             if let Some(trials) = &trials {
@@ -49,7 +53,21 @@ pub fn inspect(arguments: &Inspect) -> Result<Exit, Failure> {
         }
         TextOrJson::Text => print(&text::render(&record))?,
     }
-    Ok(Exit::AsExpected)
+    Ok(exit(&record))
+}
+
+/// The worst of what is to be said about any of the libraries.
+fn exit(record: &Record) -> Exit {
+    let libraries = || record.libraries.iter();
+    if libraries().any(|library| !library.is_there()) {
+        Exit::Usage
+    } else if libraries().any(LibraryRecord::loads_nowhere) {
+        Exit::CaseFailed
+    } else if libraries().any(|library| library.verdicts.is_empty()) {
+        Exit::Environment
+    } else {
+        Exit::AsExpected
+    }
 }
 
 /// What tries libraries: the server's program.

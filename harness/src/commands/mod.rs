@@ -67,10 +67,23 @@ pub fn execute(arguments: &Arguments) -> ExitCode {
     match done {
         Ok(exit) => exit.into(),
         Err(Failure { exit, error }) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", sentence(&error));
             exit.into()
         }
     }
+}
+
+/// An error with its causes, as far as it does not tell them itself.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Writes to standard output. A reader that went away (`harness list | head`) is no error.
@@ -85,5 +98,19 @@ fn print(text: &str) -> Result<(), Failure> {
             anyhow::Error::new(error).context("failed to write the output"),
         )),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || std::io::Error::other("no space is left");
+        let told = anyhow::Error::new(cause()).context("failed to write 'x': no space is left");
+        assert_eq!(sentence(&told), "failed to write 'x': no space is left");
+        let untold = anyhow::Error::new(cause()).context("failed to write 'x'");
+        assert_eq!(sentence(&untold), "failed to write 'x': no space is left");
     }
 }

@@ -62,7 +62,7 @@ impl Work {
                 .map(|filter| format!(" and match '{filter}'"));
             return Err(Failure::usage(anyhow!(
                 "no case and no measurement has the framework and suite that were asked for{}; \
-                 `harness list` prints the cases",
+                 `cargo harness list` prints the cases",
                 filter.unwrap_or_default()
             )));
         }

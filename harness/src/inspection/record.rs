@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use op_library::{
-    Before, Collision, Finding, GpuCode, InspectError, Judgement, OpLibrary, ProbedLibrary,
-    Providers, PyTorchRelease, RegisteredName, StableAbi, Verdict,
+    Before, Collision, Finding, FindingId, GpuCode, InspectError, Judgement, OpLibrary,
+    ProbedLibrary, Providers, PyTorchRelease, RegisteredName, StableAbi, Verdict,
 };
 use runtimes::{Framework, Runtime};
 use serde::Serialize;
@@ -48,8 +48,21 @@ pub struct LibraryRecord {
     pub gpu_code: GpuCode,
     /// What holds whatever the runtime is, the worst first.
     pub findings: Vec<Finding>,
-    /// One entry a runtime, in the order of the runtimes.
+    /// One entry a runtime, in the order of the runtimes: those that were named, or else those that
+    /// are installed of its frameworks.
     pub verdicts: Vec<VerdictRecord>,
+    /// Why there is no verdict, or that its framework is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Against which runtimes libraries are judged.
+#[derive(Clone, Copy, Debug)]
+pub enum Against<'a> {
+    /// All that were named, whatever a library is for.
+    Named(&'a [Runtime]),
+    /// Of those that are installed, the ones of a library's frameworks.
+    Installed(&'a [Runtime]),
 }
 
 /// What is to be said about one library and one runtime.
@@ -76,33 +89,36 @@ pub struct VerdictRecord {
 }
 
 impl Record {
-    /// Inspects the libraries at `paths` and judges each against each of `runtimes`, alone. With a
-    /// `prober`, each is also tried in the runtimes of its frameworks, and the trial is the verdict;
+    /// Inspects the libraries at `paths` and judges each `against` runtimes, alone. With a `prober`, each is also tried in the runtimes of its frameworks, and the trial is the verdict;
     /// `begin` is told of each trial.
     ///
     /// # Errors
     /// A trial could not be made.
     pub fn of(
         paths: &[PathBuf],
-        runtimes: &[Runtime],
+        against: Against<'_>,
         prober: Option<&Prober>,
         mut begin: impl FnMut(&Path, &Runtime),
     ) -> Result<Self, ProbeError> {
         let mut libraries = Vec::new();
         let mut provided = Vec::new();
         for path in paths {
-            let inspected = op_library::inspect(path);
-            let mut record = match &inspected {
-                Ok(library) => LibraryRecord::of(library, runtimes),
-                Err(error) => LibraryRecord::of_no_file(path, error, runtimes),
-            };
-            if let Ok(library) = &inspected {
-                let mut providers = Providers::of_file(library);
-                if let Some(prober) = prober {
-                    record.try_out(runtimes, prober, &mut providers, &mut begin)?;
+            let library = match op_library::inspect(path) {
+                Ok(library) => library,
+                Err(error) => {
+                    let runtimes = against.runtimes_for(&[]);
+                    libraries.push(LibraryRecord::of_no_file(path, &error, &runtimes));
+                    continue;
                 }
-                provided.push(providers);
+            };
+            let runtimes = against.runtimes_for(&library.frameworks);
+            let mut record = LibraryRecord::of(&library, &runtimes);
+            record.note = record.what_is_not_known();
+            let mut providers = Providers::of_file(&library);
+            if let Some(prober) = prober {
+                record.try_out(&runtimes, prober, &mut providers, &mut begin)?;
             }
+            provided.push(providers);
             libraries.push(record);
         }
         Ok(Self {
@@ -112,9 +128,22 @@ impl Record {
     }
 }
 
+impl<'a> Against<'a> {
+    /// Those for a library of `frameworks`.
+    fn runtimes_for(self, frameworks: &[Framework]) -> Vec<&'a Runtime> {
+        match self {
+            Self::Named(runtimes) => runtimes.iter().collect(),
+            Self::Installed(runtimes) => runtimes
+                .iter()
+                .filter(|runtime| frameworks.contains(&runtime.name.framework))
+                .collect(),
+        }
+    }
+}
+
 impl LibraryRecord {
     /// What the file of `library` tells, with a verdict for each of `runtimes`.
-    pub fn of(library: &OpLibrary, runtimes: &[Runtime]) -> Self {
+    pub fn of(library: &OpLibrary, runtimes: &[&Runtime]) -> Self {
         let mut findings = library.findings.clone();
         findings.extend(library.gpu_findings());
         findings.sort();
@@ -145,13 +174,61 @@ impl LibraryRecord {
             gpu_code: library.gpu_code.clone(),
             findings,
             verdicts,
+            note: None,
+        }
+    }
+
+    /// Whether there is a file that could be opened.
+    pub fn is_there(&self) -> bool {
+        self.size.is_some()
+    }
+
+    /// Whether it loads in none of the runtimes that it was judged against, or is for none at all.
+    pub fn loads_nowhere(&self) -> bool {
+        let fails =
+            |verdict: &VerdictRecord| matches!(verdict.verdict, "fails" | "registers-nothing");
+        match self.verdicts.as_slice() {
+            [] => self.is_there() && self.frameworks.is_empty(),
+            verdicts => verdicts.iter().all(fails),
+        }
+    }
+
+    /// Why there is no verdict, or that nobody knows its framework.
+    fn what_is_not_known(&self) -> Option<String> {
+        let is_unread = |finding: &Finding| {
+            matches!(
+                finding.id,
+                FindingId::NotElf
+                    | FindingId::TruncatedElf
+                    | FindingId::CorruptElf
+                    | FindingId::OtherArchitecture
+                    | FindingId::NotSharedObject
+            )
+        };
+        match self.frameworks.as_slice() {
+            [] if self.findings.iter().any(is_unread) => Some(
+                "it was not read any further, so nothing is known of its framework; no runtime on \
+                 this machine loads it"
+                    .to_owned(),
+            ),
+            [] => Some(
+                "nothing in it belongs to ONNX Runtime, PyTorch, TensorFlow or TensorRT: no worker \
+                 gets an op from it"
+                    .to_owned(),
+            ),
+            [framework, ..] if self.verdicts.is_empty() => Some(format!(
+                "no runtime of {} is installed that it could be judged against; `cargo harness setup \
+                 --framework {framework}` installs one, and --runtime takes the path of one",
+                framework.title()
+            )),
+            _ => None,
         }
     }
 
     /// Tries the library in each runtime of its frameworks.
     fn try_out(
         &mut self,
-        runtimes: &[Runtime],
+        runtimes: &[&Runtime],
         prober: &Prober,
         providers: &mut Providers,
         begin: &mut impl FnMut(&Path, &Runtime),
@@ -173,7 +250,7 @@ impl LibraryRecord {
     }
 
     /// There is no file that could be inspected.
-    fn of_no_file(path: &Path, error: &InspectError, runtimes: &[Runtime]) -> Self {
+    fn of_no_file(path: &Path, error: &InspectError, runtimes: &[&Runtime]) -> Self {
         let finding = error.finding();
         let verdict = Verdict::Fails {
             reason: finding.message.clone(),
@@ -197,14 +274,8 @@ impl LibraryRecord {
             gpu_code: GpuCode::default(),
             findings: vec![finding],
             verdicts,
+            note: None,
         }
-    }
-
-    /// The verdicts about runtimes of `framework`.
-    pub fn verdicts_of(&self, framework: Framework) -> impl Iterator<Item = &VerdictRecord> {
-        let prefix = format!("{framework}-");
-        let verdicts = self.verdicts.iter();
-        verdicts.filter(move |verdict| verdict.runtime.starts_with(&prefix))
     }
 }
 

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::record::{LibraryRecord, Record, VerdictRecord};
+use crate::quantity::bytes;
 use op_library::{
     Collision, CollisionKind, Finding, ProbedLibrary, RegisteredKind, RegisteredName, Severity,
 };
-use runtimes::Framework;
-
-use super::record::{LibraryRecord, Record, VerdictRecord};
-use crate::quantity::bytes;
 
 /// Names of one kind that are shown.
 const MOST_NAMES: usize = 12;
@@ -26,20 +24,16 @@ fn library(library: &LibraryRecord) -> String {
     for line in facts(library) {
         push(&mut text, format_args!("  {line}"));
     }
-    let own: Vec<&VerdictRecord> = Framework::ALL
-        .into_iter()
-        .filter(|framework| library.frameworks.contains(framework))
-        .flat_map(|framework| library.verdicts_of(framework))
-        .collect();
-    if !own.is_empty() {
+    let verdicts = &library.verdicts;
+    if !verdicts.is_empty() || library.note.is_some() {
         text.push('\n');
     }
-    let width = own.iter().map(|verdict| verdict.runtime.len()).max();
-    for verdict in &own {
+    let width = verdicts.iter().map(|verdict| verdict.runtime.len()).max();
+    for verdict in verdicts {
         push_verdict(&mut text, verdict, width.unwrap_or_default());
     }
-    if own.is_empty() && library.size.is_some() {
-        push(&mut text, format_args!("  {}", nobodys(library)));
+    if let Some(note) = &library.note {
+        push(&mut text, format_args!("  {note}"));
     }
     if !library.findings.is_empty() {
         text.push('\n');
@@ -48,19 +42,6 @@ fn library(library: &LibraryRecord) -> String {
         push_finding(&mut text, finding);
     }
     text
-}
-
-/// Why there is no verdict to be shown.
-fn nobodys(library: &LibraryRecord) -> &'static str {
-    if library.verdicts.is_empty() {
-        "no runtime is installed that it could be judged against: `cargo harness setup` installs one \
-         of each framework"
-    } else if library.frameworks.is_empty() {
-        "nothing in it belongs to ONNX Runtime, PyTorch, TensorFlow or TensorRT: no worker gets an op \
-         from it"
-    } else {
-        "no runtime of its framework is installed or was named: `cargo harness runtimes` lists them"
-    }
 }
 
 /// What the file is, one fact a line.

@@ -7,7 +7,7 @@ use super::conflicts::conflicts_anchor;
 use super::context::{Badge, Count, Fact};
 use super::heat_map::heat_map_anchor;
 use crate::quantity::quantity;
-use crate::results::Part;
+use crate::results::{About, CheckWords, Part, Results, plain};
 
 /// One case with everything that is known of it.
 #[derive(Debug, Serialize)]
@@ -20,10 +20,8 @@ pub struct CaseDetail {
     pub description: String,
     /// Its verdict.
     pub verdict: Badge,
-    /// The expected outcome.
-    pub expected: String,
-    /// The observed outcome.
-    pub outcome: String,
+    /// What was expected or foretold, and what was observed.
+    pub compared: Vec<Fact>,
     /// Phase, times and the like.
     pub facts: Vec<Fact>,
     /// What the client saw.
@@ -117,24 +115,68 @@ pub fn badge(verdict: Verdict) -> Badge {
 }
 
 impl CaseDetail {
-    /// Everything about `case`, which is from `part` where the run had several, with targets of
-    /// links that begin with `prefix`.
-    pub fn new(case: &CaseResult, part: Option<&Part>, prefix: &str) -> Self {
+    /// Everything about `case` of `results`, with targets of links that begin with `prefix`.
+    pub fn new(case: &CaseResult, results: &Results, prefix: &str) -> Self {
         let evidence = &case.evidence;
+        let part = results.part_of_case(&case.id);
+        let about = results
+            .check
+            .as_ref()
+            .and_then(|check| About::of(&case.id, check));
         Self {
             id: case.id.clone(),
             anchor: anchor(prefix, &case.id),
             description: case.description.clone(),
-            verdict: badge(case.verdict),
-            expected: outcome(case.expected),
-            outcome: outcome(case.outcome),
+            verdict: about.map_or_else(|| badge(case.verdict), |about| words(about, case)),
+            compared: compared(about, case),
             facts: facts(case, part),
-            message: case.message.trim().to_owned(),
+            message: match about {
+                Some(_) => plain(&case.message),
+                None => case.message.trim().to_owned(),
+            },
             departures: evidence.departures.clone(),
             steps: evidence.steps.clone(),
             log_tail: evidence.log_tail.join("\n"),
             reproduce: evidence.reproduce.clone(),
             server_command: evidence.server_command.join(" "),
+        }
+    }
+}
+
+/// What came of something that a user brought. What does not work is no failure where it was foretold.
+pub fn words(about: About, case: &CaseResult) -> Badge {
+    let CheckWords { text, is_good } = about.words(case);
+    let verdict = match case.verdict {
+        Verdict::Pass if !is_good => Badge {
+            symbol: "✗",
+            ..badge(Verdict::Skip)
+        },
+        verdict => badge(verdict),
+    };
+    Badge { text, ..verdict }
+}
+
+/// What was expected or foretold, and what was observed. Whoever brings a library expects that it
+/// works, and whoever brings a model that it is served: that needs no word.
+fn compared(about: Option<About>, case: &CaseResult) -> Vec<Fact> {
+    let Some(about) = about else {
+        return vec![
+            Fact::new("expected", outcome(case.expected)),
+            Fact::new("observed", outcome(case.outcome)),
+        ];
+    };
+    let word = |outcome: Option<Outcome>, other: &str| {
+        outcome.map_or(other.to_owned(), |outcome| about.seen(outcome).to_owned())
+    };
+    let observed = Fact::new("observed", word(case.outcome, "not tried"));
+    match about {
+        About::Library => Vec::new(),
+        About::Model => vec![observed],
+        About::Fit | About::Pair => {
+            vec![
+                Fact::new("foretold", word(case.expected, "cannot be told")),
+                observed,
+            ]
         }
     }
 }
@@ -348,7 +390,7 @@ pub fn anchor(prefix: &str, id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::sample_cases;
+    use crate::sample::{sample_cases, sample_results};
 
     #[test]
     fn every_case_has_its_place() {
@@ -399,7 +441,7 @@ mod tests {
         let cases = sample_cases();
         let details: Vec<String> = cases
             .iter()
-            .map(|case| CaseDetail::new(case, None, "case").anchor)
+            .map(|case| CaseDetail::new(case, &sample_results(), "case").anchor)
             .collect();
         for row in matrix(&cases).tables.iter().flat_map(|table| &table.rows) {
             for cell in row.cells.iter().flatten() {

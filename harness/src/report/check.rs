@@ -6,10 +6,12 @@ use op_library::{Collision, CollisionKind, Finding, ProbeOutcome, ProbedOp, Seve
 use serde::Serialize;
 use suites::{CaseResult, Framework, Verdict};
 
-use super::cases::{anchor, badge};
+use super::cases::{anchor, badge, words};
 use super::context::Badge;
 use crate::quantity::count;
-use crate::results::{Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Meeting, full_name};
+use crate::results::{
+    About, Check, CheckedLibrary, CheckedModel, CheckedPair, Fit, Trouble, full_name, plain,
+};
 
 /// Everything that was brought.
 #[derive(Debug, Serialize)]
@@ -22,6 +24,8 @@ pub struct CheckPage {
     pub pairs: Vec<PairRow>,
     /// What comes of the collisions by loading path.
     pub consequences: Vec<ConsequenceRow>,
+    /// Which pairs were not opened together.
+    pub apart: Option<String>,
     /// The models.
     pub models: Vec<ModelRow>,
 }
@@ -51,6 +55,8 @@ pub struct FitRow {
 /// One library in one runtime.
 #[derive(Debug, Serialize)]
 pub struct FitCell {
+    /// The runtime.
+    pub runtime: String,
     /// What was observed.
     pub observed: Badge,
     /// How many ops it registered, where it did.
@@ -77,7 +83,7 @@ pub struct LibraryBlock {
     /// What its file is.
     pub facts: Vec<String>,
     /// Why it does not work with the others.
-    pub troubles: Vec<Trouble>,
+    pub troubles: Vec<TroubleItem>,
     /// What else was found.
     pub findings: Vec<FindingItem>,
     /// What it registers, and with which runtime that was seen.
@@ -86,7 +92,7 @@ pub struct LibraryBlock {
 
 /// Why a library does not work with some runtimes.
 #[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct Trouble {
+pub struct TroubleItem {
     /// The runtimes.
     pub runtimes: String,
     /// What comes of it there.
@@ -145,9 +151,9 @@ pub struct PairRow {
     pub shared: String,
     /// What was predicted.
     pub predicted: String,
-    /// What was observed.
-    pub observed: String,
-    /// How the two compare.
+    /// Whether the prediction was wrong.
+    pub wrong: bool,
+    /// What was observed, and how that compares with the prediction.
     pub verdict: Badge,
     /// The target with the evidence.
     pub anchor: String,
@@ -186,10 +192,8 @@ pub struct ModelRow {
 /// A step with a model.
 #[derive(Debug, Serialize)]
 pub struct StepCell {
-    /// Its verdict.
+    /// What came of it.
     pub verdict: Badge,
-    /// The observed outcome.
-    pub outcome: String,
     /// The target with the evidence.
     pub anchor: String,
 }
@@ -209,6 +213,9 @@ pub fn check_page(check: &Check, cases: &[CaseResult]) -> CheckPage {
             .map(|pair| pair_row(pair, cases))
             .collect(),
         consequences: consequences(check),
+        apart: check
+            .apart_text()
+            .map(|text| format!("{}.", sentence(&text))),
         models: check
             .models
             .iter()
@@ -249,6 +256,7 @@ fn fit_table(check: &Check, framework: Framework, cases: &[CaseResult]) -> Optio
 fn fit_cell(fit: &Fit, cases: &[CaseResult]) -> FitCell {
     let ops = fit.observed.as_ref().filter(|_| fit.is_usable());
     FitCell {
+        runtime: fit.runtime.clone(),
         observed: observed(fit),
         ops: ops.map(|observed| count(observed.ops.len(), "op")),
         predicted: in_words(&fit.predicted.verdict).to_owned(),
@@ -259,18 +267,22 @@ fn fit_cell(fit: &Fit, cases: &[CaseResult]) -> FitCell {
 
 /// What came of a library in a runtime.
 fn observed(fit: &Fit) -> Badge {
-    let (verdict, text) = match fit.observed.as_ref().map(|observed| observed.outcome) {
-        Some(ProbeOutcome::Registered) => (Verdict::Pass, "works"),
-        Some(ProbeOutcome::RegisteredNothing) => (Verdict::Fail, "registers nothing"),
-        Some(ProbeOutcome::Failed) => (Verdict::Fail, "fails"),
-        Some(ProbeOutcome::Crashed) => (Verdict::Fail, "crashes"),
-        Some(ProbeOutcome::Hung) => (Verdict::Fail, "hangs"),
-        Some(ProbeOutcome::NotReached) | None => (Verdict::Skip, "not tried"),
+    let verdict = match fit.observed.as_ref().map(|observed| observed.outcome) {
+        Some(ProbeOutcome::Registered) => Verdict::Pass,
+        Some(ProbeOutcome::NotReached) | None => Verdict::Skip,
+        Some(_) => Verdict::Fail,
     };
     Badge {
-        text: text.to_owned(),
+        text: fit.outcome().to_owned(),
         ..badge(verdict)
     }
+}
+
+/// `text` as the beginning of a sentence.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// A verdict of the inspector in words that stand beside an observation.
@@ -296,12 +308,14 @@ fn library_block(library: &CheckedLibrary) -> LibraryBlock {
         verdict: Badge {
             text: match verdict {
                 Verdict::Pass => "can be used",
+                _ if !library.was_tried() => "could not be tried",
                 _ => "cannot be used",
             }
             .to_owned(),
             ..badge(verdict)
         },
         works: match works.as_slice() {
+            [] if !library.was_tried() => "It could be tried with no runtime.".to_owned(),
             [] => "It works with none of the runtimes that it was tried with.".to_owned(),
             works => format!("It works with {}.", works.join(", ")),
         },
@@ -309,39 +323,25 @@ fn library_block(library: &CheckedLibrary) -> LibraryBlock {
             .into_iter()
             .chain(library.facts.iter().cloned())
             .collect(),
-        troubles: troubles(library),
+        troubles: library
+            .troubles()
+            .into_iter()
+            .map(TroubleItem::from)
+            .collect(),
         findings: findings(library),
         registers: library.usable().next().and_then(registers),
     }
 }
 
-/// Why the library does not work, the same reason once with all runtimes that it holds for.
-fn troubles(library: &CheckedLibrary) -> Vec<Trouble> {
-    let mut troubles: Vec<Trouble> = Vec::new();
-    for fit in &library.fits {
-        let Some((reason, remedy)) = fit.trouble() else {
-            continue;
-        };
-        let outcome = observed(fit).text;
-        let (reason, remedy) = (reason.to_owned(), remedy.map(str::to_owned));
-        let mut known = troubles.iter_mut();
-        let same = |known: &&mut Trouble| {
-            (&known.outcome, &known.reason, &known.remedy) == (&outcome, &reason, &remedy)
-        };
-        match known.find(same) {
-            Some(known) => {
-                known.runtimes.push_str(", ");
-                known.runtimes.push_str(&fit.runtime);
-            }
-            None => troubles.push(Trouble {
-                runtimes: fit.runtime.clone(),
-                outcome,
-                reason,
-                remedy,
-            }),
+impl From<Trouble<'_>> for TroubleItem {
+    fn from(trouble: Trouble<'_>) -> Self {
+        Self {
+            runtimes: trouble.runtimes.join(", "),
+            outcome: trouble.outcome.to_owned(),
+            reason: trouble.reason.to_owned(),
+            remedy: trouble.remedy.map(str::to_owned),
         }
     }
-    troubles
 }
 
 /// What was found beside the reasons, the worst first; the same finding once.
@@ -396,7 +396,7 @@ fn registers(fit: &Fit) -> Option<Registers> {
 }
 
 fn pair_row(pair: &CheckedPair, cases: &[CaseResult]) -> PairRow {
-    let verdict = verdict_of(&pair.case, cases).unwrap_or(Verdict::Skip);
+    let case = cases.iter().find(|case| case.id == pair.case);
     PairRow {
         first: pair.first.clone(),
         second: pair
@@ -406,8 +406,8 @@ fn pair_row(pair: &CheckedPair, cases: &[CaseResult]) -> PairRow {
         runtime: pair.runtime.clone(),
         shared: shared(&pair.collisions),
         predicted: pair.predicted.text().to_owned(),
-        observed: pair.observed.map_or("not tried", Meeting::text).to_owned(),
-        verdict: badge(verdict),
+        wrong: case.is_some_and(|case| case.verdict == Verdict::Fail),
+        verdict: case.map_or_else(|| badge(Verdict::Skip), |case| words(About::Pair, case)),
         anchor: anchor("case", &pair.case),
     }
 }
@@ -470,8 +470,7 @@ fn model_row(model: &CheckedModel, cases: &[CaseResult]) -> ModelRow {
     let cell = |id: &String| {
         let case = cases.iter().find(|case| case.id == *id)?;
         Some(StepCell {
-            verdict: badge(case.verdict),
-            outcome: case.outcome.map_or("", suites::Outcome::name).to_owned(),
+            verdict: words(About::Model, case),
             anchor: anchor("case", id),
         })
     };
@@ -485,7 +484,7 @@ fn model_row(model: &CheckedModel, cases: &[CaseResult]) -> ModelRow {
             .map(|path| path.display().to_string())
             .collect(),
         steps: model.cases.iter().filter_map(cell).collect(),
-        message: model.message.clone(),
+        message: plain(&model.message),
     }
 }
 

@@ -27,8 +27,6 @@ pub struct Page {
     pub notices: Vec<String>,
     /// What a user brought.
     pub check: Option<CheckPage>,
-    /// Whether anything was measured, or might have been.
-    pub measured: bool,
     /// The heading over the failed and broken cases.
     pub troubled_title: String,
     /// Failed and broken cases.

@@ -52,14 +52,14 @@ pub fn html(results: &Results, plots: &[Plot]) -> Result<String, RenderError> {
 
 fn page(results: &Results, plots: &[Plot]) -> Page {
     let counts = results.summary;
+    let (passed, failed) = results.count_names();
     let numbers = [
-        (counts.passed, Verdict::Pass, "passed"),
-        (counts.failed, Verdict::Fail, "failed"),
+        (counts.passed, Verdict::Pass, passed),
+        (counts.failed, Verdict::Fail, failed),
         (counts.skipped, Verdict::Skip, "skipped"),
         (counts.errors, Verdict::Error, "errors"),
     ];
-    let detail =
-        |case: &CaseResult, prefix| CaseDetail::new(case, results.part_of_case(&case.id), prefix);
+    let detail = |case: &CaseResult, prefix| CaseDetail::new(case, results, prefix);
     Page {
         verdict: overall(results),
         counts: numbers
@@ -81,7 +81,6 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
             .check
             .as_ref()
             .map(|check| check_page(check, &results.cases)),
-        measured: results.check.is_none(),
         troubled_title: match results.run.profile {
             Profile::Reference => "Not as expected".to_owned(),
             profile => format!("Where the server departs from profile {profile}"),
@@ -165,6 +164,9 @@ fn setting(results: &Results) -> String {
         runtimes.join(", "),
         processors.join(", "),
     ];
+    if results.check.is_none() && results.measurements.is_empty() {
+        parts.push("nothing measured".to_owned());
+    }
     parts.retain(|part| !part.is_empty());
     parts.join(" · ")
 }
@@ -247,6 +249,33 @@ mod tests {
         results.summary = crate::results::Counts::default();
         let page = rendered(&results);
         assert!(page.contains("No case was run"));
-        assert!(page.contains("Nothing was measured"));
+        assert!(page.contains("nothing measured"));
+    }
+
+    #[test]
+    fn a_section_without_content_is_left_out() {
+        let mut results = sample_results();
+        let sections = ["serving", "startup", "measurements"];
+        let has = |page: &str, section: &str| {
+            let heading = page.contains(&format!("<h2 id=\"{section}\""));
+            let link = page.contains(&format!("href=\"#{section}\""));
+            assert_eq!(heading, link, "{section}");
+            heading
+        };
+        let page = rendered(&results);
+        assert!(sections.iter().all(|section| has(&page, section)));
+        results.measurements.clear();
+        let page = rendered(&results);
+        assert!(!sections.iter().any(|section| has(&page, section)));
+        assert!(has(&page, "verdicts"));
+    }
+
+    #[test]
+    fn cases_that_stand_in_maps_of_their_own_are_counted() {
+        let mut results = sample_results();
+        results.cases = crate::sample::version_cases();
+        let page = rendered(&results);
+        assert!(!page.contains("No case was run"));
+        assert!(page.contains("class=\"overview\""));
     }
 }

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use suites::{CaseResult, Verdict};
 
-use super::check::{Check, CheckedLibrary};
+use super::check::{Check, CheckedLibrary, Trouble};
+use super::check_words::{About, name_in_id};
+use super::server_words::plain;
 
 /// A line for each library and each model, with reasons and remedies beneath, and for whatever else
 /// is not as it should be.
@@ -17,21 +19,31 @@ pub fn check_text(check: &Check, cases: &[CaseResult]) -> String {
     };
     for library in &check.libraries {
         line(headline(library));
-        for fit in &library.fits {
-            if let Some((reason, remedy)) = fit.trouble() {
-                line(format!("    {}: {}", fit.runtime, one_line(reason)));
-                if let Some(remedy) = remedy {
-                    line(format!("      → {}", one_line(remedy)));
-                }
+        for trouble in library.troubles() {
+            let Trouble {
+                runtimes,
+                outcome,
+                reason,
+                remedy,
+            } = trouble;
+            let runtimes = runtimes.join(", ");
+            line(format!("    {runtimes}: {outcome}: {}", one_line(reason)));
+            if let Some(remedy) = remedy {
+                line(format!("      → {}", one_line(remedy)));
             }
         }
+    }
+    if let Some(apart) = check.apart_text() {
+        line(format!("– {apart}"));
     }
     for model in &check.models {
         match &model.runtime {
             Some(runtime) => line(format!("✓ model {} is served by {runtime}", model.name)),
             None => {
                 line(format!("✗ model {} is not served", model.name));
-                line(format!("    {}", one_line(&model.message)));
+                for sentence in plain(&model.message).lines() {
+                    line(format!("    {}", one_line(sentence)));
+                }
             }
         }
     }
@@ -45,8 +57,15 @@ pub fn check_text(check: &Check, cases: &[CaseResult]) -> String {
         .iter()
         .filter(|case| case.verdict == Verdict::Fail && !told(case))
     {
-        line(format!("✗ {}", case.id));
-        let reasons = case.evidence.departures.iter().chain([&case.message]);
+        let name = name_in_id(&case.id);
+        let words = About::of(&case.id, check).map(|about| about.words(case).text);
+        line(
+            format!("✗ {name} {}", words.unwrap_or_default())
+                .trim_end()
+                .to_owned(),
+        );
+        let message = plain(&case.message);
+        let reasons = case.evidence.departures.iter().chain([&message]);
         for reason in reasons.filter(|reason| !reason.trim().is_empty()) {
             line(format!("    {}", one_line(reason)));
         }
@@ -57,6 +76,7 @@ pub fn check_text(check: &Check, cases: &[CaseResult]) -> String {
 fn headline(library: &CheckedLibrary) -> String {
     let works: Vec<&str> = library.usable().map(|fit| fit.runtime.as_str()).collect();
     match works.as_slice() {
+        [] if !library.was_tried() => format!("✗ {} could not be tried", library.label),
         [] => format!(
             "✗ {} works with none of the runtimes that it was tried with",
             library.label

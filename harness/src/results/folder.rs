@@ -38,7 +38,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// The record is not what it should be.
-    #[error("failed to read {} as a record of a run: {source}; was it written by `harness run`, and completely?", path.display())]
+    #[error("failed to read {} as a record of a run: {source}; was it written by `cargo harness run`, and completely?", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

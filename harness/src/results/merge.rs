@@ -420,6 +420,12 @@ mod tests {
         assert!(joined.run.problems.is_empty());
         let page = report::html(&joined, &[]).unwrap();
         assert!(page.contains("are missing") && summary_markdown(&joined).contains(notice));
+        let missing = "2 of 4 parts are missing";
+        let expected = format!("all as expected in the parts that are there; {missing}");
+        assert_eq!(joined.headline(), expected);
+        let mut failed = joined;
+        failed.summary.failed = 1;
+        assert_eq!(failed.headline(), format!("not as expected; {missing}"));
     }
 
     #[test]

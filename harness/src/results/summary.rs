@@ -5,7 +5,9 @@ use std::fmt::Write;
 use suites::{CaseResult, Verdict};
 
 use super::check::Check;
+use super::check_words::About;
 use super::record::{Overall, Results};
+use super::server_words::plain;
 use crate::check::did;
 use crate::measurement::Kind;
 use crate::quantity::{count, quantity, rate};
@@ -29,8 +31,41 @@ impl Results {
     pub fn headline(&self) -> String {
         let verdict = self.verdict();
         match &self.check {
-            Some(check) => check.headline(verdict),
-            None => verdict.text().to_owned(),
+            Some(check) => check.headline(verdict, &self.cases),
+            None => match self.missing_parts() {
+                None => verdict.text().to_owned(),
+                Some(missing) if verdict == Overall::Passed => {
+                    format!("{} in the parts that are there; {missing}", verdict.text())
+                }
+                Some(missing) => format!("{}; {missing}", verdict.text()),
+            },
+        }
+    }
+
+    /// How many of the parts that a run was divided into are missing; `None` where none is.
+    fn missing_parts(&self) -> Option<String> {
+        let shards = self
+            .run
+            .parts
+            .iter()
+            .filter_map(|part| part.shard.split_once('/'));
+        let all = shards
+            .filter_map(|(_, all)| all.parse::<usize>().ok())
+            .max()?;
+        match all.checked_sub(self.run.parts.len())? {
+            0 => None,
+            1 => Some(format!("1 of {all} parts is missing")),
+            missing => Some(format!("{missing} of {all} parts are missing")),
+        }
+    }
+
+    /// What cases are called that passed, and those that failed. Of what a user brought, a case also
+    /// passes in which something does not work, as it was foretold.
+    #[must_use]
+    pub fn count_names(&self) -> (&'static str, &'static str) {
+        match self.check {
+            None => ("passed", "failed"),
+            Some(_) => ("as expected", "not as expected"),
         }
     }
 
@@ -39,8 +74,9 @@ impl Results {
     #[must_use]
     pub fn counts_text(&self) -> String {
         let counts = self.summary;
+        let (passed, failed) = self.count_names();
         format!(
-            "{} passed, {} failed, {} skipped, {}",
+            "{} {passed}, {} {failed}, {} skipped, {}",
             counts.passed,
             counts.failed,
             counts.skipped,
@@ -87,7 +123,11 @@ pub fn summary_markdown(results: &Results) -> String {
     if !troubled.is_empty() {
         line("\n## Not as expected\n".to_owned());
         for case in troubled {
-            line(format!("- `{}`: {}", case.id, cell(&case.message)));
+            let message = match &results.check {
+                Some(_) => plain(&case.message),
+                None => case.message.clone(),
+            };
+            line(format!("- `{}`: {}", case.id, cell(&message)));
             for departure in &case.evidence.departures {
                 line(format!("  - {}", cell(departure)));
             }
@@ -96,7 +136,15 @@ pub fn summary_markdown(results: &Results) -> String {
             }
         }
     }
-    if !results.cases.is_empty() {
+    if let Some(check) = &results.check {
+        line("\n## Cases\n\n| case | what came of it |\n|---|---|".to_owned());
+        for case in &results.cases {
+            let about = About::of(&case.id, check);
+            let words = about.map(|about| about.words(case).text);
+            let words = words.unwrap_or_else(|| case.verdict.to_string());
+            line(format!("| `{}` | {words} |", cell(&case.id)));
+        }
+    } else if !results.cases.is_empty() {
         line("\n## Cases\n".to_owned());
         line("| verdict | case | expected | outcome | phase |".to_owned());
         line("|---|---|---|---|---|".to_owned());

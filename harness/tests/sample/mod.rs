@@ -424,7 +424,7 @@ pub fn sample_check() -> Results {
         suite: Suite::Check,
         framework: Framework::PyTorch,
         verdict,
-        expected: Some(Outcome::Served),
+        expected: outcome.map(|_| Outcome::Served),
         outcome,
         message: message.to_owned(),
         ..served(
@@ -467,6 +467,7 @@ pub fn sample_check() -> Results {
                     remedy: (!works).then(|| "build it for this version".to_owned()),
                 },
                 findings: Vec::new(),
+                not_tried: None,
                 observed: Some(ProbedLibrary {
                     outcome,
                     phase: Some(ProbePhase::Dlopen),
@@ -489,16 +490,28 @@ pub fn sample_check() -> Results {
         for fit in &fits {
             let wrong = works && !fit.is_usable();
             let verdict = if wrong { Verdict::Fail } else { Verdict::Pass };
-            let outcome = Some(Outcome::WorkerCrashed);
-            results.cases.push(case(
-                &label(name, &fit.runtime),
-                verdict,
-                outcome,
-                "signal 11",
-            ));
+            let outcome = match (fit.is_usable(), works) {
+                (true, _) => Outcome::Served,
+                (false, true) => Outcome::WorkerCrashed,
+                (false, false) => Outcome::Rejected,
+            };
+            let name = label(name, &fit.runtime);
+            results.cases.push(CaseResult {
+                expected: Some(if works {
+                    Outcome::Served
+                } else {
+                    Outcome::Rejected
+                }),
+                ..case(&name, verdict, Some(outcome), "signal 11")
+            });
         }
         let verdict = if works { Verdict::Pass } else { Verdict::Fail };
-        let whole = case(name, verdict, Some(Outcome::Served), "");
+        let outcome = if works {
+            Outcome::Served
+        } else {
+            Outcome::Rejected
+        };
+        let whole = case(name, verdict, Some(outcome), "");
         check.libraries.push(CheckedLibrary {
             label: name.to_owned(),
             path: path.into(),
@@ -520,12 +533,12 @@ pub fn sample_check() -> Results {
         });
         results.cases.push(whole);
     }
-    let pair = case(
-        "libgelu.so+copy@pytorch-2.11.0",
-        Verdict::Pass,
-        None,
-        "aborts",
-    );
+    let aborts = Some(Outcome::WorkerCrashed);
+    let name = "libgelu.so+copy@pytorch-2.11.0";
+    let pair = CaseResult {
+        expected: aborts,
+        ..case(name, Verdict::Pass, aborts, "aborts")
+    };
     check.pairs.push(CheckedPair {
         first: "libgelu.so".to_owned(),
         second: None,
@@ -558,7 +571,8 @@ pub fn sample_check() -> Results {
             } else {
                 Verdict::Skip
             };
-            case(&label(name, step), verdict, None, "")
+            let outcome = is_served.then_some(Outcome::Served);
+            case(&label(name, step), verdict, outcome, "")
         });
         check.models.push(CheckedModel {
             name: name.to_owned(),
@@ -571,7 +585,8 @@ pub fn sample_check() -> Results {
             message: if is_served {
                 String::new()
             } else {
-                "the model needs the op old::sum, which no library that it names provides"
+                "load failed for model 'old': version 1 is at UNAVAILABLE state: Internal: the \
+                 model needs the op old::sum, which no library that it names provides;\n"
                     .to_owned()
             },
         });
