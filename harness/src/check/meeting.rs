@@ -46,7 +46,7 @@ mod tests {
                 domain: domain.to_owned(),
                 name: name.to_owned(),
                 version: String::new(),
-                schemas: Vec::new(),
+                schemas: vec![format!("{domain}::{name}(Tensor x) -> Tensor")],
                 kernels: Vec::new(),
             }],
             ..ProbedLibrary::not_reached(file)

@@ -1,9 +1,10 @@
 //! What was found about each library, as `harness inspect --format json` prints it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use op_library::{
-    Before, Collision, Finding, FindingId, GpuCode, InspectError, Judgement, OpLibrary,
+    Before, Collision, Finding, FindingId, GpuCode, InspectError, Judgement, OpLibrary, Package,
     ProbedLibrary, Providers, PyTorchRelease, RegisteredName, StableAbi, Verdict,
 };
 use runtimes::{Framework, Runtime};
@@ -42,6 +43,8 @@ pub struct LibraryRecord {
     /// The releases of PyTorch that it may have been built for, in ascending order; none where
     /// nothing in it tells.
     pub built_for_pytorch: Vec<PyTorchRelease>,
+    /// The Python package that it was installed with, where that is told beside it.
+    pub package: Option<Package>,
     /// Whether it keeps to the interfaces that hold across versions.
     pub stable_abi: StableAbi,
     /// Its code for GPUs.
@@ -89,8 +92,9 @@ pub struct VerdictRecord {
 }
 
 impl Record {
-    /// Inspects the libraries at `paths` and judges each `against` runtimes, alone. With a `prober`, each is also tried in the runtimes of its frameworks, and the trial is the verdict;
-    /// `begin` is told of each trial.
+    /// Inspects the libraries at `paths` and judges each `against` runtimes, alone. With a `prober`,
+    /// each is also tried in the runtimes of its frameworks, and the trial is the verdict; `begin` is
+    /// told of each trial. A file that is given twice collides with nothing: it is opened once.
     ///
     /// # Errors
     /// A trial could not be made.
@@ -102,6 +106,7 @@ impl Record {
     ) -> Result<Self, ProbeError> {
         let mut libraries = Vec::new();
         let mut provided = Vec::new();
+        let mut known = BTreeSet::new();
         for path in paths {
             let library = match op_library::inspect(path) {
                 Ok(library) => library,
@@ -118,7 +123,9 @@ impl Record {
             if let Some(prober) = prober {
                 record.try_out(&runtimes, prober, &mut providers, &mut begin)?;
             }
-            provided.push(providers);
+            if known.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
+                provided.push(providers);
+            }
             libraries.push(record);
         }
         Ok(Self {
@@ -170,6 +177,7 @@ impl LibraryRecord {
             frameworks: library.frameworks.clone(),
             registers: library.registers.clone(),
             built_for_pytorch: library.pytorch_releases().to_vec(),
+            package: library.package.clone(),
             stable_abi: library.stable_abi.clone(),
             gpu_code: library.gpu_code.clone(),
             findings,
@@ -270,6 +278,7 @@ impl LibraryRecord {
             frameworks: Vec::new(),
             registers: Vec::new(),
             built_for_pytorch: Vec::new(),
+            package: None,
             stable_abi: StableAbi::default(),
             gpu_code: GpuCode::default(),
             findings: vec![finding],

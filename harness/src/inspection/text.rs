@@ -71,6 +71,14 @@ pub fn facts(library: &LibraryRecord) -> Vec<String> {
             .map_or_else(String::new, |id| format!(", build id {id}"));
         facts.push(format!("{}{build_id}", bytes(size)));
     }
+    if let Some(package) = &library.package {
+        let requires: Vec<String> = package.requires.iter().map(ToString::to_string).collect();
+        let requires = match requires.as_slice() {
+            [] => String::new(),
+            several => format!(", which requires {}", several.join(" and ")),
+        };
+        facts.push(format!("from the package {package}{requires}"));
+    }
     if !library.needed.is_empty() {
         facts.push(format!("needs {}", library.needed.join(", ")));
     }

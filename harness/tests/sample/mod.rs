@@ -553,6 +553,7 @@ pub fn sample_check() -> Results {
                 "/home/user/build/libgelu.so".into(),
                 "/tmp/libgelu.so".into(),
             ],
+            copies: true,
             consequences: vec![Consequence {
                 path: "model-config".to_owned(),
                 one_process: "the process aborts when the second library is opened".to_owned(),
