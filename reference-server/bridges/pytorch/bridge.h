@@ -128,8 +128,14 @@ BRIDGE_EXPORT BridgeText bridge_dispatch_key_name(uint16_t key);
 BRIDGE_EXPORT BridgeFailure *bridge_needed_operators(BridgeText model, BridgeVisitNeeded visit,
                                                      void *context);
 
-/* Reads a TorchScript file and prepares it for inference. */
-BRIDGE_EXPORT BridgeFailure *bridge_module_load(BridgeText path, BridgeModule **module);
+/* Reads a TorchScript file, puts it on a device and prepares it for inference. `device` is the number
+ * of a GPU, or one of the numbers below. */
+enum {
+    BRIDGE_ON_CPU = -1,
+    BRIDGE_AS_SAVED = -2, /* where the file has its parameters */
+};
+BRIDGE_EXPORT BridgeFailure *bridge_module_load(BridgeText path, int32_t device,
+                                                BridgeModule **module);
 BRIDGE_EXPORT void bridge_module_release(BridgeModule *module);
 BRIDGE_EXPORT size_t bridge_module_argument_count(const BridgeModule *module);
 BRIDGE_EXPORT BridgeArgument bridge_module_argument(const BridgeModule *module, size_t number);

@@ -9,6 +9,8 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include "borrowing.h"
@@ -43,15 +45,13 @@ c10::IValue strings_from(const BridgeInput &input) {
     return strings;
 }
 
-/* The device that a module's parameters are on; the CPU where it has none. */
-at::Device device_of(const torch::jit::Module &module) {
-    for (const at::Tensor &tensor : module.parameters()) {
-        return tensor.device();
+/* A stream of an execution's own, so that executions do not wait for each other; none on the CPU.
+ * Through the interface that all devices have: the CUDA part is not linked. */
+std::optional<c10::Stream> stream_on(at::Device device) {
+    if (device.is_cpu()) {
+        return std::nullopt;
     }
-    for (const at::Tensor &tensor : module.buffers()) {
-        return tensor.device();
-    }
-    return at::kCPU;
+    return c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device);
 }
 
 bool is_plain(const at::Tensor &tensor) {
@@ -65,6 +65,7 @@ struct BridgeExecution {
     torch::jit::Method forward;
     std::vector<Argument> arguments;
     at::Device device;
+    std::optional<c10::Stream> stream;
     BridgeExecutionOptions options;
     std::vector<c10::IValue> outputs;
     /* What lies in memory of the caller. */
@@ -86,7 +87,7 @@ c10::IValue BridgeExecution::value_of(const BridgeInput &input) {
         const_cast<void *>(input.data), at::IntArrayRef(input.dims, input.rank),
         at::TensorOptions().dtype(static_cast<at::ScalarType>(input.element_type)));
     if (!device.is_cpu()) {
-        return tensor.to(device);
+        return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/true);
     }
     if (!arguments[input.argument].may_borrow) {
         return tensor.clone();
@@ -130,7 +131,7 @@ BridgeFailure *bridge_execution_create(const BridgeModule *module, BridgeExecuti
                                        BridgeExecution **execution) {
     return guarded([&] {
         *execution = new BridgeExecution{module->module.get_method("forward"), module->arguments,
-                                         device_of(module->module), options, {}};
+                                         module->device, stream_on(module->device), options, {}};
     });
 }
 
@@ -155,6 +156,7 @@ BridgeFailure *bridge_execution_run(BridgeExecution *execution, const BridgeInpu
             as_written.emplace(false);
         }
 
+        const c10::OptionalStreamGuard on_stream(execution->stream);
         execution->clear();
         const std::vector<Argument> &arguments = execution->arguments;
         std::vector<c10::IValue> stack;
@@ -233,6 +235,8 @@ BridgeFailure *bridge_execution_write(BridgeExecution *execution, size_t number,
             std::memcpy(destination, tensor.const_data_ptr(), bytes);
         } else {
             const c10::InferenceMode inference;
+            // The copy follows what the stream has to do, and waits for it.
+            const c10::OptionalStreamGuard on_stream(execution->stream);
             at::from_blob(destination, tensor.sizes(), at::TensorOptions().dtype(tensor.dtype()))
                 .copy_(tensor);
         }

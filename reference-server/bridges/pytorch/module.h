@@ -23,6 +23,7 @@ struct Argument {
 
 struct BridgeModule {
     torch::jit::Module module;
+    at::Device device;
     std::vector<Argument> arguments;
 };
 
@@ -34,6 +35,17 @@ int32_t what_it_takes(const c10::TypePtr &type) {
     }
     // A parameter of type Optional[Tensor] takes a tensor as well.
     return c10::TensorType::get()->isSubtypeOf(*type) ? BRIDGE_TAKES_TENSOR : BRIDGE_TAKES_OTHER;
+}
+
+/* The device that a module's parameters are on; the CPU where it has none. */
+at::Device device_of(const torch::jit::Module &module) {
+    for (const at::Tensor &tensor : module.parameters()) {
+        return tensor.device();
+    }
+    for (const at::Tensor &tensor : module.buffers()) {
+        return tensor.device();
+    }
+    return at::kCPU;
 }
 
 std::vector<Argument> arguments_of(const torch::jit::Method &forward) {
@@ -51,12 +63,19 @@ std::vector<Argument> arguments_of(const torch::jit::Method &forward) {
 
 } // namespace
 
-BridgeFailure *bridge_module_load(BridgeText path, BridgeModule **module) {
+BridgeFailure *bridge_module_load(BridgeText path, int32_t device, BridgeModule **module) {
     return guarded([&] {
-        torch::jit::Module loaded = torch::jit::load(std::string(path.data, path.length));
+        std::optional<at::Device> wanted;
+        if (device == BRIDGE_ON_CPU) {
+            wanted = at::kCPU;
+        } else if (device != BRIDGE_AS_SAVED) {
+            wanted = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(device));
+        }
+        torch::jit::Module loaded = torch::jit::load(std::string(path.data, path.length), wanted);
         loaded.eval();
         std::vector<Argument> arguments = arguments_of(loaded.get_method("forward"));
-        *module = new BridgeModule{std::move(loaded), std::move(arguments)};
+        const at::Device place = wanted.has_value() ? *wanted : device_of(loaded);
+        *module = new BridgeModule{std::move(loaded), place, std::move(arguments)};
     });
 }
 

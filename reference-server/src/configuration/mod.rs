@@ -7,6 +7,7 @@
 //! [`Signature`](crate::protocol::Signature) that requests are held against.
 
 mod completion;
+mod devices;
 mod error;
 mod json;
 mod model;
@@ -17,6 +18,7 @@ mod validation;
 pub mod versions;
 
 pub use completion::{DeclaredTensor, ReportedTensor};
+pub use devices::Device;
 pub use error::ConfigurationError;
 pub use model::{
     DynamicBatching, ModelConfiguration, QueuePolicy, QueueTimeoutAction, RUNTIME_PARAMETER,

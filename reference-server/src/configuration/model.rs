@@ -16,7 +16,7 @@ use proto::inference::{
 use runtimes::{Framework, RuntimeName};
 
 use super::{
-    ConfigurationError, VersionFolder, VersionPolicy, json, platform, text_format,
+    ConfigurationError, Device, VersionFolder, VersionPolicy, devices, json, platform, text_format,
     validation::{self, Completeness},
     versions,
 };
@@ -43,8 +43,8 @@ pub struct ModelConfiguration {
     pub max_batch_size: u32,
     /// Which versions are served.
     pub version_policy: VersionPolicy,
-    /// Number of instances that execute at the same time; at least 1.
-    pub instance_count: u32,
+    /// The instances, each of which executes one request at a time; at least one.
+    pub instances: Vec<Device>,
     /// How requests are put together into batches; `None` for one execution a request.
     pub batching: Option<DynamicBatching>,
     /// Op libraries in the order in which they are registered, as the configuration gives them;
@@ -189,11 +189,6 @@ impl ModelConfiguration {
         let model_file = message.default_model_filename.clone();
         check_model_file(&name, &model_file)?;
         check_thread_counts(&name, &parameters)?;
-        let instances: i64 = message
-            .instance_group
-            .iter()
-            .map(|group| i64::from(group.count))
-            .sum();
         let batching = match &message.scheduling_choice {
             Some(SchedulingChoice::DynamicBatching(batching)) => Some(batching.into()),
             _ => None,
@@ -204,7 +199,7 @@ impl ModelConfiguration {
             model_file,
             max_batch_size: u32::try_from(message.max_batch_size).unwrap_or(0),
             version_policy: VersionPolicy::new(message.version_policy.as_ref()),
-            instance_count: u32::try_from(instances).unwrap_or(u32::MAX).max(1),
+            instances: devices::of_groups(&message.instance_group, op_library::gpu_count()),
             batching,
             op_libraries: message
                 .model_operations
@@ -312,7 +307,7 @@ fn normalize(message: &mut ModelConfig) {
         if group.name.is_empty() {
             group.name = format!("{}_{index}", message.name);
         }
-        if group.kind() == Kind::Auto {
+        if group.kind() == Kind::Auto && op_library::gpu_count() == 0 {
             group.set_kind(Kind::Cpu);
         }
         group.count = group.count.max(1);
@@ -445,7 +440,7 @@ mod tests {
         assert_eq!(model.platform(), "onnxruntime_onnx");
         assert_eq!(model.model_file, "model.onnx");
         assert_eq!(model.version_policy, VersionPolicy::Latest(1));
-        assert_eq!((model.instance_count, model.max_batch_size), (1, 0));
+        assert_eq!((model.instances.len(), model.max_batch_size), (1, 0));
         assert_eq!(model.batching, None);
         assert_eq!(model.runtime, None);
         let error = ModelConfiguration::read(folder.path(), "m", false).unwrap_err();
@@ -468,7 +463,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(model.max_batch_size, 8);
-        assert_eq!(model.instance_count, 3);
+        assert_eq!(model.instances.len(), 3);
         assert_eq!(model.version_policy, VersionPolicy::Specific(vec![1, 3]));
         assert_eq!(model.op_libraries, ["a.so", "../b.so"]);
         assert_eq!(model.runtime.unwrap().to_string(), "onnxruntime-1.27.0");

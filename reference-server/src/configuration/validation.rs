@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use proto::inference::{
     ModelConfig, ModelDynamicBatching, ModelTensorReshape, model_config::SchedulingChoice,
-    model_instance_group::Kind, model_queue_policy::TimeoutAction,
+    model_queue_policy::TimeoutAction,
 };
 
-use super::ConfigurationError;
+use super::{ConfigurationError, devices};
 use crate::protocol::DataType;
 
 type Check = Result<(), ConfigurationError>;
@@ -261,21 +261,8 @@ fn check_instance_groups(config: &ModelConfig) -> Check {
             group.name.clone()
         };
         let fail = |what: String| invalid(format!("instance group {name} of model {model} {what}"));
-        match Kind::try_from(group.kind) {
-            Ok(Kind::Gpu) => {
-                return fail(
-                    "has kind KIND_GPU but server does not support GPUs; use KIND_CPU or KIND_AUTO"
-                        .to_owned(),
-                );
-            }
-            Ok(kind @ (Kind::Cpu | Kind::Model)) if !group.gpus.is_empty() => {
-                return fail(format!(
-                    "has kind {} but specifies one or more GPUs",
-                    kind.as_str_name()
-                ));
-            }
-            Ok(_) => {}
-            Err(_) => return fail(format!("has unexpected kind {}", group.kind)),
+        if let Some(what) = devices::fault(group, op_library::gpu_count()) {
+            return fail(what);
         }
         if group.count < 0 {
             return fail(format!(

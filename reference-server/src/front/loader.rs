@@ -250,7 +250,7 @@ impl Loader {
             declared_inputs: signatures(configuration.declared_inputs()),
             declared_outputs: signatures(configuration.declared_outputs()),
             op_libraries: set.own_paths(),
-            instances: configuration.instance_count,
+            instances: configuration.instances.clone(),
             parameters: configuration.parameters.clone(),
         };
         let op_libraries = [hosted.libraries.clone(), set.own_paths()].concat();

@@ -472,13 +472,13 @@ impl Task {
             .collect();
         let lanes: Vec<u32> = (0..LANES as u32)
             .filter(|lane| !taken.contains(lane))
-            .take(specification.instances as usize)
+            .take(specification.instances.len())
             .collect();
-        if lanes.len() < specification.instances as usize {
+        if lanes.len() < specification.instances.len() {
             return Ok(Err(LoadError::new(format!(
                 "model '{}' asks for {} instances, and a worker has room for {} more",
                 specification.name,
-                specification.instances,
+                specification.instances.len(),
                 lanes.len()
             ))));
         }

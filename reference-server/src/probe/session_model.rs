@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::configuration::Device;
 use crate::worker::backend::ModelSpecification;
 
 /// `ModelProto` with one node, `output = Identity(input)`, on one float; field numbers are those of
@@ -48,7 +49,7 @@ impl SessionModel {
             declared_inputs: Vec::new(),
             declared_outputs: Vec::new(),
             op_libraries: Vec::new(),
-            instances: 1,
+            instances: vec![Device::Cpu],
             parameters: std::collections::BTreeMap::new(),
         }
     }

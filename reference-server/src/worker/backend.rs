@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
+use crate::configuration::Device;
 use crate::protocol::DataType;
 
 /// A framework runtime mapped into this worker, with the models it serves.
@@ -83,10 +84,24 @@ pub struct ModelSpecification {
     pub declared_outputs: Vec<TensorSignature>,
     /// Op libraries in the order in which they are registered; resolved, absolute paths.
     pub op_libraries: Vec<PathBuf>,
-    /// Number of instances that execute at the same time; at least 1.
-    pub instances: u32,
+    /// The instances, each with the device that it executes on; at least one.
+    pub instances: Vec<Device>,
     /// `parameters` of the model configuration, by key.
     pub parameters: std::collections::BTreeMap<String, String>,
+}
+
+impl ModelSpecification {
+    /// Where the instances execute in `runtime`, which can use `gpus` GPUs.
+    ///
+    /// # Errors
+    /// An instance is to be on a GPU that the runtime cannot use.
+    pub fn devices(&self, gpus: u32, runtime: &str) -> Result<Vec<Device>, LoadError> {
+        let devices = self.instances.iter();
+        devices
+            .map(|device| device.resolve(gpus, runtime))
+            .collect::<Result<_, String>>()
+            .map_err(|reason| LoadError::new(format!("the model '{}' {reason}", self.name)))
+    }
 }
 
 /// One tensor of a model's signature, as the model itself reports it.
@@ -207,6 +222,12 @@ pub trait Instance: Send {
         outputs: &[u32],
         sink: &mut dyn OutputSink<'a>,
     ) -> Result<(), ExecutionError>;
+
+    /// Whether nothing can be executed in this process any more, after the last execution failed: the
+    /// state of a GPU that a kernel has spoilt comes back only with another process.
+    fn is_lost(&self) -> bool {
+        false
+    }
 }
 
 /// One input tensor in shared memory.

@@ -100,12 +100,26 @@ fn run(
                 // The counter cannot overflow: the front needs no more than one ring a look.
                 rustix::io::write(&surroundings.doorbell, &1u64.to_ne_bytes()).ok();
             }
+            if instance.is_lost() {
+                end_of_gpu();
+            }
         } else if stop.load(Ordering::SeqCst) {
             return;
         } else if !patience.wait(lane) {
             lane.wait();
         }
     }
+}
+
+/// Ends this process, which the front then replaces: the GPU takes no more work from it. The request
+/// that failed has its answer. Nothing is cleaned up, since code of the GPU's libraries would wait for
+/// what does not come.
+fn end_of_gpu() -> ! {
+    tracing::error!(
+        "a kernel has spoilt this process's state on the GPU (an illegal address, say): the worker \
+         ends and is started again"
+    );
+    std::process::abort();
 }
 
 /// Buffers that are used again from one execution to the next.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use reference_server::configuration::Device;
 use reference_server::worker::backend::{
     Backend, LoadError, LoadedModel, ModelSpecification, RuntimeSpecification,
 };
@@ -90,7 +91,7 @@ impl Fixture {
             declared_inputs: Vec::new(),
             declared_outputs: Vec::new(),
             op_libraries: libraries.to_vec(),
-            instances: 1,
+            instances: vec![Device::Cpu],
             parameters: Default::default(),
         }
     }

@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use execution::{Tensor, execute};
 use fixture::{Fixture, with_every_runtime};
 use onnx::{model, node, sequence, tensor, tensor_of_any_rank};
+use reference_server::configuration::Device;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{Backend, Instance, RegisteredOp};
 use reference_server::worker::recorder::Step;
@@ -235,7 +236,7 @@ with_every_runtime! {
     fn a_model_may_have_threads_of_its_own(fixture) {
         let mut specification = fixture.specification(&identity(DataType::Fp32, &["1"]), &[]);
         specification.parameters = BTreeMap::from([("intra_op_thread_count".to_owned(), "2".to_owned())]);
-        specification.instances = 3;
+        specification.instances = vec![Device::Cpu; 3];
         let mut loaded = fixture.backend.load_model(&specification).unwrap();
         assert_eq!(loaded.instances.len(), 3);
         for instance in &mut loaded.instances {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use reference_server::configuration::Device;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
     Backend, LoadError, LoadedModel, ModelSpecification, RuntimeSpecification, TensorSignature,
@@ -129,7 +130,7 @@ impl Fixture {
             declared_inputs: inputs.to_vec(),
             declared_outputs: outputs.to_vec(),
             op_libraries: Vec::new(),
-            instances: 1,
+            instances: vec![Device::Cpu],
             parameters: Default::default(),
         }
     }

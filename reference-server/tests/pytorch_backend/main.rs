@@ -10,6 +10,7 @@ use std::path::Path;
 
 use execution::{Tensor, execute, execute_in_place};
 use fixture::{Fixture, in_a_process, tensor, with_every_runtime};
+use reference_server::configuration::Device;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
     Backend, InputTensor, Instance, RegisteredOp, TensorSignature,
@@ -240,7 +241,7 @@ with_every_runtime! {
                 &[fp32("x", &[-1])],
                 &[fp32("y", &[-1])],
             );
-            specification.instances = 2;
+            specification.instances = vec![Device::Cpu; 2];
             specification.parameters = parameters
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))

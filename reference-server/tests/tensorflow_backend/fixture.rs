@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use std::sync::{Arc, OnceLock};
 
 use prost::Message;
+use reference_server::configuration::Device;
 use reference_server::worker::backend::{
     Backend, LoadError, LoadedModel, ModelSpecification, RuntimeSpecification,
 };
@@ -185,7 +186,7 @@ impl Fixture {
             declared_inputs: Vec::new(),
             declared_outputs: Vec::new(),
             op_libraries: libraries.to_vec(),
-            instances: 1,
+            instances: vec![Device::Cpu],
             parameters: Default::default(),
         }
     }

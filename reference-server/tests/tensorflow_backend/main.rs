@@ -14,6 +14,7 @@ use graph::{
     Argument, Function, FunctionName, Functions, Graph, OpDef, Types, Value, bare, info, node,
     number, placeholder, shape,
 };
+use reference_server::configuration::Device;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
     Backend, Instance, LoadedModel, RegisteredOp, TensorSignature,
@@ -288,7 +289,7 @@ with_every_runtime! {
         let file = fixture.write_graph(&identity(DataType::Fp32, &[1]));
         let mut specification = fixture.specification(file.clone(), &[]);
         specification.parameters = BTreeMap::from([("TF_NUM_INTER_THREADS".to_owned(), "2".to_owned())]);
-        specification.instances = 3;
+        specification.instances = vec![Device::Cpu; 3];
         let mut loaded = fixture.backend.load_model(&specification).unwrap();
         assert_eq!(loaded.instances.len(), 3);
         for instance in &mut loaded.instances {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use reference_server::configuration::Device;
 use reference_server::worker::backend::{
     Backend, LoadError, ModelSpecification, RuntimeSpecification,
 };
@@ -158,7 +159,7 @@ impl Fixture {
             declared_inputs: Vec::new(),
             declared_outputs: Vec::new(),
             op_libraries: op_libraries.iter().map(|path| path.to_path_buf()).collect(),
-            instances: 1,
+            instances: vec![Device::Cpu],
             parameters: Default::default(),
         }
     }

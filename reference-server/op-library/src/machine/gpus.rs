@@ -51,6 +51,12 @@ impl Gpu {
     }
 }
 
+/// How many NVIDIA GPUs workers of this process can use. CUDA counts them from zero. The first call
+/// asks the driver's own tool, in a process of its own, where a driver is installed.
+pub fn gpu_count() -> u32 {
+    u32::try_from(Gpu::present().len()).unwrap_or(u32::MAX)
+}
+
 /// What the tool says; `None` where it is not there, fails or takes too long.
 fn ask() -> Option<String> {
     let mut child = Command::new(TOOL)

@@ -6,4 +6,5 @@ mod processor;
 
 pub(crate) use c_library::{CLibraryVersion, tunable};
 pub(crate) use gpus::Gpu;
+pub use gpus::gpu_count;
 pub(crate) use processor::Level;

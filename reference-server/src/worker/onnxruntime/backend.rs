@@ -146,7 +146,8 @@ impl OnnxRuntimeBackend {
         self.acquire_libraries(&specification.op_libraries, &mut model.libraries)?;
         let mut first: Option<(Arc<Signature>, Registered)> = None;
         let mut instances: Vec<Box<dyn Instance>> = Vec::new();
-        for _ in 0..specification.instances.max(1) {
+        let name = format!("onnxruntime-{}", self.runtime.version);
+        for _ in specification.devices(0, &name)? {
             let (session, registered) =
                 self.create_session(specification, threads, &model.libraries)?;
             let session = Arc::new(session);

@@ -12,6 +12,7 @@ use super::op_library::Registrar;
 use super::parameters::Parameters;
 use super::runtime::Runtime;
 use super::signature::Signature;
+use crate::configuration::Device;
 use crate::worker::backend::{
     Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
     ModelSpecification, RuntimeSpecification, StillMapped,
@@ -95,9 +96,9 @@ impl PyTorchBackend {
             .collect()
     }
 
-    fn load_module(&self, file: &Path) -> Result<Arc<Module>, LoadError> {
+    fn load_module(&self, file: &Path, device: Device) -> Result<Arc<Module>, LoadError> {
         self.recorder().enter(Step::CreateSession, file);
-        let module = Module::load(&self.runtime.bridge, file);
+        let module = Module::load(&self.runtime.bridge, file, device);
         self.recorder().idle();
         module.map(Arc::new).map_err(|failure| {
             diagnosis::load_failure(&self.runtime, file, self.registrar.reports(), &failure)
@@ -130,17 +131,26 @@ impl PyTorchBackend {
         let parameters = Parameters::read(&specification.parameters)?;
         self.set_inter_op_threads(parameters.inter_op_threads);
         self.acquire_libraries(&specification.op_libraries, &mut model.libraries)?;
-        let first = self.load_module(&specification.file)?;
-        model.modules.push(first.clone());
-        let signature = Arc::new(Signature::of(specification, &first.arguments())?);
+        let mut signature: Option<Arc<Signature>> = None;
+        let mut loaded: HashMap<Device, Arc<Module>> = HashMap::new();
         let mut instances: Vec<Box<dyn Instance>> = Vec::new();
-        for number in 0..specification.instances.max(1) {
-            let module = if number == 0 || parameters.weight_sharing {
-                first.clone()
-            } else {
-                let module = self.load_module(&specification.file)?;
-                model.modules.push(module.clone());
-                module
+        for device in specification.devices(self.runtime.gpus, &self.runtime.name)? {
+            let known = loaded.get(&device).filter(|_| parameters.weight_sharing);
+            let module = match known {
+                Some(module) => module.clone(),
+                None => {
+                    let module = self.load_module(&specification.file, device)?;
+                    model.modules.push(module.clone());
+                    loaded.insert(device, module.clone());
+                    module
+                }
+            };
+            let signature = match &signature {
+                Some(signature) => signature.clone(),
+                None => {
+                    let of_first = Arc::new(Signature::of(specification, &module.arguments())?);
+                    signature.insert(of_first).clone()
+                }
             };
             let execution = module.execution(parameters.execution_options());
             let execution = execution.map_err(|Failure(reason)| {
@@ -149,8 +159,9 @@ impl PyTorchBackend {
                     specification.file.display()
                 ))
             })?;
-            instances.push(Box::new(PyTorchInstance::new(execution, signature.clone())));
+            instances.push(Box::new(PyTorchInstance::new(execution, signature, device)));
         }
+        let signature = signature.expect("a model has at least one instance");
         Ok(LoadedModel {
             inputs: signature.inputs.clone(),
             outputs: signature.outputs.clone(),

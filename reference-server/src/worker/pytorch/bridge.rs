@@ -63,6 +63,11 @@ pub(super) struct Argument {
     pub(super) has_default: i32,
 }
 
+/// `BRIDGE_ON_CPU`.
+pub(super) const ON_CPU: i32 = -1;
+/// `BRIDGE_AS_SAVED`.
+pub(super) const AS_SAVED: i32 = -2;
+
 /// `BridgeExecutionOptions`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +157,7 @@ functions! {
     schemas: fn(VisitSchema, *mut c_void) -> *mut RawFailure;
     dispatch_key_name: fn(u16) -> Text;
     needed_operators: fn(Text, VisitNeeded, *mut c_void) -> *mut RawFailure;
-    module_load: fn(Text, *mut *mut RawModule) -> *mut RawFailure;
+    module_load: fn(Text, i32, *mut *mut RawModule) -> *mut RawFailure;
     module_release: fn(*mut RawModule);
     module_argument_count: fn(*const RawModule) -> usize;
     module_argument: fn(*const RawModule, usize) -> Argument;

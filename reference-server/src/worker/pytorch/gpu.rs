@@ -1,12 +1,30 @@
-//! Whether the machine has a GPU that PyTorch could use.
+//! The GPUs that PyTorch can use.
 
 use cudarc::driver::{result, sys};
 
-/// Whether the CUDA driver is installed and finds a device.
-pub(super) fn is_present() -> bool {
+/// How many devices the CUDA driver has; none where it is not installed.
+pub(super) fn count() -> u32 {
     // SAFETY: tries to map the driver's library, whose initializers are its own.
     let is_installed = unsafe { sys::is_culib_present() };
-    is_installed
-        && result::init().is_ok()
-        && result::device::get_count().is_ok_and(|count| count > 0)
+    if !is_installed || result::init().is_err() {
+        return 0;
+    }
+    let count = result::device::get_count().unwrap_or(0);
+    u32::try_from(count).unwrap_or(0)
+}
+
+/// Whether the driver takes no more work of this process: a kernel has read or written where it must
+/// not, and everything that the process had on the GPU is lost.
+///
+/// Source: CUDA Driver API, `CUDA_ERROR_ILLEGAL_ADDRESS` and its like: "the process must be terminated
+/// and relaunched".
+pub(super) fn is_lost() -> bool {
+    // SAFETY: takes nothing; the calling thread has executed, so that it has a context.
+    let state = unsafe { sys::cuCtxSynchronize() };
+    !matches!(
+        state,
+        sys::CUresult::CUDA_SUCCESS
+            | sys::CUresult::CUDA_ERROR_INVALID_CONTEXT
+            | sys::CUresult::CUDA_ERROR_NOT_INITIALIZED
+    )
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::bridge::{Failure, Input};
-use super::element_type;
 use super::module::{Execution, ModuleOutput};
 use super::signature::Signature;
+use super::{element_type, gpu};
+use crate::configuration::Device;
 use crate::protocol::DataType;
 use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink, TensorSignature};
 
@@ -18,14 +19,18 @@ type Dims = SmallVec<[i64; 8]>;
 pub(super) struct PyTorchInstance {
     execution: Execution,
     signature: Arc<Signature>,
+    device: Device,
+    is_lost: bool,
 }
 
 impl PyTorchInstance {
-    /// An instance that runs `execution`, for the tensors of `signature`.
-    pub(super) fn new(execution: Execution, signature: Arc<Signature>) -> Self {
+    /// An instance that runs `execution` on `device`, for the tensors of `signature`.
+    pub(super) fn new(execution: Execution, signature: Arc<Signature>, device: Device) -> Self {
         Self {
             execution,
             signature,
+            device,
+            is_lost: false,
         }
     }
 
@@ -81,7 +86,12 @@ impl Instance for PyTorchInstance {
         let outcome = self.run(inputs, outputs, sink);
         // Outputs, and what the model keeps, may be views of inputs, whose memory is the caller's.
         self.execution.clear();
+        self.is_lost = outcome.is_err() && self.device != Device::Cpu && gpu::is_lost();
         outcome
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_lost
     }
 }
 

@@ -7,9 +7,10 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use super::bridge::{
-    Bridge, ExecutionOptions, Failure, Input, Output, RawExecution, RawModule, TAKES_STRINGS,
-    TAKES_TENSOR, Text,
+    AS_SAVED, Bridge, ExecutionOptions, Failure, Input, ON_CPU, Output, RawExecution, RawModule,
+    TAKES_STRINGS, TAKES_TENSOR, Text,
 };
+use crate::configuration::Device;
 
 /// What an argument of `forward` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +45,20 @@ unsafe impl Send for Module {}
 unsafe impl Sync for Module {}
 
 impl Module {
-    /// Reads the TorchScript file at `path`.
-    pub(super) fn load(bridge: &Arc<Bridge>, path: &Path) -> Result<Self, Failure> {
+    /// Reads the TorchScript file at `path` for a device that is there.
+    pub(super) fn load(bridge: &Arc<Bridge>, path: &Path, device: Device) -> Result<Self, Failure> {
         let mut pointer = ptr::null_mut();
+        let device = match device {
+            Device::Cpu | Device::Auto => ON_CPU,
+            Device::OfModel => AS_SAVED,
+            Device::Gpu(number) => i32::try_from(number)
+                .map_err(|_| Failure(format!("there is no GPU of the number {number}")))?,
+        };
         // SAFETY: the path is live during the call, and so is the out-parameter.
         unsafe {
             bridge.check((bridge.functions().module_load)(
                 Text::of(path.as_os_str().as_bytes()),
+                device,
                 &raw mut pointer,
             ))?;
         }

@@ -39,6 +39,8 @@ pub(super) struct Runtime {
     pub(super) folder: PathBuf,
     /// All folders of the runtime's libraries.
     pub(super) library_dirs: Vec<PathBuf>,
+    /// How many GPUs models can be put on.
+    pub(super) gpus: u32,
 }
 
 impl Runtime {
@@ -51,7 +53,7 @@ impl Runtime {
         recorder.enter(Step::MapRuntime, library);
         let opened = open_unrecorded(specification);
         recorder.idle();
-        let bridge = opened.map_err(|reason| {
+        let (bridge, gpus) = opened.map_err(|reason| {
             LoadError::new(format!(
                 "the PyTorch library '{}' of {} cannot be used: {reason}",
                 library.display(),
@@ -60,6 +62,7 @@ impl Runtime {
         })?;
         Ok(Arc::new(Self {
             bridge,
+            gpus,
             name: specification.runtime.clone(),
             python: specification.python.clone(),
             library_dirs: specification.library_dirs.clone(),
@@ -68,18 +71,21 @@ impl Runtime {
     }
 }
 
-fn open_unrecorded(specification: &RuntimeSpecification) -> Result<Arc<Bridge>, String> {
+/// The bridge, and how many GPUs there are for PyTorch.
+fn open_unrecorded(specification: &RuntimeSpecification) -> Result<(Arc<Bridge>, u32), String> {
     let bridge = specification.bridge.as_deref().ok_or(
         "the bridge between it and the server has not been compiled; install the runtime again",
     )?;
     map(&specification.main_library)
         .map_err(|reason| format!("{reason}; install the runtime again"))?;
     let cuda = specification.main_library.with_file_name(CUDA_LIBRARY);
-    if cuda.is_file() && gpu::is_present() {
-        // Models that stay on the CPU do without.
-        if let Err(reason) = map(&cuda) {
-            tracing::warn!(library = %cuda.display(), reason, "PyTorch runs without its CUDA part");
-        }
+    let mut gpus = if cuda.is_file() { gpu::count() } else { 0 };
+    // Models that stay on the CPU do without.
+    if gpus > 0
+        && let Err(reason) = map(&cuda)
+    {
+        tracing::warn!(library = %cuda.display(), reason, "PyTorch runs without its CUDA part");
+        gpus = 0;
     }
     let bridge = Bridge::open(bridge)
         .map_err(|reason| format!("its bridge '{}' cannot be used: {reason}", bridge.display()))?;
@@ -91,7 +97,7 @@ fn open_unrecorded(specification: &RuntimeSpecification) -> Result<Arc<Bridge>, 
     }
     // SAFETY: the function takes nothing and only sets the process's terminate handler.
     unsafe { (bridge.functions().report_uncaught_exceptions)() };
-    Ok(bridge)
+    Ok((bridge, gpus))
 }
 
 /// Maps a library for the rest of the process's life. Its symbols stay out of the way of other

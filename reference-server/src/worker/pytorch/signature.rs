@@ -242,7 +242,7 @@ mod tests {
             declared_inputs: inputs.iter().copied().map(tensor).collect(),
             declared_outputs: outputs.iter().copied().map(tensor).collect(),
             op_libraries: Vec::new(),
-            instances: 1,
+            instances: vec![crate::configuration::Device::Cpu],
             parameters: Default::default(),
         }
     }

@@ -171,7 +171,8 @@ impl TensorFlowBackend {
         } else {
             Inputs::InPlace
         };
-        let instances = (0..specification.instances.max(1)).map(|_| {
+        let devices = specification.devices(0, &format!("tensorflow-{}", self.runtime.version))?;
+        let instances = devices.iter().map(|_| {
             Box::new(TensorFlowInstance::new(
                 session.clone(),
                 signature.clone(),

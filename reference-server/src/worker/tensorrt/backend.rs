@@ -13,6 +13,7 @@ use super::op_library::{PluginLibraries, taken};
 use super::plan::Header;
 use super::runtime::Runtime;
 use super::signature::{Signature, Tensor};
+use crate::configuration::Device;
 use crate::worker::backend::{
     Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
     ModelSpecification, RuntimeSpecification, StillMapped,
@@ -113,9 +114,17 @@ impl TensorRtBackend {
             .and_then(|header| header.check(self.runtime.reader()))
             .map_err(|error| diagnosis::unfit(file, &error))?;
         self.acquire_libraries(&specification.op_libraries, &mut model.libraries)?;
-        let gpu = Gpu::find().map_err(|reason| diagnosis::no_gpu(file, &reason))?;
+        // Plans run on nothing else: an instance that names no GPU is on the first one.
+        let numbers = specification.instances.iter().map(|device| match device {
+            Device::Gpu(number) => *number,
+            Device::Cpu | Device::OfModel | Device::Auto => 0,
+        });
+        let gpus = numbers
+            .map(|number| Ok((number, Gpu::find(number)?)))
+            .collect::<Result<Vec<_>, String>>()
+            .map_err(|reason| diagnosis::no_gpu(file, &reason))?;
         self.recorder().enter(Step::CreateSession, file);
-        let prepared = self.prepare(specification, model, &gpu);
+        let prepared = self.prepare(specification, model, &gpus);
         self.recorder().idle();
         let Prepared {
             signature,
@@ -135,34 +144,46 @@ impl TensorRtBackend {
         })
     }
 
-    /// Lets TensorRT read the plan, and makes the instances.
+    /// Lets TensorRT read the plan, and makes an instance on each of `gpus`, which stand with their
+    /// numbers.
     fn prepare(
         &self,
         specification: &ModelSpecification,
         model: &mut Model,
-        gpu: &Gpu,
+        gpus: &[(u32, Gpu)],
     ) -> Result<Prepared, String> {
-        gpu.bind()?;
         let plan = File::open(&specification.file).map_err(|error| error.to_string())?;
         // SAFETY: who changes the file while it is read gets what TensorRT makes of it.
         let plan = unsafe { memmap2::Mmap::map(&plan) }.map_err(|error| error.to_string())?;
-        let first = Arc::new(Engine::new(&self.runtime, &plan)?);
-        model.engines.push(first.clone());
-        let signature = Arc::new(Signature::of(&first)?);
-        // Before 10 only an engine's first context has a profile of shapes.
-        let shares_profiles = self.runtime.version.major >= 10 || !signature.has_open_inputs();
-        let instances = (0..specification.instances.max(1))
-            .map(|number| {
-                let mut engine = first.clone();
-                if number > 0 && !shares_profiles {
-                    engine = Arc::new(Engine::new(&self.runtime, &plan)?);
+        let mut signature: Option<Arc<Signature>> = None;
+        let mut of_gpu: HashMap<u32, Arc<Engine>> = HashMap::new();
+        let mut instances: Vec<Box<dyn Instance>> = Vec::new();
+        for (number, gpu) in gpus {
+            gpu.bind()?;
+            // Before 10 only an engine's first context has a profile of shapes.
+            let is_shared = self.runtime.version.major >= 10
+                || signature
+                    .as_ref()
+                    .is_some_and(|known| !known.has_open_inputs());
+            let known = of_gpu.get(number).filter(|_| is_shared);
+            let engine = match known {
+                Some(engine) => engine.clone(),
+                None => {
+                    let engine = Arc::new(Engine::new(&self.runtime, &plan)?);
                     model.engines.push(engine.clone());
+                    of_gpu.insert(*number, engine.clone());
+                    engine
                 }
-                let context = engine.context()?;
-                let instance = TensorRtInstance::new(context, signature.clone(), gpu.clone())?;
-                Ok(Box::new(instance) as Box<dyn Instance>)
-            })
-            .collect::<Result<_, String>>()?;
+            };
+            let signature = match &signature {
+                Some(signature) => signature.clone(),
+                None => signature.insert(Arc::new(Signature::of(&engine)?)).clone(),
+            };
+            let context = engine.context()?;
+            let instance = TensorRtInstance::new(context, signature, gpu.clone())?;
+            instances.push(Box::new(instance));
+        }
+        let signature = signature.ok_or("the model has no instance")?;
         Ok(Prepared {
             signature,
             instances,

@@ -6,27 +6,27 @@ use cudarc::driver::result;
 use cudarc::driver::sys::CUdeviceptr;
 use cudarc::driver::{CudaContext, CudaStream, DriverError};
 
-/// The first GPU of the machine (the first that `CUDA_VISIBLE_DEVICES` leaves).
+/// One GPU of those that `CUDA_VISIBLE_DEVICES` leaves.
 #[derive(Clone)]
 pub(super) struct Gpu {
     context: Arc<CudaContext>,
 }
 
 impl Gpu {
-    /// Finds the GPU.
+    /// Finds the GPU of that number, counted from 0.
     ///
     /// # Errors
     /// There is none; the text says what was looked for.
-    pub(super) fn find() -> Result<Self, String> {
+    pub(super) fn find(number: u32) -> Result<Self, String> {
         // SAFETY: tries to map the driver's library, whose initializers are its own.
         if !unsafe { cudarc::driver::sys::is_culib_present() } {
             return Err(
                 "the library of NVIDIA's driver, libcuda.so.1, is not installed".to_owned(),
             );
         }
-        let context = CudaContext::new(0).map_err(|error| {
+        let context = CudaContext::new(number as usize).map_err(|error| {
             format!(
-                "NVIDIA's driver (libcuda.so.1) is installed and says: {}",
+                "NVIDIA's driver (libcuda.so.1) is installed and says of GPU {number}: {}",
                 text(&error)
             )
         })?;
