@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use reference_server::configuration::Device;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
     Backend, ExecutionError, InputTensor, Instance, ModelSpecification, OutputSink,
@@ -107,7 +108,7 @@ fn execute(criterion: &mut Criterion) {
                     declared_inputs: vec![tensor("x")],
                     declared_outputs: vec![tensor("y__0")],
                     op_libraries: Vec::new(),
-                    instances: 1,
+                    instances: vec![Device::Cpu],
                     parameters: Default::default(),
                 })
                 .expect("a model");

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL};
+use reference_server::configuration::Device;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
     Backend, ExecutionError, InputTensor, ModelSpecification, OutputSink, RuntimeSpecification,
@@ -120,7 +121,7 @@ fn execute(criterion: &mut Criterion) {
                 declared_inputs: Vec::new(),
                 declared_outputs: Vec::new(),
                 op_libraries: vec![library.clone()],
-                instances: 1,
+                instances: vec![Device::Cpu],
                 parameters: Default::default(),
             })
             .expect("a model");

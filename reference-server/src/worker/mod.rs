@@ -7,6 +7,7 @@
 pub mod backend;
 pub mod exception_barrier;
 pub mod executor;
+mod gpu;
 pub mod onnxruntime;
 pub mod op_library;
 pub mod outputs;

@@ -12,6 +12,7 @@ use super::runtime::Runtime;
 use super::session::{Options, Session};
 use super::signature::{Dim, Signature};
 use super::threads::Threads;
+use crate::configuration::Device;
 use crate::worker::backend::{
     Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
     ModelSpecification, RuntimeSpecification, StillMapped,
@@ -107,10 +108,20 @@ impl OnnxRuntimeBackend {
     fn create_session(
         &self,
         specification: &ModelSpecification,
+        device: Device,
         threads: Threads,
         libraries: &[LibraryId],
     ) -> Result<(Session, Registered), LoadError> {
         let options = self.options(threads)?;
+        if let Device::Gpu(number) = device {
+            options.on_gpu(number).map_err(|failure| {
+                LoadError::new(format!(
+                    "ONNX Runtime {} cannot use GPU {number} for the model '{}': {failure}; are the \
+                     CUDA libraries that its CUDA provider needs on the library path?",
+                    self.runtime.version, specification.name
+                ))
+            })?;
+        }
         let mut registered = Registered::default();
         for &id in self.for_all.iter().chain(libraries) {
             let library = self
@@ -147,9 +158,9 @@ impl OnnxRuntimeBackend {
         let mut first: Option<(Arc<Signature>, Registered)> = None;
         let mut instances: Vec<Box<dyn Instance>> = Vec::new();
         let name = format!("onnxruntime-{}", self.runtime.version);
-        for _ in specification.devices(0, &name)? {
+        for device in specification.devices(self.runtime.gpus, &name)? {
             let (session, registered) =
-                self.create_session(specification, threads, &model.libraries)?;
+                self.create_session(specification, device, threads, &model.libraries)?;
             let session = Arc::new(session);
             model.sessions.push(session.clone());
             let (signature, _) = match &mut first {
@@ -162,6 +173,7 @@ impl OnnxRuntimeBackend {
             instances.push(Box::new(OnnxRuntimeInstance::new(
                 session,
                 signature.clone(),
+                device,
             )));
         }
         let (signature, registered) = first.expect("a model has at least one instance");

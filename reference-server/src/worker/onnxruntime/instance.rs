@@ -13,8 +13,10 @@ use super::session::Session;
 use super::signature::{DimSource, Signature};
 use super::status::{Failure, check};
 use super::string_tensor;
+use crate::configuration::Device;
 use crate::protocol::DataType;
 use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink};
+use crate::worker::gpu;
 
 /// Dimensions of a tensor without an allocation, for as many as are usual.
 type Dims = SmallVec<[i64; 8]>;
@@ -35,6 +37,8 @@ pub(super) struct OnnxRuntimeInstance {
     /// number).
     unplaced: Vec<(usize, u32)>,
     string_offsets: Vec<usize>,
+    device: Device,
+    is_lost: bool,
 }
 
 // SAFETY: the pointers are to names in `signature`, which the instance shares, and to values that
@@ -95,8 +99,8 @@ impl Drop for Values {
 }
 
 impl OnnxRuntimeInstance {
-    /// An instance that executes `session`, whose signature is `signature`.
-    pub(super) fn new(session: Arc<Session>, signature: Arc<Signature>) -> Self {
+    /// An instance that executes `session`, whose signature is `signature`, on `device`.
+    pub(super) fn new(session: Arc<Session>, signature: Arc<Signature>, device: Device) -> Self {
         Self {
             sizes: signature.output_sizes(),
             in_place: InPlace::Known,
@@ -108,6 +112,8 @@ impl OnnxRuntimeInstance {
             string_offsets: Vec::new(),
             session,
             signature,
+            device,
+            is_lost: false,
         }
     }
 
@@ -242,9 +248,16 @@ impl Instance for OnnxRuntimeInstance {
                     );
                     self.in_place = next;
                 }
-                _ => return Err(ExecutionError(failure.message)),
+                _ => {
+                    self.is_lost = self.device != Device::Cpu && gpu::is_lost();
+                    return Err(ExecutionError(failure.message));
+                }
             }
         }
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_lost
     }
 }
 

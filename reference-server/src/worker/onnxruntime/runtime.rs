@@ -13,6 +13,7 @@ use runtimes::Framework;
 
 use super::status::{Failure, check};
 use crate::worker::backend::LoadError;
+use crate::worker::gpu;
 use crate::worker::recorder::{Recorder, Step};
 
 /// ONNX Runtime, mapped into this process for the rest of its life.
@@ -33,6 +34,8 @@ pub(super) struct Runtime {
     pub(super) allocator: NonNull<OrtAllocator>,
     /// Shared by all sessions: logging and threads.
     pub(super) environment: Environment,
+    /// How many GPUs its sessions can execute on.
+    pub(super) gpus: u32,
 }
 
 // SAFETY: the pointers are to objects of ONNX Runtime that live as long as the process and that
@@ -101,12 +104,28 @@ impl Runtime {
             cpu_memory: resources.0,
             allocator: resources.1,
             environment,
+            gpus: gpus(library),
         })
     }
 
     /// The environment's handle.
     pub(super) fn environment(&self) -> *const ort::sys::OrtEnv {
         self.environment.ptr()
+    }
+}
+
+/// The part of ONNX Runtime that needs a GPU, beside its main library.
+const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
+
+/// How many GPUs there are for the ONNX Runtime whose main library is `library`.
+fn gpus(library: &Path) -> u32 {
+    // The library may be a link to where the package is.
+    let place = library.canonicalize();
+    let place = place.as_deref().unwrap_or(library);
+    if place.with_file_name(CUDA_PROVIDER).is_file() {
+        gpu::count()
+    } else {
+        0
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use ort::sys::{OrtSession, OrtSessionOptions};
+use ort::sys::{OrtCUDAProviderOptionsV2, OrtSession, OrtSessionOptions};
 
 use super::runtime::Runtime;
 use super::status::{Failure, check};
@@ -54,6 +54,35 @@ impl Options {
             }
         }
         Ok(options)
+    }
+
+    /// Gives the session the GPU of that number, counted from 0: nodes with a kernel for it execute
+    /// there, the others on the CPU.
+    pub(super) fn on_gpu(&self, number: u32) -> Result<(), Failure> {
+        let api = self.runtime.api;
+        let number = CString::new(number.to_string()).expect("digits");
+        let keys = [c"device_id".as_ptr()];
+        let values = [number.as_ptr()];
+        let mut provider: *mut OrtCUDAProviderOptionsV2 = ptr::null_mut();
+        // SAFETY: the out-parameter is live; keys and values are as many C strings as is said, and
+        // the provider's options are released once, after the session's have copied them.
+        unsafe {
+            check((api.CreateCUDAProviderOptions)(&raw mut provider))?;
+            let updated = check((api.UpdateCUDAProviderOptions)(
+                provider,
+                keys.as_ptr(),
+                values.as_ptr(),
+                keys.len(),
+            ));
+            let appended = updated.and_then(|()| {
+                check((api.SessionOptionsAppendExecutionProvider_CUDA_V2)(
+                    self.pointer(),
+                    provider,
+                ))
+            });
+            (api.ReleaseCUDAProviderOptions)(provider);
+            appended
+        }
     }
 
     /// The handle that op libraries register with.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::bridge::{Failure, Input};
+use super::element_type;
 use super::module::{Execution, ModuleOutput};
 use super::signature::Signature;
-use super::{element_type, gpu};
 use crate::configuration::Device;
 use crate::protocol::DataType;
 use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink, TensorSignature};
+use crate::worker::gpu;
 
 /// Dimensions of a tensor without an allocation, for as many as are usual.
 type Dims = SmallVec<[i64; 8]>;

@@ -12,7 +12,6 @@ mod bridge;
 mod diagnosis;
 mod dispatcher;
 mod element_type;
-mod gpu;
 mod instance;
 mod module;
 mod op_library;

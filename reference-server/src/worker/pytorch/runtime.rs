@@ -8,10 +8,9 @@ use std::sync::Arc;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use super::bridge::Bridge;
-use super::gpu;
 use crate::worker::backend::{LoadError, RuntimeSpecification};
-use crate::worker::exception_barrier;
 use crate::worker::recorder::{Recorder, Step};
+use crate::worker::{exception_barrier, gpu};
 
 /// The part of PyTorch that needs a GPU, beside the main library.
 const CUDA_LIBRARY: &str = "libtorch_cuda.so";

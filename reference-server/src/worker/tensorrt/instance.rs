@@ -11,6 +11,7 @@ use super::gpu::{Gpu, Memory, Stream};
 use super::signature::Signature;
 use crate::protocol::DataType;
 use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink};
+use crate::worker::gpu;
 
 /// An execution context with its stream and its memory on the GPU.
 ///
@@ -25,6 +26,7 @@ pub(super) struct TensorRtInstance {
     stream: Stream,
     gpu: Gpu,
     signature: Arc<Signature>,
+    is_lost: bool,
 }
 
 /// A tensor on the GPU, as the context knows it.
@@ -79,6 +81,7 @@ impl TensorRtInstance {
             stream: gpu.stream()?,
             gpu,
             signature,
+            is_lost: false,
         })
     }
 
@@ -165,7 +168,13 @@ impl Instance for TensorRtInstance {
         let run = self.run(inputs, outputs, sink);
         // Also after a failure: what is on the stream uses the request's memory.
         let finished = self.stream.finish();
-        run.and(finished).map_err(ExecutionError)
+        let outcome = run.and(finished).map_err(ExecutionError);
+        self.is_lost = outcome.is_err() && gpu::is_lost();
+        outcome
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_lost
     }
 }
 

@@ -1,4 +1,4 @@
-//! The GPUs that PyTorch can use.
+//! The GPUs that a framework in this process can use, by NVIDIA's driver.
 
 use cudarc::driver::{result, sys};
 
