@@ -11,10 +11,11 @@ use serde::Serialize;
 
 use crate::built_for::{header_lines, releases_of};
 use crate::check::registration::Registration;
-use crate::code::{ApiLevel, requested_api_level};
+use crate::code::{ApiLevel, Program, requested_api_level, runs_when_opened};
 use crate::content::contains;
 use crate::elf::{Bytes, FileBytes, Header, HeaderError, Image, LocalSymbols, Memory, Sections};
 use crate::framework::onnxruntime::ENTRY_POINT;
+use crate::framework::pytorch::is_registration;
 use crate::framework::recognise;
 use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
@@ -70,6 +71,8 @@ struct Parts {
     image: Arc<Image>,
     /// What ONNX Runtime's entry point lacks.
     onnxruntime_entry: Vec<Finding>,
+    /// Whether what runs when it is opened registers with PyTorch, where the code tells.
+    registers_when_opened: Option<bool>,
     /// The level of ONNX Runtime's interface that it asks for.
     api_level: ApiLevel,
     /// The releases of PyTorch that it may have been built for.
@@ -178,8 +181,17 @@ impl OpLibrary {
         self.frameworks = recognise(&image);
         let local_symbols = LocalSymbols::read(&sections, bytes);
         let mut api_level = ApiLevel::Unknown;
+        let mut registers_when_opened = None;
         if let Ok(memory) = Memory::read_headers(&header, bytes) {
-            self.registers = names::read(&self.frameworks, &image, &memory, &local_symbols);
+            let program = (!self.frameworks.is_empty())
+                .then(|| Program::read(&image, &memory, &local_symbols))
+                .flatten();
+            if let Some(program) = &program {
+                self.registers = names::read(&self.frameworks, program);
+                if self.frameworks.contains(&Framework::PyTorch) {
+                    registers_when_opened = runs_when_opened(program, &is_registration);
+                }
+            }
             if let Some(entry) = image.symbols.function_address(ENTRY_POINT) {
                 api_level = requested_api_level(entry, &|address, size| {
                     memory.read_up_to(address, size as u64)
@@ -207,6 +219,7 @@ impl OpLibrary {
             image,
             onnxruntime_entry,
             api_level,
+            registers_when_opened,
             pytorch,
         });
     }
@@ -290,7 +303,9 @@ impl OpLibrary {
                         runtime.name,
                         &parts.pytorch,
                     ));
-                    registration = Some(check::registration::check(&self.path, &scope));
+                    let when_opened = parts.registers_when_opened;
+                    registration =
+                        Some(check::registration::check(&self.path, &scope, when_opened));
                 }
             }
             match &registration {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use runtimes::Framework;
+
 use crate::framework::{registers, registration};
 use crate::loader::Scope;
 use crate::symbol_name::demangle;
@@ -19,14 +21,22 @@ pub(crate) enum Registration {
     Absent {
         /// The sentence.
         finding: Finding,
-        /// Whether the library opens no others, which might do so.
+        /// Whether the library opens no others, which might do so, and calls nothing that registers,
+        /// which the reading of its code might have missed the way to.
         certain: bool,
     },
 }
 
-/// Whether the library, or anything that it needs beside the runtime, registers ops.
-pub(crate) fn check(path: &Path, scope: &Scope) -> Registration {
+/// Whether the library, or anything that it needs beside the runtime, registers ops. `when_opened`:
+/// whether the library's own code does so when it is opened, as far as the code tells; it counts for
+/// PyTorch.
+pub(crate) fn check(path: &Path, scope: &Scope, when_opened: Option<bool>) -> Registration {
+    let only_later =
+        scope.runtime_name.framework == Framework::PyTorch && when_opened == Some(false);
     let found = scope.beside_runtime().find_map(|object| {
+        if only_later && object.path == path {
+            return None;
+        }
         let symbol = registers(scope.runtime_name, &object.image)?;
         let who = if object.path == path {
             "it".to_owned()
@@ -47,7 +57,15 @@ pub(crate) fn check(path: &Path, scope: &Scope) -> Registration {
         let mut references = object.image.symbols.references();
         references.any(|reference| OPENS_OTHERS.contains(&reference.name))
     });
-    let (lack, remedy) = registration(scope.runtime_name.framework);
+    let (lack, remedy) = if only_later {
+        (
+            "registers nothing when it is opened: its code that does runs later, such as when Python \
+             imports it as a module",
+            "register its ops in static initializers (TORCH_LIBRARY at the top level of a file)",
+        )
+    } else {
+        registration(scope.runtime_name.framework)
+    };
     let beyond = if opens_others {
         "; whether it opens another library that does shows only when it runs"
     } else {
@@ -60,6 +78,6 @@ pub(crate) fn check(path: &Path, scope: &Scope) -> Registration {
             message: format!("'{}' {lack}{beyond}", path.display()),
             remedy: remedy.to_owned(),
         },
-        certain: !opens_others,
+        certain: !opens_others && !only_later,
     }
 }

@@ -9,10 +9,12 @@ mod api_level;
 mod calls;
 mod interpreter;
 mod program;
+mod reach;
 mod state;
 
 pub(crate) use api_level::{ApiLevel, requested_api_level};
 pub(crate) use calls::{Call, Callee, Text, Watch, calls};
 pub(crate) use interpreter::returned_text;
 pub(crate) use program::Program;
+pub(crate) use reach::runs_when_opened;
 pub(crate) use state::Value;

@@ -34,6 +34,8 @@ pub(crate) struct Program<'a> {
     stubs: HashMap<u64, u64>,
     /// The addresses at which functions begin, in order.
     functions: Vec<u64>,
+    /// The functions that the loader calls when it has mapped the file.
+    initializers: Vec<u64>,
     /// The part of the data that is read-only once the loader is done.
     relro: (u64, u64),
 }
@@ -90,8 +92,17 @@ impl<'a> Program<'a> {
         slots.sort_unstable();
         let relro = memory.of_kind(elf::PT_GNU_RELRO).next();
         let code = code(memory);
+        let (array, size) = image.initializers;
+        let first = pointers.partition_point(|(place, _)| *place < array);
+        let initializers = pointers[first..]
+            .iter()
+            .take_while(|(place, _)| *place < array.saturating_add(size))
+            .map(|(_, target)| *target)
+            .chain(image.initializer)
+            .collect();
         Some(Self {
             stubs: stubs(&code, &slots),
+            initializers,
             code,
             memory,
             local_symbols,
@@ -126,6 +137,16 @@ impl<'a> Program<'a> {
     /// The stubs, each with the slot that it jumps to.
     pub(crate) fn stubs(&self) -> impl Iterator<Item = (u64, u64)> {
         self.stubs.iter().map(|(stub, slot)| (*stub, *slot))
+    }
+
+    /// The functions that the loader calls when it has mapped the file.
+    pub(crate) fn initializers(&self) -> &[u64] {
+        &self.initializers
+    }
+
+    /// The slot that the stub at `address` jumps to.
+    pub(crate) fn slot_of_stub(&self, address: u64) -> Option<u64> {
+        self.stubs.get(&address).copied()
     }
 
     /// The symbol that a call of the stub at `address` goes to.

@@ -45,6 +45,11 @@ pub(crate) struct Image {
     pub symbol_table: u64,
     /// Number of dynamic symbols, the null symbol included.
     pub symbol_count: u64,
+    /// The table of the functions that the loader calls when it has mapped the file, as
+    /// (address, size).
+    pub initializers: (u64, u64),
+    /// One more such function.
+    pub initializer: Option<u64>,
     /// The relocation tables, each as (address, size).
     pub relocation_tables: Vec<(u64, u64)>,
 }
@@ -175,6 +180,10 @@ impl Image {
         let flags = value(elf::DT_FLAGS).unwrap_or(0);
         self.text_relocations = value(elf::DT_TEXTREL).is_some() || flags & elf::DF_TEXTREL.0 != 0;
         self.symbol_table = dynamic.symbols;
+        self.initializers = value(elf::DT_INIT_ARRAY)
+            .zip(value(elf::DT_INIT_ARRAYSZ))
+            .unwrap_or_default();
+        self.initializer = value(elf::DT_INIT);
         self.relocation_tables = [
             value(elf::DT_RELA).zip(value(elf::DT_RELASZ)),
             value(elf::DT_JMPREL).zip(value(elf::DT_PLTRELSZ)),

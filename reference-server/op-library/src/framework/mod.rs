@@ -1,7 +1,7 @@
 //! Which frameworks a library belongs to; one module a framework.
 
 pub(crate) mod onnxruntime;
-mod pytorch;
+pub(crate) mod pytorch;
 mod tensorflow;
 mod tensorrt;
 

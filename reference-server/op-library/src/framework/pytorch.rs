@@ -35,6 +35,11 @@ pub(crate) fn recognise(image: &Image) -> bool {
         })
 }
 
+/// Whether registering goes through a function of that name.
+pub(crate) fn is_registration(name: &str) -> bool {
+    REGISTRATION.iter().any(|part| name.contains(part))
+}
+
 /// The function that it calls to register an op.
 pub(crate) fn registers(image: &Image) -> Option<&str> {
     REGISTRATION.iter().find_map(|part| {

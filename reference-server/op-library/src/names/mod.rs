@@ -14,7 +14,6 @@ use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
 use crate::code::Program;
-use crate::elf::{Image, LocalSymbols, Memory};
 
 /// Names that a library registers.
 const MAX_NAMES: usize = 1 << 14;
@@ -65,26 +64,15 @@ pub enum NameSource {
     Symbol,
 }
 
-/// The names that a library of `frameworks` registers, in order.
-pub(crate) fn read(
-    frameworks: &[Framework],
-    image: &Image,
-    memory: &Memory<'_>,
-    local_symbols: &LocalSymbols,
-) -> Vec<RegisteredName> {
-    if frameworks.is_empty() {
-        return Vec::new();
-    }
-    let Some(program) = Program::read(image, memory, local_symbols) else {
-        return Vec::new();
-    };
+/// The names that a library of `frameworks`, whose code is `program`, registers, in order.
+pub(crate) fn read(frameworks: &[Framework], program: &Program<'_>) -> Vec<RegisteredName> {
     let mut names: Vec<RegisteredName> = frameworks
         .iter()
         .flat_map(|framework| match framework {
-            Framework::OnnxRuntime => onnxruntime::read(&program),
-            Framework::PyTorch => pytorch::read(&program),
-            Framework::TensorFlow => tensorflow::read(&program),
-            Framework::TensorRt => tensorrt::read(&program),
+            Framework::OnnxRuntime => onnxruntime::read(program),
+            Framework::PyTorch => pytorch::read(program),
+            Framework::TensorFlow => tensorflow::read(program),
+            Framework::TensorRt => tensorrt::read(program),
         })
         .collect();
     names.sort_unstable();

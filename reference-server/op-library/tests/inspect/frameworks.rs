@@ -229,3 +229,37 @@ fn a_library_that_only_the_full_size_brings_has_that_as_its_remedy() {
     assert!(finding.remedy.contains("pytorch-2.9.1"), "{finding}");
     assert_eq!(older.size_for(entry), Size::Small);
 }
+
+#[test]
+fn a_registration_that_runs_only_when_it_is_called_is_none() {
+    const C_INTERFACE: &str = "int torch_library_init_def() { return 0; }";
+    /// Calls it through `declare`, which a static initializer hands on or only keeps for later.
+    const LIBRARY: &str = r#"
+        extern "C" int torch_library_init_def();
+        static int declare() { return torch_library_init_def(); }
+        using Declare = int (*)();
+        #ifdef WHEN_OPENED
+        struct Registration { Registration(Declare f) { made = f(); } int made; };
+        __attribute__((noinline)) static int run(Declare declare) { return declare(); }
+        int made = run(declare);
+        #else
+        Declare kept[1];
+        struct Registration { Registration() { kept[0] = declare; } } registration;
+        extern "C" int import() { return kept[0](); }
+        #endif
+    "#;
+    let tools = Toolchain::new();
+    let source = format!("extern \"C\" {C_INTERFACE}");
+    let runtime = tools.runtime_of(Framework::PyTorch, "libtorch_cpu.so", &source);
+    let main = runtime.main_library.to_str().expect("UTF-8");
+    for level in ["-O0", "-O2"] {
+        let opened = tools.cpp("libopened.so", LIBRARY, &["-DWHEN_OPENED", level, main]);
+        let verdict = inspect(&opened).expect("a file").verdict(&runtime);
+        assert_eq!(verdict.name(), "loads", "{level}: {verdict:?}");
+    }
+    let imported = tools.cpp("libimported.so", LIBRARY, &["-O2", main]);
+    let verdict = inspect(&imported).expect("a file").verdict(&runtime);
+    assert_eq!(verdict.name(), "registers-nothing", "{verdict:?}");
+    assert!(verdict.reason().contains("runs later"), "{verdict:?}");
+    assert!(!verdict.refuses(), "the server tries it: {verdict:?}");
+}
