@@ -120,6 +120,10 @@ fn a_bundle_runs_where_nothing_is_installed() {
     let whole = results(&bundle).pop().unwrap();
     assert_eq!(whole.cases.len(), 6, "{}", text(&output));
     assert!(whole.cases.iter().all(|case| case.verdict == Verdict::Pass));
+    assert_eq!(
+        whole.run.command_line,
+        ["./harness", "run", "--bundle", "."]
+    );
     assert!(whole.run.commit.is_some() || harness_has_no_commit());
 
     // Everything was found in the bundle and nothing was added to it.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use op_library::system_needs;
-use runtimes::{Cache, Prebuilt, Runtime};
+use runtimes::{Cache, Prebuilt, Runtime, RuntimeName};
 use unbundler::CLibraryVersion;
 use walkdir::WalkDir;
 
@@ -137,9 +137,14 @@ impl Contents {
         lines.collect()
     }
 
-    /// What the files need of a machine. One that needs a newer C library than this machine has does
+    /// What the files need of a machine; of CUDA those of the runtimes in `on_gpu`, which GPU cases run
+    /// with: the others never call the driver. A file that needs a newer C library than this machine has does
     /// not run here either: it is an op library that is broken on purpose, and says nothing.
-    pub fn needs(&self) -> NeedsOfAll {
+    pub fn needs(&self, on_gpu: &[RuntimeName]) -> NeedsOfAll {
+        let folders: Vec<PathBuf> = on_gpu
+            .iter()
+            .map(|name| Path::new(CACHE).join("runtimes").join(name.to_string()))
+            .collect();
         let installed = CLibraryVersion::installed();
         let (mut c_library, mut cuda) = (None, None);
         for (path, source) in self.entries() {
@@ -153,7 +158,9 @@ impl Contents {
             if version.is_some() && version <= installed {
                 keep_larger(&mut c_library, version, path);
             }
-            keep_larger(&mut cuda, needs.cuda, path);
+            if folders.iter().any(|folder| path.starts_with(folder)) {
+                keep_larger(&mut cuda, needs.cuda, path);
+            }
         }
         NeedsOfAll {
             c_library: c_library.map(needed),
@@ -226,7 +233,7 @@ mod tests {
         let own = std::env::current_exe().unwrap();
         let mut contents = Contents::default();
         contents.add_programs(&own, &own);
-        let needed = contents.needs().c_library.expect("a program needs one");
+        let needed = contents.needs(&[]).c_library.expect("a program needs one");
         assert_eq!(needed.file, HARNESS);
         assert!(CLibraryVersion::parse(&needed.version) <= CLibraryVersion::installed());
     }

@@ -52,11 +52,14 @@ pub fn bundle(arguments: &Bundle) -> Result<Exit, Failure> {
         .names()
         .partition(|name| arguments.without_runtime.contains(name));
     let contents = contents(&cache, &server, &packed, &left_out, &stock)?;
-    let needs = contents.needs();
-    let uses_gpu = work
+    let of_gpu = work
         .cases
         .iter()
-        .any(|case| case.needs.contains(&Need::Gpu));
+        .filter(|case| case.needs.contains(&Need::Gpu));
+    let of_gpu: BTreeSet<Framework> = of_gpu.flat_map(suites::Case::frameworks).collect();
+    let mut on_gpu = packed.clone();
+    on_gpu.retain(|name| of_gpu.contains(&name.framework));
+    let needs = contents.needs(&on_gpu);
     let manifest = Manifest {
         harness_version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: commit(),
@@ -65,7 +68,7 @@ pub fn bundle(arguments: &Bundle) -> Result<Exit, Failure> {
         runtimes: packed,
         left_out,
         c_library: needs.c_library,
-        cuda: needs.cuda.filter(|_| uses_gpu),
+        cuda: needs.cuda,
     };
     write(arguments, &contents, &manifest, &program, terminal)
 }

@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut results = Results {
         schema_version: SCHEMA_VERSION,
         run: Run {
-            command_line: command_line(),
+            command_line: typed(bundle.is_some()),
             commit,
             harness_version: env!("CARGO_PKG_VERSION").to_owned(),
             isolation,
@@ -140,6 +140,15 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
     print(&closing(&results, &folder))?;
     Ok(exit(&results))
+}
+
+/// The command line as it can be typed again, in the clone or in the bundle.
+fn typed(in_bundle: bool) -> Vec<String> {
+    let mut line = command_line();
+    if in_bundle {
+        line.splice(..2, ["./harness".to_owned()]);
+    }
+    line
 }
 
 /// Ends with what the machine lacks for a run of the bundle, and tells which cases are skipped.
