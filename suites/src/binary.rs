@@ -1,4 +1,4 @@
-//! Where the server's executable is.
+//! Where the server's executable is, and how cargo is asked for one.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,23 @@ use serde::Deserialize;
 
 /// Name of the server's executable and of its package.
 const NAME: &str = "reference-server";
-/// Arguments of cargo that build it. Only a release build is worth measuring.
-const ARGUMENTS: [&str; 4] = ["build", "--release", "--package", NAME];
+/// Only a release build is worth measuring.
+const SERVER: Order<'_> = Order {
+    package: NAME,
+    arguments: &["--release"],
+    compiler_flags: None,
+};
+
+/// A package of this workspace that cargo is to build, with one program of its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The package.
+    pub package: &'a str,
+    /// Arguments for cargo beside the package.
+    pub arguments: &'a [&'a str],
+    /// Flags for the Rust compiler, in place of those in the environment; apart by the byte 0x1f.
+    pub compiler_flags: Option<&'a str>,
+}
 
 /// Why there is no server to run.
 #[derive(Debug, thiserror::Error)]
@@ -19,19 +34,42 @@ pub enum BinaryError {
     Missing(PathBuf),
     /// The sources are not where this program was built.
     #[error(
-        "failed to build the server: its sources are not in '{}' any more; build this program \
-         again where they are, or name a server with --server-bin", .0.display()
+        "failed to build {package}: its sources are not in '{}' any more; build this program \
+         again where they are{}", folder.display(), other_way(package)
     )]
-    NoSources(PathBuf),
+    NoSources {
+        /// What was to be built.
+        package: String,
+        /// Where they were.
+        folder: PathBuf,
+    },
     /// cargo could not be started.
-    #[error("failed to start cargo to build the server: {0}; is Rust installed?")]
-    Start(#[source] std::io::Error),
+    #[error("failed to start cargo to build {package}: {source}; is Rust installed?")]
+    Start {
+        /// What was to be built.
+        package: String,
+        /// Why it did not start.
+        source: std::io::Error,
+    },
     /// The build did not succeed.
-    #[error("failed to build the server (cargo {}):\n{output}", ARGUMENTS.join(" "))]
+    #[error("failed to build {package} (cargo build {arguments}):\n{output}")]
     Build {
+        /// What was to be built.
+        package: String,
+        /// What cargo was told.
+        arguments: String,
         /// What cargo wrote.
         output: String,
     },
+}
+
+/// What can be done where the sources are gone.
+fn other_way(package: &str) -> &'static str {
+    if package == NAME {
+        ", or name a server with --server-bin"
+    } else {
+        ""
+    }
 }
 
 /// The server's executable: `named` where it is given; in a test the one that cargo has built
@@ -54,7 +92,7 @@ pub fn server_binary(
     }
     match beside_test() {
         Some(file) => Ok(file),
-        None => build(progress),
+        None => build(&SERVER, progress),
     }
 }
 
@@ -67,20 +105,41 @@ fn beside_test() -> Option<PathBuf> {
     (is_test && file.is_file()).then_some(file)
 }
 
-fn build(mut progress: impl FnMut(&str)) -> Result<PathBuf, BinaryError> {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    if !package.join("Cargo.toml").is_file() {
-        return Err(BinaryError::NoSources(package.to_owned()));
+/// The program that cargo builds for `order`; `progress` gets each line that cargo writes.
+///
+/// # Errors
+/// The sources are gone, or the build fails.
+pub fn build(order: &Order<'_>, mut progress: impl FnMut(&str)) -> Result<PathBuf, BinaryError> {
+    let package = || order.package.to_owned();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if !folder.join("Cargo.toml").is_file() {
+        return Err(BinaryError::NoSources {
+            package: package(),
+            folder: folder.to_owned(),
+        });
     }
-    let mut child = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(ARGUMENTS)
+    let start = |source| BinaryError::Start {
+        package: package(),
+        source,
+    };
+    let failed = |output| BinaryError::Build {
+        package: package(),
+        arguments: order.arguments.join(" "),
+        output,
+    };
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command
+        .args(["build", "--package", order.package])
+        .args(order.arguments)
         .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(package)
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(BinaryError::Start)?;
+        .stderr(Stdio::piped());
+    if let Some(flags) = order.compiler_flags {
+        command.env("CARGO_ENCODED_RUSTFLAGS", flags);
+    }
+    let mut child = command.spawn().map_err(start)?;
     // Both pipes are read at the same time, so that neither fills up and stops cargo.
     let messages = child.stdout.take().map(|mut pipe| {
         std::thread::spawn(move || {
@@ -103,13 +162,12 @@ fn build(mut progress: impl FnMut(&str)) -> Result<PathBuf, BinaryError> {
     let messages = messages
         .and_then(|reader| reader.join().ok()?.ok())
         .unwrap_or_default();
-    let status = child.wait().map_err(BinaryError::Start)?;
+    let status = child.wait().map_err(start)?;
     if !status.success() {
-        return Err(BinaryError::Build { output });
+        return Err(failed(output));
     }
-    executable_in(&messages).ok_or_else(|| BinaryError::Build {
-        output: format!("{output}cargo named no executable"),
-    })
+    executable_in(&messages, order.package)
+        .ok_or_else(|| failed(format!("{output}cargo named no executable")))
 }
 
 /// A message of cargo about something that it built.
@@ -124,12 +182,12 @@ struct Target {
     name: String,
 }
 
-/// The executable that cargo's messages tell of: one JSON object a line.
-fn executable_in(messages: &[u8]) -> Option<PathBuf> {
+/// The executable `name` that cargo's messages tell of: one JSON object a line.
+fn executable_in(messages: &[u8], name: &str) -> Option<PathBuf> {
     messages
         .split(|&byte| byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Artifact>(line).ok())
-        .filter(|artifact| artifact.target.name == NAME)
+        .filter(|artifact| artifact.target.name == name)
         .find_map(|artifact| artifact.executable)
 }
 
@@ -157,7 +215,7 @@ mod tests {
             "{\"reason\":\"build-finished\",\"success\":true}\n",
         );
         assert_eq!(
-            executable_in(messages.as_bytes()),
+            executable_in(messages.as_bytes(), NAME),
             Some(PathBuf::from("/t/server"))
         );
     }
@@ -165,7 +223,7 @@ mod tests {
     proptest! {
         #[test]
         fn anything_else_is_passed_over(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(executable_in(&bytes), None);
+            prop_assert_eq!(executable_in(&bytes, NAME), None);
         }
     }
 }

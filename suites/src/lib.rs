@@ -25,9 +25,10 @@ mod probe;
 mod runner;
 mod scope;
 pub mod server;
+mod stock;
 mod version_mismatch;
 
-pub use binary::{BinaryError, server_binary};
+pub use binary::{BinaryError, Order, build, server_binary};
 pub use case::{Case, Conflict, LoadingPath, Need, Selection, Suite, UnknownName, has_gpu};
 pub use compatibility::{Claim, Fit, Forecast, Prediction, Trial, TrialOutcome};
 pub use event::Event;
@@ -39,6 +40,7 @@ pub use probe::{ProbeError, Prober};
 pub use runner::{RunError, run};
 pub use runtimes::{Framework, RuntimeName};
 pub use scope::{ParseShardError, RuntimeRange, Shard};
+pub use stock::{Stock, stock};
 
 /// All cases that `selection` selects, in the order in which they are shown and started. Their ids
 /// are unique.

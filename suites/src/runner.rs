@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 
-use runtimes::{Cache, CacheError, Framework, Runtime, RuntimeName};
+use runtimes::{Cache, CacheError, Framework, Prebuilt, PrebuiltError, Runtime, RuntimeName};
 use test_ops::Builder;
 
 use crate::case::Case;
@@ -28,6 +28,9 @@ pub enum RunError {
     /// The runtime cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// The list of what the cache holds ready-made cannot be read.
+    #[error(transparent)]
+    Prebuilt(#[from] PrebuiltError),
     /// The runtime to run with is not installed.
     #[error("{name} is not installed in '{}'; install it with `cargo harness setup`", cache.display())]
     NotInstalled {
@@ -69,8 +72,12 @@ pub fn run(
 
     let builder = Builder::in_cache(&cache);
     let mut supply = Supply::new(options, &installed, &builder);
-    build_libraries(cases, &mut supply, options, &tell);
-    install_published(cases, &supply, options, &tell);
+    // In a cache from another machine there is nothing to build: what it lacks is an error of the
+    // cases that use it.
+    if Prebuilt::of(&cache)?.is_none() {
+        build_libraries(cases, &mut supply, options, &tell);
+        install_published(cases, &supply, options, &tell);
+    }
     let setting = Setting {
         options,
         supply: &supply,
@@ -188,21 +195,34 @@ fn can_run(case: &Case, supply: &Supply<'_>) -> bool {
     needs.all(|need| need.is_met(supply.installed()))
 }
 
-/// Builds every op library that the cases use, several at a time. One that cannot be built is told
-/// with the compiler's message, and the cases that use it are errors.
+/// Builds every op library that the cases use. The cases that use one which cannot be built are
+/// errors.
 fn build_libraries(
     cases: &[Case],
     supply: &mut Supply<'_>,
     options: &RunOptions,
     tell: &(impl Fn(Event) + Sync),
 ) {
-    let mut seen = HashSet::new();
-    let mut variants: Vec<Variant> = cases
+    let variants = cases
         .iter()
         .filter(|case| can_run(case, supply))
         .flat_map(|case| supply.variants(case))
-        .filter(|variant| seen.insert(variant.clone()))
         .collect();
+    for (variant, message) in build_variants(variants, supply, options, tell) {
+        supply.note_failure(variant, message);
+    }
+}
+
+/// Builds `variants`, each once, several at a time. What cannot be built is told, and returned with
+/// the compiler's message.
+pub(crate) fn build_variants(
+    mut variants: Vec<Variant>,
+    supply: &Supply<'_>,
+    options: &RunOptions,
+    tell: &(impl Fn(Event) + Sync),
+) -> Vec<(Variant, String)> {
+    let mut seen = HashSet::new();
+    variants.retain(|variant| seen.insert(variant.clone()));
     // The libraries of one runtime share what takes long to compile: different runtimes are begun
     // side by side.
     let mut of_runtime: HashMap<RuntimeName, usize> = HashMap::new();
@@ -249,10 +269,7 @@ fn build_libraries(
             });
         }
     });
-    for (variant, message) in failures
+    failures
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner)
-    {
-        supply.note_failure(variant, message);
-    }
 }

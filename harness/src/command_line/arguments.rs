@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use regex::Regex;
-use runtimes::{Framework, RuntimeName};
+use runtimes::{Framework, RuntimeArgument, RuntimeName};
 use suites::{Isolation, Profile, RuntimeRange, Selection, Shard, Suite};
 
-use super::names;
+use super::{ByteSize, names};
 use crate::exit_code::Exit;
 
 /// Conformance and benchmark harness for custom operators
@@ -33,6 +33,9 @@ const EXAMPLES: &str = "Examples:
   cargo harness run --profile triton --server-bin /opt/tritonserver/bin/tritonserver
                                                   where a Triton departs from its profile
   cargo harness merge part-1/* part-2/*           one report of several parts
+  cargo harness bundle --out bundle --split 60MiB
+                                                  everything that a run needs, for a machine that
+                                                  can build nothing
   cargo harness check --library build/libops.so --runtime pytorch-2.11.0
                                                   does this library work there?
   cargo harness list --format json                every case, for a script
@@ -76,6 +79,12 @@ pub enum Command {
     /// Join the results of the parts of one run into one report
     #[command(after_help = exit_codes())]
     Merge(Merge),
+    /// Pack everything that a run needs, for a machine without Rust, compiler, Python and network
+    #[command(after_help = exit_codes())]
+    Bundle(Bundle),
+    /// Check and unpack the parts of a bundle, as its first part does when it is executed
+    #[command(after_help = exit_codes())]
+    Unbundle(Unbundle),
     /// Say what op libraries are, which installed runtimes they work with, and what to change
     #[command(after_help = inspect_exit_codes())]
     Inspect(Inspect),
@@ -134,6 +143,36 @@ impl Select {
             runtimes: self.range(),
             shard: self.shard,
         }
+    }
+
+    /// The options that select the same.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        fn option(name: &str, value: impl ToString) -> [String; 2] {
+            [format!("--{name}"), value.to_string()]
+        }
+        let frameworks = self
+            .framework
+            .iter()
+            .flat_map(|name| option("framework", name));
+        let suites = self.suite.iter().flat_map(|name| option("suite", name));
+        let filter = self
+            .filter
+            .iter()
+            .flat_map(|filter| option("filter", filter));
+        let runtimes = self
+            .runtimes
+            .iter()
+            .flat_map(|name| option("runtime", name));
+        let shard = self.shard.iter().flat_map(|shard| option("shard", shard));
+        let full = self.full.then(|| "--full".to_owned());
+        frameworks
+            .chain(suites)
+            .chain(filter)
+            .chain(runtimes)
+            .chain(shard)
+            .chain(full)
+            .collect()
     }
 
     /// The runtimes that the suites about names and versions go through.
@@ -200,7 +239,7 @@ pub struct Cache {
 }
 
 /// `harness run`
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Run {
     /// Which cases
     #[command(flatten)]
@@ -222,9 +261,66 @@ pub struct Run {
     /// the tritonserver of an installation, such as /opt/tritonserver/bin/tritonserver
     #[arg(long, value_name = "FILE", required_if_eq("profile", "triton"))]
     pub server_bin: Option<PathBuf>,
+    /// Run from the bundle that was unpacked in this folder: nothing is built or installed. Unless the
+    /// command line selects cases, those are run that the bundle was made for
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["server_bin", "cache_dir"])]
+    pub bundle: Option<PathBuf>,
+    /// Where this machine has a runtime that was left out of the bundle
+    /// (pytorch=…/site-packages/torch); may be given several times
+    #[arg(long, value_name = "FRAMEWORK=PATH", requires = "bundle", value_parser = runtime_at)]
+    pub runtime_at: Vec<RuntimeArgument>,
     /// Where runtimes are
     #[command(flatten)]
     pub cache: Cache,
+}
+
+fn runtime_at(text: &str) -> Result<RuntimeArgument, String> {
+    match text.parse() {
+        Ok(place @ RuntimeArgument::InPlace(..)) => Ok(place),
+        Ok(RuntimeArgument::Installed(_)) => Err(format!(
+            "'{text}' is no place: expected FRAMEWORK=PATH, such as pytorch=/opt/torch"
+        )),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// `harness bundle`
+#[derive(Debug, Args)]
+pub struct Bundle {
+    /// Folder for the parts; copy all of them, and execute part-000
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Longest part, such as 60MiB [default: everything in one part]
+    #[arg(long, value_name = "SIZE")]
+    pub split: Option<ByteSize>,
+    /// Which cases
+    #[command(flatten)]
+    pub select: Select,
+    /// For `harness run --quick`
+    #[arg(long)]
+    pub quick: bool,
+    /// Leave out the files of this runtime, which the other machine has: it is told with
+    /// `harness run --bundle DIR --runtime-at FRAMEWORK=PATH`. Op libraries and bridges for it are
+    /// packed; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = names::runtime())]
+    pub without_runtime: Vec<RuntimeName>,
+    /// Pack this executable of the reference server instead of building it
+    #[arg(long, value_name = "FILE")]
+    pub server_bin: Option<PathBuf>,
+    /// Where runtimes are
+    #[command(flatten)]
+    pub cache: Cache,
+}
+
+/// `harness unbundle`
+#[derive(Debug, Args)]
+pub struct Unbundle {
+    /// The parts, in any order
+    #[arg(value_name = "PART", required = true)]
+    pub parts: Vec<PathBuf>,
+    /// Where to
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
 }
 
 /// `harness merge`
@@ -414,6 +510,35 @@ mod tests {
             let others = if full { &all } else { &two };
             assert_eq!(of(&some, tensorflow), of(others, tensorflow));
         }
+    }
+
+    #[test]
+    fn a_selection_can_be_typed_again() {
+        let line = [
+            "--framework",
+            "onnxruntime",
+            "--suite",
+            "load-time",
+            "--filter",
+            "unload|reload",
+            "--runtime",
+            "onnxruntime-1.32.0",
+            "--shard",
+            "2/4",
+            "--full",
+        ];
+        let parse = |line: &[String]| {
+            let line = ["harness".to_owned(), "list".to_owned()]
+                .into_iter()
+                .chain(line.iter().cloned());
+            match Arguments::parse_from(line).command {
+                Command::List(list) => list.select,
+                other => panic!("{other:?}"),
+            }
+        };
+        let line = line.map(str::to_owned);
+        assert_eq!(parse(&line).arguments(), line);
+        assert!(parse(&[]).arguments().is_empty());
     }
 
     #[test]

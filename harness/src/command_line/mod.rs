@@ -1,9 +1,11 @@
 //! The command line: what can be typed, and what it means.
 
 mod arguments;
+mod byte_size;
 mod names;
 
 pub use arguments::{
-    Arguments, Cache, Check, Command, Format, Inspect, List, Merge, Report, Run, Runtimes, Select,
-    Setup, Subject, TextOrJson,
+    Arguments, Bundle, Cache, Check, Command, Format, Inspect, List, Merge, Report, Run, Runtimes,
+    Select, Setup, Subject, TextOrJson, Unbundle,
 };
+pub use byte_size::{ByteSize, ParseByteSizeError};

@@ -1,6 +1,7 @@
 //! What each command does. A command returns its exit status; an error is told to the user by the
 //! caller and ends with the status that belongs to it.
 
+mod bundle;
 mod check;
 mod closing;
 mod inspect;
@@ -11,6 +12,7 @@ mod report;
 mod run;
 mod runtimes;
 mod setup;
+mod unbundle;
 mod work;
 
 use std::process::ExitCode;
@@ -56,6 +58,8 @@ impl Failure {
 pub fn execute(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Bundle(arguments) => bundle::bundle(arguments),
+        Command::Unbundle(arguments) => unbundle::unbundle(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::List(arguments) => list::list(arguments),

@@ -5,12 +5,13 @@ use std::time::Instant;
 use anyhow::anyhow;
 use jiff::Timestamp;
 use runtimes::Cache;
-use suites::{Cancellation, Case, CaseResult, RunOptions};
+use suites::{Cancellation, Case, CaseResult, Need, RunOptions};
 
 use super::closing::{closing, command_line, exit};
 use super::report::failure;
 use super::work::Work;
 use super::{Failure, print, provision};
+use crate::bundle::Bundle;
 use crate::command_line::{Run as Arguments, Select};
 use crate::commit::commit;
 use crate::exit_code::Exit;
@@ -27,19 +28,35 @@ use crate::terminal::{CaseProgress, Terminal};
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (start, begin) = (Timestamp::now(), Instant::now());
     let terminal = Terminal::standard_error();
+    let bundle = arguments.bundle.as_deref().map(Bundle::open).transpose();
+    let bundle = bundle.map_err(Failure::environment)?;
+    let complete = match &bundle {
+        Some(bundle) => bundle.complete(arguments).map_err(Failure::environment)?,
+        None => arguments.clone(),
+    };
+    let arguments = &complete;
     let isolation = arguments.subject.isolation().map_err(Failure::usage)?;
     let work = Work::select(arguments)?;
     let Select { runtimes, full, .. } = &arguments.select;
 
     let cache = provision::cache(&arguments.cache)?;
     let needed = provision::needed(&work.cases, &work.measured(), runtimes, *full);
-    let missing = needed.missing(&cache);
+    let missing = match &bundle {
+        Some(bundle) => {
+            bundle
+                .refer(&cache, &arguments.runtime_at)
+                .map_err(Failure::environment)?;
+            check_bundle(bundle, &cache, &needed, &work.cases, terminal)?;
+            Vec::new()
+        }
+        None => needed.missing(&cache),
+    };
     provision::check_machine(Needs {
-        toolchain: true,
+        toolchain: bundle.is_none(),
         pip: !missing.is_empty(),
     })?;
     // The folder comes first: a place that cannot be written is told before an hour of work.
-    let commit = commit();
+    let commit = bundle.as_ref().map_or_else(commit, Bundle::commit);
     let folder =
         ResultsFolder::create(&arguments.results_dir, start, commit.as_deref()).map_err(failure)?;
 
@@ -62,7 +79,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut results = Results {
         schema_version: SCHEMA_VERSION,
         run: Run {
-            command_line: command_line(),
+            command_line: typed(bundle.is_some()),
             commit,
             harness_version: env!("CARGO_PKG_VERSION").to_owned(),
             isolation,
@@ -123,6 +140,40 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
     print(&closing(&results, &folder))?;
     Ok(exit(&results))
+}
+
+/// The command line as it can be typed again, in the clone or in the bundle.
+fn typed(in_bundle: bool) -> Vec<String> {
+    let mut line = command_line();
+    if in_bundle {
+        line.splice(..2, ["./harness".to_owned()]);
+    }
+    line
+}
+
+/// Ends with what the machine lacks for a run of the bundle, and tells which cases are skipped.
+fn check_bundle(
+    bundle: &Bundle,
+    cache: &Cache,
+    needed: &provision::Wanted,
+    cases: &[Case],
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    let of_gpu = cases.iter().filter(|case| case.needs.contains(&Need::Gpu));
+    let of_gpu = of_gpu.count();
+    if of_gpu > 0 && !suites::has_gpu() {
+        terminal.say(&format!(
+            "this machine has no NVIDIA GPU: {} skipped",
+            match of_gpu {
+                1 => "the case that needs one is".to_owned(),
+                count => format!("the {count} cases that need one are"),
+            }
+        ));
+    }
+    let missing = needed.names().filter(|name| cache.find(name).is_none());
+    bundle
+        .check(of_gpu > 0 && suites::has_gpu(), missing.collect())
+        .map_err(Failure::environment)
 }
 
 /// Runtimes and server.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use runtimes::{Cache, CompileError, Compiler, Runtime};
+use runtimes::{Cache, CompileError, Compiler, Prebuilt, Runtime, RuntimeName};
 
 use crate::{Bridge, BridgeError};
 
@@ -35,13 +35,25 @@ const ARGUMENTS: [&str; 9] = [
 /// Where there is no compiler, a bridge in the cache will do that another compiler made of the same
 /// sources, such as the one of the machine that an image was built on.
 ///
+/// In a cache that was filled on another machine ([`Prebuilt`]) it is the one that was packed for the
+/// runtime, and nothing is compiled.
+///
 /// # Errors
 /// There is neither a bridge nor a compiler, the compiler refuses the sources, or the cache cannot
 /// be written.
 pub fn build(runtime: &Runtime, cache: &Cache) -> Result<Option<PathBuf>, BridgeError> {
-    Bridge::of(runtime.name.framework)
-        .map(|bridge| bridge.build(runtime, cache))
-        .transpose()
+    let Some(bridge) = Bridge::of(runtime.name.framework) else {
+        return Ok(None);
+    };
+    match Prebuilt::of(cache)? {
+        Some(prebuilt) => Ok(Some(prebuilt.file(&request(&runtime.name))?)),
+        None => bridge.build(runtime, cache).map(Some),
+    }
+}
+
+/// What [`Prebuilt`] lists the bridge to `runtime` under.
+pub fn request(runtime: &RuntimeName) -> String {
+    format!("bridge to {runtime}")
 }
 
 /// Whether [`build`] would have to compile, which takes a while.
@@ -52,6 +64,9 @@ pub fn is_missing(runtime: &Runtime, cache: &Cache) -> Result<bool, BridgeError>
     let Some(bridge) = Bridge::of(runtime.name.framework) else {
         return Ok(false);
     };
+    if let Some(prebuilt) = Prebuilt::of(cache)? {
+        return Ok(prebuilt.file(&request(&runtime.name)).map(|_| false)?);
+    }
     match Compiler::find() {
         Ok(compiler) => Ok(!bridge.product(runtime, cache, &compiler).is_file()),
         Err(error) => match bridge.of_another_compiler(runtime, cache) {
@@ -243,5 +258,24 @@ mod tests {
             ..BRIDGE
         };
         assert!(without(&other).is_err(), "made of other arguments");
+    }
+
+    #[test]
+    fn a_cache_from_another_machine_has_its_bridge_whatever_compiler_is_here() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let library = folder.path().join("libnvinfer.so.8.6.0");
+        fs::write(&library, "").expect("a file");
+        let runtime = Runtime::in_place(Framework::TensorRt, &library).expect("a runtime");
+        let cache = Cache::at(folder.path()).expect("a cache");
+        let mut prebuilt = Prebuilt::default();
+        prebuilt.write(cache.root()).expect("a list");
+        let message = build(&runtime, &cache).unwrap_err().to_string();
+        assert!(message.contains("no bridge to tensorrt-8.6.0"), "{message}");
+        prebuilt.add(request(&runtime.name), "bridge.so".into());
+        prebuilt.write(cache.root()).expect("a list");
+        fs::write(cache.root().join("bridge.so"), "").expect("a file");
+        let built = build(&runtime, &cache).expect("there");
+        assert_eq!(built, Some(cache.root().join("bridge.so")));
+        assert!(!is_missing(&runtime, &cache).expect("there"));
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use runtimes::{CompileError, RuntimeName};
+use runtimes::{CompileError, PrebuiltError, RuntimeName};
 
 /// Why a bridge was not built.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum BridgeError {
         /// The cause, in the compiler's own words.
         source: CompileError,
     },
+    /// The cache was filled on another machine, without it.
+    #[error(transparent)]
+    Prebuilt(#[from] PrebuiltError),
     /// The cache cannot be written.
     #[error("failed to build the bridge to {runtime}: failed to {action} '{}': {source}", path.display())]
     Io {

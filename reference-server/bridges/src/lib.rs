@@ -10,5 +10,5 @@ mod build;
 mod error;
 
 pub use bridge::{Bridge, Source};
-pub use build::{build, is_missing};
+pub use build::{build, is_missing, request};
 pub use error::BridgeError;

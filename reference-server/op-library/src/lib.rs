@@ -36,6 +36,7 @@ mod package;
 mod probe;
 mod stable_abi;
 mod symbol_name;
+mod system_needs;
 mod verdict;
 
 pub use before::Before;
@@ -51,4 +52,5 @@ pub use names::{NameSource, RegisteredKind, RegisteredName};
 pub use package::{Package, Requirement};
 pub use probe::{Probe, ProbeOutcome, ProbePhase, ProbedLibrary, ProbedOp};
 pub use stable_abi::{Interface, StableAbi};
+pub use system_needs::{SystemNeeds, system_needs};
 pub use verdict::{Judgement, Verdict};

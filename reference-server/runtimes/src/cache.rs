@@ -16,6 +16,9 @@ const APPLICATION: &str = "custom-op-harness";
 /// without it is not an installed runtime.
 pub(crate) const RECORD_FILE: &str = "installed.toml";
 
+/// The file in a runtime's folder that holds the path of one that is used in its place.
+const REFERENCE_FILE: &str = "in-place";
+
 /// The folder that installed runtimes live in.
 ///
 /// Below `runtimes/` there is one folder a runtime, by its name, below `packages/` one a package
@@ -74,11 +77,32 @@ impl Cache {
         self.runtimes_dir().join(name.to_string())
     }
 
-    /// The runtime of that name, where it is installed completely.
+    /// The runtime of that name, where it is installed completely, or is used in place of that
+    /// ([`Cache::refer`]) and still there.
     pub fn find(&self, name: &RuntimeName) -> Option<Runtime> {
         let folder = self.runtime_dir(name);
+        if let Ok(place) = fs::read_to_string(folder.join(REFERENCE_FILE)) {
+            let runtime = Runtime::in_place(name.framework, Path::new(&place)).ok()?;
+            return (runtime.name == *name).then_some(runtime);
+        }
         let record = Record::read(&folder)?;
         (record.name == *name && record.is_complete(&folder)).then(|| record.runtime(&folder))
+    }
+
+    /// Has [`Cache::find`] find `runtime`, which is on this machine already, under its name.
+    ///
+    /// # Errors
+    /// The cache cannot be written.
+    pub fn refer(&self, runtime: &Runtime) -> Result<(), CacheError> {
+        let path = self.runtime_dir(&runtime.name).join(REFERENCE_FILE);
+        let write = || {
+            fs::create_dir_all(self.runtime_dir(&runtime.name))?;
+            fs::write(&path, runtime.main_library.as_os_str().as_encoded_bytes())
+        };
+        write().map_err(|source| CacheError::Unwritable {
+            path: path.clone(),
+            source,
+        })
     }
 
     /// All runtimes that are installed completely, by framework, newest version first.
@@ -191,7 +215,7 @@ impl Record {
     }
 }
 
-/// Why there is no cache.
+/// Why a cache cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// The given path cannot be made absolute.
@@ -202,10 +226,39 @@ pub enum CacheError {
         /// What the operating system says.
         source: std::io::Error,
     },
+    /// A runtime's place cannot be noted.
+    #[error("failed to write '{}': {source}; the cache must be writable to note where a runtime is", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// There is no home folder to put the cache in.
     #[error(
         "found no place for the runtime cache: there is no home folder; set {CACHE_VARIABLE} to a \
          folder that can be written"
     )]
     NoHome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Framework;
+
+    #[test]
+    fn a_runtime_that_is_referred_to_is_found_while_it_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("libnvinfer.so.8.6.0");
+        fs::write(&library, "").unwrap();
+        let runtime = Runtime::in_place(Framework::TensorRt, &library).unwrap();
+        let cache = Cache::at(&folder.path().join("cache")).unwrap();
+        assert_eq!(cache.find(&runtime.name), None);
+        cache.refer(&runtime).unwrap();
+        assert_eq!(cache.find(&runtime.name), Some(runtime.clone()));
+        assert_eq!(cache.installed(), std::slice::from_ref(&runtime));
+        fs::remove_file(&library).unwrap();
+        assert_eq!(cache.find(&runtime.name), None);
+    }
 }

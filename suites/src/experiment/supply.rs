@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 
 use runtimes::{
-    Cache, CacheError, Framework, InstallError, Pip, PipError, Runtime, RuntimeName, Silent,
+    Cache, CacheError, Framework, InstallError, Pip, PipError, Prebuilt, PrebuiltError, Runtime,
+    RuntimeName, Silent,
 };
 use test_ops::{BuildError, Builder, Content, Library, Model, PlanBuilder, PlanError, Sample};
 
@@ -53,6 +54,12 @@ pub enum SupplyError {
     /// A published library could not be installed.
     #[error(transparent)]
     Install(#[from] InstallError),
+    /// The list of what the cache holds ready-made cannot be read.
+    #[error(transparent)]
+    Prebuilt(#[from] PrebuiltError),
+    /// The cache was filled on another machine, without the published library.
+    #[error("the bundle has no {0}; make it again with the cases that need it")]
+    NotPacked(String),
     /// A runtime lacks a file.
     #[error("{runtime} as it is installed has no {}", names.join(" and no "))]
     NoFile {
@@ -168,6 +175,9 @@ impl<'a> Supply<'a> {
         let package = &library.package;
         if let Some(folder) = runtimes::installed_package(&cache, package) {
             return Ok(folder);
+        }
+        if Prebuilt::of(&cache)?.is_some() {
+            return Err(SupplyError::NotPacked(library.to_string()));
         }
         Ok(runtimes::install_package(
             &cache,

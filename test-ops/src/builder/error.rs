@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use runtimes::{CompileError, Framework, RuntimeName};
+use runtimes::{CompileError, Framework, PrebuiltError, RuntimeName};
 
 /// An op library could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,9 @@ pub enum BuildError {
         /// Its package.
         path: PathBuf,
     },
+    /// The cache was filled on another machine, without it.
+    #[error(transparent)]
+    Prebuilt(#[from] PrebuiltError),
     /// There is no usable C++ compiler.
     #[error("failed to build an op library: {0}")]
     Compiler(#[from] CompileError),

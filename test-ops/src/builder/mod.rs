@@ -48,13 +48,14 @@ use std::{
     thread,
 };
 
-use runtimes::{Compiler, Runtime};
+use runtimes::{Cache, Compiler, Prebuilt, Runtime, RuntimeName};
 
 pub use error::BuildError;
 
 use crate::{Broken, Content, Library, Sample};
 use assembly::Assembly;
 use cpp::CppAssembly;
+use key::Key;
 use onnxruntime::OnnxRuntimeAssembly;
 use recipe::Recipe;
 use rust::{RustBuild, RustPackage};
@@ -79,6 +80,9 @@ const KERNELS_ARCHIVE: &str = "libop_kernels_c.a";
 pub struct Builder {
     store: Store,
     toolchain: OnceLock<Toolchain>,
+    /// The cache that the results are kept in; it may have been filled on another machine.
+    cache: Option<Cache>,
+    prebuilt: OnceLock<Option<Prebuilt>>,
 }
 
 /// What every library is built from.
@@ -99,12 +103,41 @@ impl Builder {
         Builder {
             store: Store::new(root.into()),
             toolchain: OnceLock::new(),
+            cache: None,
+            prebuilt: OnceLock::new(),
         }
     }
 
-    /// A builder that keeps its results beside the installed runtimes, in `op-libraries`.
-    pub fn in_cache(cache: &runtimes::Cache) -> Builder {
-        Builder::new(cache.root().join("op-libraries"))
+    /// A builder that keeps its results beside the installed runtimes, in `op-libraries`. Where the
+    /// cache was filled on another machine ([`Prebuilt`]), it builds nothing and finds what was
+    /// packed.
+    pub fn in_cache(cache: &Cache) -> Builder {
+        Builder {
+            cache: Some(cache.clone()),
+            ..Builder::new(cache.root().join("op-libraries"))
+        }
+    }
+
+    /// What [`Prebuilt`] lists the library for `runtime` under. It depends on neither paths nor
+    /// sources, only on what is asked for.
+    pub fn request(library: &Library, runtime: &RuntimeName) -> String {
+        let content = Key::default().with(format!("{:?}", library.content));
+        format!(
+            "op library {} for {runtime}, variant {}",
+            library.file_name(),
+            content.finish()
+        )
+    }
+
+    fn prebuilt(&self) -> Result<Option<&Prebuilt>, BuildError> {
+        if let Some(prebuilt) = self.prebuilt.get() {
+            return Ok(prebuilt.as_ref());
+        }
+        let prebuilt = match &self.cache {
+            Some(cache) => Prebuilt::of(cache)?,
+            None => None,
+        };
+        Ok(self.prebuilt.get_or_init(|| prebuilt).as_ref())
     }
 
     /// The library's file, built for `runtime` unless the cache holds it already. The file is
@@ -117,6 +150,9 @@ impl Builder {
     /// fails (with its own message), or when the cache cannot be written.
     pub fn build(&self, library: &Library, runtime: &Runtime) -> Result<PathBuf, BuildError> {
         check(library, runtime)?;
+        if let Some(prebuilt) = self.prebuilt()? {
+            return Ok(prebuilt.file(&Builder::request(library, &runtime.name))?);
+        }
         let toolchain = self.toolchain()?;
         let assembly = self.assembly(toolchain, runtime);
         let content = &library.content;
@@ -174,6 +210,12 @@ impl Builder {
         orders: &[(&Library, &Runtime)],
         begin: impl Fn(&Library, &Runtime) + Sync,
     ) -> Result<Vec<PathBuf>, BuildError> {
+        if self.prebuilt()?.is_some() {
+            let files = orders.iter();
+            return files
+                .map(|&(library, runtime)| self.build(library, runtime))
+                .collect();
+        }
         let mut seen = HashSet::new();
         let mut foundations = Vec::new();
         for &(library, runtime) in orders {

@@ -7,7 +7,9 @@ use std::{
     process::{Command, ExitStatus},
 };
 
-use runtimes::{Cache, CompileError, Compiler, Framework, Runtime, RuntimeName, Size};
+use runtimes::{
+    Cache, CompileError, Compiler, Framework, Prebuilt, PrebuiltError, Runtime, RuntimeName, Size,
+};
 
 use super::{Model, ParameterSource};
 use crate::{DEFAULT_DOMAIN, Op};
@@ -39,6 +41,9 @@ pub enum PlanError {
     /// The program was not compiled.
     #[error("failed to compile the plan builder: {0}")]
     Compile(#[from] CompileError),
+    /// The cache was filled on another machine, without it.
+    #[error(transparent)]
+    Prebuilt(#[from] PrebuiltError),
     /// A file could not be read or written.
     #[error(
         "failed to use '{path}' for a plan: {source}; is there space, and the right to write there?"
@@ -82,6 +87,12 @@ impl PlanBuilder {
                 "it is installed without the resources of its builder",
             ));
         }
+        if let Some(prebuilt) = Prebuilt::of(cache)? {
+            return Ok(PlanBuilder {
+                program: prebuilt.file(&PlanBuilder::request(&runtime.name))?,
+                runtime: runtime.clone(),
+            });
+        }
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
         let source = package.join("tensorrt/plan-builder/plan_builder.cpp");
         let declarations = package.join("../reference-server/bridges/tensorrt/include");
@@ -123,6 +134,16 @@ impl PlanBuilder {
             program,
             runtime: runtime.clone(),
         })
+    }
+
+    /// What [`Prebuilt`] lists the plan builder of `runtime` under.
+    pub fn request(runtime: &RuntimeName) -> String {
+        format!("plan builder of {runtime}")
+    }
+
+    /// The program that builds plans.
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Writes the plan of `model` to `path`; `op_libraries` bring its plugins.

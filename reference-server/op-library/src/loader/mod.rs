@@ -11,3 +11,4 @@ mod store;
 pub use needed::needed_op_libraries;
 pub(crate) use scope::{InProcess, MissingLink, Object, Scope, is_python_symbol, system_library};
 pub use search::locate;
+pub(crate) use store::image_of;

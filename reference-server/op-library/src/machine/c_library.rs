@@ -25,7 +25,7 @@ impl CLibraryVersion {
     }
 
     /// The version in a symbol version such as `GLIBC_2.36`.
-    fn of_symbol(name: &str) -> Option<Self> {
+    pub(crate) fn of_symbol(name: &str) -> Option<Self> {
         let mut numbers = name.strip_prefix("GLIBC_")?.split('.');
         let mut number = || numbers.next()?.parse().ok();
         Some(Self::new(number()?, number()?))
