@@ -13,6 +13,7 @@
 //! - [`assembly`]: what a framework's libraries have to offer the builder; [`onnxruntime`] and
 //!   [`cpp`] do.
 //! - [`recipe`]: what sets one framework's C++ library apart, one file a framework.
+//! - [`device_code`]: the kernels for GPUs, compiled once for all frameworks.
 //! - [`variant`]: what is written into a finished file.
 //! - [`store`], [`key`], [`sources`], [`rust`], [`elf`]: the cache, its names, and what is built.
 
@@ -20,6 +21,7 @@ mod assembly;
 mod cpp;
 #[cfg(test)]
 mod cpp_tests;
+mod device_code;
 mod elf;
 mod error;
 mod key;
@@ -48,7 +50,7 @@ use std::{
     thread,
 };
 
-use runtimes::{Compiler, Runtime};
+use runtimes::{Compiler, CudaCompiler, Runtime};
 
 pub use error::BuildError;
 
@@ -78,6 +80,8 @@ const KERNELS_ARCHIVE: &str = "libop_kernels_c.a";
 #[derive(Debug)]
 pub struct Builder {
     store: Store,
+    /// Where the CUDA compiler is installed.
+    tools: runtimes::Cache,
     toolchain: OnceLock<Toolchain>,
 }
 
@@ -86,6 +90,7 @@ pub struct Builder {
 struct Toolchain {
     sources: Sources,
     compiler: Compiler,
+    cuda: CudaCompiler,
     /// The library for ONNX Runtime.
     onnxruntime: RustBuild,
     /// The kernels for the libraries in C++.
@@ -93,18 +98,15 @@ struct Toolchain {
 }
 
 impl Builder {
-    /// A builder that keeps its results under `root`. Nothing is read or written before the first
-    /// build.
-    pub fn new(root: impl Into<PathBuf>) -> Builder {
+    /// A builder that keeps its results beside the installed runtimes, in `op-libraries`. Nothing
+    /// is read or written before the first build. That of a library with kernels for GPUs installs
+    /// the CUDA compiler into the cache.
+    pub fn in_cache(cache: &runtimes::Cache) -> Builder {
         Builder {
-            store: Store::new(root.into()),
+            store: Store::new(cache.root().join("op-libraries")),
+            tools: cache.clone(),
             toolchain: OnceLock::new(),
         }
-    }
-
-    /// A builder that keeps its results beside the installed runtimes, in `op-libraries`.
-    pub fn in_cache(cache: &runtimes::Cache) -> Builder {
-        Builder::new(cache.root().join("op-libraries"))
     }
 
     /// The library's file, built for `runtime` unless the cache holds it already. The file is
@@ -208,6 +210,7 @@ impl Builder {
     fn find_toolchain() -> Result<Toolchain, BuildError> {
         let sources = Sources::locate()?;
         let compiler = Compiler::find()?;
+        let cuda = CudaCompiler::find()?;
         let rustc = rust::rustc_version(&sources)?;
         let build = |package| RustBuild::new(package, &sources, &rustc, compiler.identity());
         let onnxruntime = build(RustPackage {
@@ -226,6 +229,7 @@ impl Builder {
         Ok(Toolchain {
             sources,
             compiler,
+            cuda,
             onnxruntime,
             kernels,
         })
@@ -246,6 +250,7 @@ impl Builder {
             Some(recipe) => Box::new(CppAssembly {
                 toolchain,
                 store,
+                tools: &self.tools,
                 runtime,
                 recipe,
             }),
