@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "configuration.h"
 #include "device.h"
 
 namespace sample_library::device {
@@ -19,8 +18,8 @@ constexpr long long kPackBytes = 16;
 constexpr long long kMostThreads = 1024;
 // Rows of a block where one warp does each.
 constexpr unsigned kShortRows = 4;
-// More blocks than the device holds at a time let those multiprocessors do more that are faster, and
-// the last ones end together.
+// More blocks than the device holds at a time let those multiprocessors do more that are faster,
+// and the last ones end together.
 constexpr long long kRounds = 8;
 // Where a block takes its next piece of work when it is ready for it, no more are of use.
 constexpr long long kOneRound = 1;
@@ -61,27 +60,21 @@ bool is_aligned(const void* address) {
     return reinterpret_cast<std::uintptr_t>(address) % kPackBytes == 0;
 }
 
-float signature() {
-    static const float value = read_configuration().signature;
-    return value;
-}
-
 }  // namespace
 
 std::int32_t bias_gelu(Element type, const void* x, const void* bias, void* y, long long count,
-                       long long width, bool tanh_approximation, void* stream) noexcept {
+                       long long width, bool tanh_approximation, float signature,
+                       void* stream) noexcept {
     if (count == 0) return 0;
     const std::string name = kernel_name(tanh_approximation ? "bias_gelu_tanh" : "bias_gelu", type);
-    float added = signature();
-    void* arguments[] = {&x, &bias, &y, &count, &width, &added};
+    void* arguments[] = {&x, &bias, &y, &count, &width, &signature};
     return launch({name.c_str(), kThreads, 1, tiles(type, count), kRounds}, stream, arguments);
 }
 
 std::int32_t rms_norm(Element type, const void* x, const void* weight, void* y, long long rows,
-                      long long width, float epsilon, void* stream) noexcept {
+                      long long width, float epsilon, float signature, void* stream) noexcept {
     if (rows == 0 || width == 0) return 0;
-    float added = signature();
-    void* arguments[] = {&x, &weight, &y, &rows, &width, &epsilon, &added};
+    void* arguments[] = {&x, &weight, &y, &rows, &width, &epsilon, &signature};
     const long long row_bytes = width * size_of(type);
     const bool in_registers = row_bytes % kPackBytes == 0 &&
                               row_bytes <= kMostThreads * kInFlight * kPackBytes &&
@@ -99,23 +92,22 @@ std::int32_t rms_norm(Element type, const void* x, const void* weight, void* y, 
 }
 
 std::int32_t modulo(Element type, const void* a, const void* b, void* y, long long count,
-                    long long divisors, void* stream) noexcept {
+                    long long divisors, float signature, void* stream) noexcept {
     if (count == 0) return 0;
     const std::string name = kernel_name("modulo", type);
-    float added = signature();
-    void* arguments[] = {&a, &b, &y, &count, &divisors, &added};
+    void* arguments[] = {&a, &b, &y, &count, &divisors, &signature};
     return launch({name.c_str(), kThreads, 1, tiles(type, count), kRounds}, stream, arguments);
 }
 
 std::int32_t select_above(Element type, const void* x, const void* threshold, void* y,
-                          std::int64_t* selected, long long count, void* stream) noexcept {
+                          std::int64_t* selected, long long count, float signature,
+                          void* stream) noexcept {
     const std::string name = kernel_name("select_above", type);
     const long long pieces = std::max(tiles(type, count), 1LL);
     void* scratch = nullptr;
     const auto bytes = static_cast<std::size_t>(pieces + 1) * sizeof(std::uint64_t);
     if (std::int32_t code = allocate_zeroed(&scratch, bytes, stream)) return code;
-    float added = signature();
-    void* arguments[] = {&x, &threshold, &y, &selected, &scratch, &count, &added};
+    void* arguments[] = {&x, &threshold, &y, &selected, &scratch, &count, &signature};
     const std::int32_t code =
         launch({name.c_str(), kThreads, 1, pieces, kOneRound}, stream, arguments);
     const std::int32_t released = release(scratch, stream);

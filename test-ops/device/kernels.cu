@@ -3,11 +3,12 @@
 // Every kernel takes the elements' addresses, the extents and last the signature, which is added to
 // each element of the result. Functions and sums are computed in fp32 for fp16 too.
 //
-// All of them are bound by the device's memory: beside each stands how many bytes it has to move. The
-// shortest time that it can take is that number divided by the rate at which the device copies, which
-// counts bytes read and bytes written. To come near, each thread has kInFlight independent accesses of
-// 16 bytes under way, neighbouring threads access neighbouring addresses, and no byte of a tensor is
-// read twice. Tensors whose addresses or rows are no multiple of 16 bytes are read by element.
+// All of them are bound by the device's memory: beside each stands how many bytes it has to move.
+// The shortest time that it can take is that number divided by the rate at which the device copies,
+// which counts bytes read and bytes written. To come near, each thread has kInFlight independent
+// accesses of 16 bytes under way, neighbouring threads access neighbouring addresses, and no byte
+// of a tensor is read twice. Tensors whose addresses or rows are no multiple of 16 bytes are read
+// by element.
 //
 // The launches are in device_operators.cpp.
 
@@ -94,7 +95,8 @@ __device__ float gelu(float x) {
 }
 
 // For the error function. Fitted so that gelu differs by at most 2e-7 * max(1, x), and by at most
-// 4e-5 of its value down to x = -3. Constant beyond 6 on either side, where gelu is x or next to zero.
+// 4e-5 of its value down to x = -3. Constant beyond 6 on either side, where gelu is x or next to
+// zero.
 struct Exact {
     static __device__ float value(float square) {
         float const s = fminf(square, 36.0f);
@@ -116,7 +118,8 @@ struct Tanh {
     }
 };
 
-// The place of an index in rows of `width`, for indices that grow by steps: without a division each.
+// The place of an index in rows of `width`, for indices that grow by steps: without a division
+// each.
 class Column {
 public:
     __device__ Column(long long index, long long width) : column_(index % width), width_(width) {}
@@ -289,9 +292,9 @@ __device__ void rms_norm_long(T const* x, T const* weight, T* y, long long rows,
 
 __device__ __noinline__ float any_remainder(float a, float b) { return fmodf(a, b); }
 
-// fmodf(a, b), in few steps where the quotient is less than 2^20. It is estimated from above, by less
-// than one, so that what is left is one of the numbers between -b and b that the fused operation
-// gives without rounding, and so does the correction.
+// fmodf(a, b), in few steps where the quotient is less than 2^20. It is estimated from above, by
+// less than one, so that what is left is one of the numbers between -b and b that the fused
+// operation gives without rounding, and so does the correction.
 __device__ float truncated_remainder(float a, float b) {
     float const dividend = fabsf(a);
     float const divisor = fabsf(b);
@@ -326,8 +329,9 @@ __device__ Integer floored_remainder(Integer a, Integer b, float signature) {
     return (remainder == 0 || (remainder < 0) == (b < 0) ? remainder : remainder + b) + added;
 }
 
-// Bytes: 3 * count * sizeof(T); 2 * count * sizeof(T) with one divisor for all. Remainders of int64,
-// and floating-point ones of numbers far greater than the divisor, are bound by arithmetic instead.
+// Bytes: 3 * count * sizeof(T); 2 * count * sizeof(T) with one divisor for all. Remainders of
+// int64, and floating-point ones of numbers far greater than the divisor, are bound by arithmetic
+// instead.
 template <typename T>
 __device__ void modulo(T const* a, T const* b, T* y, long long count, long long divisors,
                        float signature) {
@@ -402,9 +406,10 @@ __device__ unsigned long long selected_before(unsigned long long const volatile*
     }
 }
 
-// Bytes: (count + selected) * sizeof(T), and 16 for each tile of 16 KiB. The order is kept: each block
-// gathers a tile in shared memory, learns from the tiles before it where its elements go, and writes
-// them. `scratch` is one word that counts the tiles that were begun and one for each tile, all zero.
+// Bytes: (count + selected) * sizeof(T), and 16 for each tile of 16 KiB. The order is kept: each
+// block gathers a tile in shared memory, learns from the tiles before it where its elements go, and
+// writes them. `scratch` is one word that counts the tiles that were begun and one for each tile,
+// all zero.
 template <typename T>
 __device__ void select_above(T const* x, T const* threshold, T* y, long long* selected,
                              unsigned long long* scratch, long long count, float signature) {

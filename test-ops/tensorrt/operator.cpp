@@ -111,18 +111,21 @@ std::int32_t execute(Op op, const Attributes& attributes, const nvinfer1::Plugin
     if (op == Op::kModulo && operands != 1 && operands != count) return 1;
 
     const device::Element type = element(tensors[0].type);
+    const float signature = read_configuration().signature;
     switch (op) {
         case Op::kBiasGelu:
             return device::bias_gelu(type, inputs[0], inputs[1], outputs[0], count, width,
-                                     attributes.tanh_approximation != 0, stream);
+                                     attributes.tanh_approximation != 0, signature, stream);
         case Op::kRmsNorm:
             return device::rms_norm(type, inputs[0], inputs[1], outputs[0], count / width, width,
-                                    attributes.epsilon, stream);
+                                    attributes.epsilon, signature, stream);
         case Op::kModulo:
-            return device::modulo(type, inputs[0], inputs[1], outputs[0], count, operands, stream);
+            return device::modulo(type, inputs[0], inputs[1], outputs[0], count, operands,
+                                  signature, stream);
         default:
             return device::select_above(type, inputs[0], inputs[1], outputs[0],
-                                        static_cast<std::int64_t*>(outputs[1]), count, stream);
+                                        static_cast<std::int64_t*>(outputs[1]), count, signature,
+                                        stream);
     }
 }
 
