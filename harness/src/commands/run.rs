@@ -33,10 +33,13 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
     let cache = provision::cache(&arguments.cache)?;
     let needed = provision::needed(&work.cases, &work.measured(), runtimes, *full);
-    let missing = needed.missing(&cache);
+    let missing = Missing {
+        runtimes: needed.missing(&cache),
+        cuda_compiler: provision::missing_cuda_compiler(&cache, &needed)?,
+    };
     provision::check_machine(Needs {
         toolchain: true,
-        pip: !missing.is_empty(),
+        pip: !missing.runtimes.is_empty() || missing.cuda_compiler > 0,
     })?;
     // The folder comes first: a place that cannot be written is told before an hour of work.
     let commit = commit();
@@ -125,15 +128,25 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(exit(&results))
 }
 
-/// Runtimes and server.
+/// What has to be installed.
+struct Missing {
+    runtimes: Vec<provision::Order<'static>>,
+    /// Bytes of the CUDA compiler to download; zero where it is there or of no use.
+    cuda_compiler: u64,
+}
+
+/// Runtimes, compiler and server.
 fn prepare(
     arguments: &Arguments,
     cache: &Cache,
-    missing: &[provision::Order<'_>],
+    missing: &Missing,
     terminal: Terminal,
     cancellation: Cancellation,
 ) -> Result<RunOptions, Failure> {
-    provision::install(cache, missing, terminal)?;
+    provision::install(cache, &missing.runtimes, terminal)?;
+    if missing.cuda_compiler > 0 {
+        provision::install_cuda_compiler(cache, missing.cuda_compiler, terminal)?;
+    }
     let spinner = arguments
         .server_bin
         .is_none()
