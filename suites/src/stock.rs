@@ -132,7 +132,8 @@ mod tests {
         let needs_gpu = |case: &&Case| case.needs.contains(&Need::Gpu);
         let case = cases.iter().find(needs_gpu).expect("there are such cases");
         let options = RunOptions::new("/nonexistent", "/nonexistent");
-        let builder = Builder::new("/nonexistent");
+        let cache = Cache::at("/nonexistent".as_ref()).expect("a path");
+        let builder = Builder::in_cache(&cache);
         let supply = Supply::new(&options, &[], &builder);
         let of_plans = plugins(case, &supply);
         assert!(!of_plans.is_empty(), "{}", case.id);

@@ -9,10 +9,7 @@ namespace sample_library::pytorch {
 
 at::Tensor modulo(const at::Tensor& x, const at::Tensor& divisor) {
     before_execution();
-    check_same_type("modulo", "divisor", x, divisor);
-    TORCH_CHECK_VALUE(divisor.numel() == 1 || divisor.sizes() == x.sizes(),
-                      "modulo: divisor is of shape ", divisor.sizes(), " and x of shape ",
-                      x.sizes(), "; divisor must have the shape of x or one element");
+    check_divisor(x, divisor);
     const at::Tensor dense = x.contiguous();
     const at::Tensor dense_divisor = divisor.contiguous();
     const at::Tensor y = at::empty_like(dense);

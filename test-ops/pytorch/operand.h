@@ -73,6 +73,21 @@ inline void check_row(const char* op, const char* name, const at::Tensor& x,
                       " must have one dimension, as long as the last of x");
 }
 
+// A divisor for each element of x, or one for all.
+inline void check_divisor(const at::Tensor& x, const at::Tensor& divisor) {
+    check_same_type("modulo", "divisor", x, divisor);
+    TORCH_CHECK_VALUE(divisor.numel() == 1 || divisor.sizes() == x.sizes(),
+                      "modulo: divisor is of shape ", divisor.sizes(), " and x of shape ",
+                      x.sizes(), "; divisor must have the shape of x or one element");
+}
+
+// A threshold is one number.
+inline void check_threshold(const at::Tensor& x, const at::Tensor& threshold) {
+    check_same_type("select_above", "threshold", x, threshold);
+    TORCH_CHECK_VALUE(threshold.numel() == 1, "select_above: threshold is of shape ",
+                      threshold.sizes(), "; it must have one element");
+}
+
 // Rows of x: all of its dimensions but the last.
 inline std::size_t rows(const at::Tensor& x) {
     return x.size(-1) == 0 ? 0 : static_cast<std::size_t>(x.numel() / x.size(-1));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "configuration.h"
+#include "cuda_operators.h"
 #include "operators.h"
 
 namespace sample_library::pytorch {
@@ -31,6 +32,8 @@ void define(torch::Library& library) {
     }
 }
 
+// The kernels of one device.
+template <auto bias_gelu, auto gelu, auto rms_norm, auto modulo, auto select_above>
 void implement(torch::Library& library) {
     const Configuration configuration = read_configuration();
     const auto give = [&](const char* name, auto function) {
@@ -61,9 +64,13 @@ const std::unique_ptr<torch::detail::TorchLibraryInit> definitions =
         : std::make_unique<torch::detail::TorchLibraryInit>(torch::Library::DEF, define,
                                                             name_space.c_str(), std::nullopt,
                                                             __FILE__, __LINE__);
-const torch::detail::TorchLibraryInit implementations(torch::Library::IMPL, implement,
-                                                      name_space.c_str(), c10::DispatchKey::CPU,
-                                                      __FILE__, __LINE__);
+const torch::detail::TorchLibraryInit implementations(
+    torch::Library::IMPL, implement<bias_gelu, gelu, rms_norm, modulo, select_above>,
+    name_space.c_str(), c10::DispatchKey::CPU, __FILE__, __LINE__);
+const torch::detail::TorchLibraryInit cuda_implementations(
+    torch::Library::IMPL,
+    implement<cuda::bias_gelu, cuda::gelu, cuda::rms_norm, cuda::modulo, cuda::select_above>,
+    name_space.c_str(), c10::DispatchKey::CUDA, __FILE__, __LINE__);
 
 }  // namespace
 }  // namespace sample_library::pytorch

@@ -9,9 +9,7 @@ namespace sample_library::pytorch {
 
 at::Tensor select_above(const at::Tensor& x, const at::Tensor& threshold) {
     before_execution();
-    check_same_type("select_above", "threshold", x, threshold);
-    TORCH_CHECK_VALUE(threshold.numel() == 1, "select_above: threshold is of shape ",
-                      threshold.sizes(), "; it must have one element");
+    check_threshold(x, threshold);
     const at::Tensor dense = x.contiguous();
     at::Tensor y;
     with_float_type("select_above", x.scalar_type(), [&](auto element) {

@@ -9,8 +9,8 @@
 //!
 //! Sources of the libraries stand beside this package: `kernels/` holds the vectorized maths and
 //! `kernels-c/` its C interface, `onnxruntime/` the library for that framework in Rust,
-//! `sample-library/` what the libraries in C++ share, and a folder each theirs: `pytorch/`,
-//! `tensorflow/`, `tensorrt/`.
+//! `sample-library/` what the libraries in C++ share, `device/` the kernels for GPUs and their
+//! launches, and a folder each theirs: `pytorch/`, `tensorflow/`, `tensorrt/`.
 
 mod data_type;
 mod op;
@@ -25,7 +25,9 @@ pub mod spelling;
 
 pub use builder::{BuildError, Builder};
 pub use data_type::DataType;
-pub use library::{Broken, Content, Fault, Library, PluginEntry, Sample, TorchInterface};
+pub use library::{
+    Broken, Content, DeviceCode, Fault, Library, PluginEntry, Sample, TorchInterface,
+};
 pub use model::{
     Format, Model, ModelError, Node, ParameterSource, PlanBuilder, PlanError, TensorSpec,
     torch_script, torch_script_with_buffers,

@@ -1,10 +1,9 @@
 #include "operator.h"
 
-#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
-#include "device.h"
+#include "device_operators.h"
 #include "fault.h"
 
 namespace sample_library {
@@ -15,21 +14,17 @@ using nvinfer1::PluginField;
 using nvinfer1::PluginFieldCollection;
 using nvinfer1::PluginFieldType;
 
-constexpr unsigned kThreads = 256;
-// Enough to fill any GPU; the kernels walk over what is left.
-constexpr long long kMostBlocks = 4096;
-
 const PluginField kApproximate{"approximate", nullptr, PluginFieldType::kCHAR, 1};
 const PluginField kEpsilon{"epsilon", nullptr, PluginFieldType::kFLOAT32, 1};
 
-const char* suffix(DataType type) {
+device::Element element(DataType type) {
     switch (type) {
         case DataType::kFLOAT:
-            return "_fp32";
+            return device::Element::kFloat32;
         case DataType::kHALF:
-            return "_fp16";
+            return device::Element::kFloat16;
         default:
-            return "_int32";
+            return device::Element::kInt32;
     }
 }
 
@@ -38,10 +33,6 @@ long long product(const Extents& dims) {
     long long count = 1;
     for (int axis = 0; axis < dims.nbDims; ++axis) count *= dims.d[axis];
     return count;
-}
-
-Grid grid_for(long long blocks) {
-    return {static_cast<unsigned>(std::clamp(blocks, 1LL, kMostBlocks)), kThreads};
 }
 
 }  // namespace
@@ -112,40 +103,29 @@ std::int32_t execute(Op op, const Attributes& attributes, const nvinfer1::Plugin
                      cudaStream_t stream) noexcept {
     before_execution();
     const auto& dims = tensors[0].dims;
-    long long count = product(dims);
-    long long operands = product(tensors[1].dims);
-    long long width = dims.nbDims > 0 ? dims.d[dims.nbDims - 1] : 1;
-    float added = read_configuration().signature;
+    const long long count = product(dims);
+    const long long operands = product(tensors[1].dims);
+    const long long width = dims.nbDims > 0 ? dims.d[dims.nbDims - 1] : 1;
     if (count == 0 && op != Op::kSelectAbove) return 0;
     if ((op == Op::kBiasGelu || op == Op::kRmsNorm) && operands != width) return 1;
     if (op == Op::kModulo && operands != 1 && operands != count) return 1;
 
-    const void* x = inputs[0];
-    const void* operand = inputs[1];
-    void* y = outputs[0];
-    const std::string type = suffix(tensors[0].type);
-    const Grid elementwise = grid_for((count + kThreads - 1) / kThreads);
+    const device::Element type = element(tensors[0].type);
+    const float signature = read_configuration().signature;
     switch (op) {
-        case Op::kBiasGelu: {
-            int tanh_approximation = attributes.tanh_approximation;
-            void* arguments[] = {&x, &operand, &y, &count, &width, &tanh_approximation, &added};
-            return launch(("bias_gelu" + type).c_str(), elementwise, stream, arguments);
-        }
-        case Op::kRmsNorm: {
-            long long rows = count / width;
-            float epsilon = attributes.epsilon;
-            void* arguments[] = {&x, &operand, &y, &rows, &width, &epsilon, &added};
-            return launch(("rms_norm" + type).c_str(), grid_for(rows), stream, arguments);
-        }
-        case Op::kModulo: {
-            void* arguments[] = {&x, &operand, &y, &count, &operands, &added};
-            return launch(("modulo" + type).c_str(), elementwise, stream, arguments);
-        }
-        default: {
-            void* selected = outputs[1];
-            void* arguments[] = {&x, &operand, &y, &selected, &count, &added};
-            return launch(("select_above" + type).c_str(), {1, kThreads}, stream, arguments);
-        }
+        case Op::kBiasGelu:
+            return device::bias_gelu(type, inputs[0], inputs[1], outputs[0], count, width,
+                                     attributes.tanh_approximation != 0, signature, stream);
+        case Op::kRmsNorm:
+            return device::rms_norm(type, inputs[0], inputs[1], outputs[0], count / width, width,
+                                    attributes.epsilon, signature, stream);
+        case Op::kModulo:
+            return device::modulo(type, inputs[0], inputs[1], outputs[0], count, operands,
+                                  signature, stream);
+        default:
+            return device::select_above(type, inputs[0], inputs[1], outputs[0],
+                                        static_cast<std::int64_t*>(outputs[1]), count, signature,
+                                        stream);
     }
 }
 

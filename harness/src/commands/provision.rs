@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
-use runtimes::{Cache, Catalog, CatalogEntry, Framework, Pip, Runtime, RuntimeName, Size};
+use runtimes::{
+    Cache, Catalog, CatalogEntry, CudaCompiler, Framework, Pip, Runtime, RuntimeName, Size,
+};
 use suites::{Case, Need, has_gpu};
+use test_ops::Sample;
 
 use super::Failure;
 use crate::preflight::{self, Needs};
@@ -138,6 +141,40 @@ pub fn needed(
         }
     }
     wanted
+}
+
+/// Bytes of the CUDA compiler that have to be downloaded before op libraries for `wanted` can be
+/// built.
+pub fn missing_cuda_compiler(cache: &Cache, wanted: &Wanted) -> Result<u64, Failure> {
+    let sample = Sample::default();
+    if !wanted
+        .names()
+        .any(|name| sample.has_device_kernels(name.framework))
+    {
+        return Ok(0);
+    }
+    let compiler = CudaCompiler::find().map_err(Failure::environment)?;
+    Ok(compiler.missing_download(cache))
+}
+
+/// Installs the CUDA compiler, with progress, so that no library has to wait for it without a word.
+pub fn install_cuda_compiler(
+    cache: &Cache,
+    download: u64,
+    terminal: Terminal,
+) -> Result<(), Failure> {
+    if download >= LONG_DOWNLOAD {
+        terminal.say(&format!(
+            "installing the CUDA compiler, because kernels for GPUs are compiled on every machine: \
+             {} to download",
+            bytes(download)
+        ));
+    }
+    let compiler = CudaCompiler::find().map_err(Failure::environment)?;
+    let progress = terminal.installation(compiler.identity().to_owned());
+    let installed = compiler.install(cache, &progress);
+    drop(progress);
+    installed.map(drop).map_err(Failure::environment)
 }
 
 /// Makes sure that everything of `wanted` is installed, and its bridges are compiled.

@@ -47,13 +47,16 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
                 .refer(&cache, &arguments.runtime_at)
                 .map_err(Failure::environment)?;
             check_bundle(bundle, &cache, &needed, &work.cases, terminal)?;
-            Vec::new()
+            Missing::default()
         }
-        None => needed.missing(&cache),
+        None => Missing {
+            runtimes: needed.missing(&cache),
+            cuda_compiler: provision::missing_cuda_compiler(&cache, &needed)?,
+        },
     };
     provision::check_machine(Needs {
         toolchain: bundle.is_none(),
-        pip: !missing.is_empty(),
+        pip: !missing.runtimes.is_empty() || missing.cuda_compiler > 0,
     })?;
     // The folder comes first: a place that cannot be written is told before an hour of work.
     let commit = bundle.as_ref().map_or_else(commit, Bundle::commit);
@@ -176,15 +179,26 @@ fn check_bundle(
         .map_err(Failure::environment)
 }
 
-/// Runtimes and server.
+/// What has to be installed.
+#[derive(Default)]
+struct Missing {
+    runtimes: Vec<provision::Order<'static>>,
+    /// Bytes of the CUDA compiler to download; zero where it is there or of no use.
+    cuda_compiler: u64,
+}
+
+/// Runtimes, compiler and server.
 fn prepare(
     arguments: &Arguments,
     cache: &Cache,
-    missing: &[provision::Order<'_>],
+    missing: &Missing,
     terminal: Terminal,
     cancellation: Cancellation,
 ) -> Result<RunOptions, Failure> {
-    provision::install(cache, missing, terminal)?;
+    provision::install(cache, &missing.runtimes, terminal)?;
+    if missing.cuda_compiler > 0 {
+        provision::install_cuda_compiler(cache, missing.cuda_compiler, terminal)?;
+    }
     let spinner = arguments
         .server_bin
         .is_none()

@@ -1,9 +1,10 @@
 //! Unpacking the used members of one wheel.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
 use std::num::NonZero;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -21,6 +22,12 @@ const MAX_THREADS: usize = 4;
 
 /// How much is unpacked between two reports of progress.
 const BLOCK: usize = 1 << 20;
+
+/// The bits of a file's mode that let somebody start it.
+const ANY_EXECUTE: u32 = 0o111;
+
+/// The mode of programs, as pip sets it.
+const EXECUTABLE: u32 = 0o755;
 
 /// A wheel, and the members of it that are used.
 pub(crate) struct Archive<'a> {
@@ -199,6 +206,15 @@ impl<'a> Archive<'a> {
             let mut output = File::create(&target).map_err(io_error("create", &target))?;
             copy(&mut input, &mut output, &mut block, blocks)
                 .map_err(io_error("unpack", &target))?;
+            if input
+                .unix_mode()
+                .is_some_and(|mode| mode & ANY_EXECUTE != 0)
+            {
+                let mode = Permissions::from_mode(EXECUTABLE);
+                output
+                    .set_permissions(mode)
+                    .map_err(io_error("make executable", &target))?;
+            }
         }
         Ok(())
     }

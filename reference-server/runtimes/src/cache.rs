@@ -21,8 +21,9 @@ const REFERENCE_FILE: &str = "in-place";
 
 /// The folder that installed runtimes live in.
 ///
-/// Below `runtimes/` there is one folder a runtime, by its name, below `packages/` one a package
-/// that was installed for itself, and in both hidden files of installations that are under way.
+/// Below `runtimes/` there is one folder a runtime, by its name, below `tools/` one a tool, below
+/// `packages/` one a package that was installed for itself, and in each of them hidden files of
+/// installations that are under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cache {
     root: PathBuf,
@@ -70,6 +71,11 @@ impl Cache {
     /// The folder that holds the folders of packages which are installed for themselves.
     pub fn packages_dir(&self) -> PathBuf {
         self.root.join("packages")
+    }
+
+    /// The folder that holds the tools' folders.
+    pub fn tools_dir(&self) -> PathBuf {
+        self.root.join("tools")
     }
 
     /// The folder of one runtime.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Framework, Pattern, RuntimeName, Size, Version, WheelName};
+use crate::{Framework, Pattern, RuntimeName, Size, Tool, Version, WheelName};
 
 /// Unpacked libraries are about this many times as large as the wheel that holds them.
 pub(crate) const UNPACKED_RATIO: u64 = 3;
@@ -17,6 +17,8 @@ pub(crate) const UNPACKED_RATIO: u64 = 3;
 pub struct Catalog {
     #[serde(rename = "runtime", default)]
     entries: Vec<CatalogEntry>,
+    #[serde(rename = "tool", default)]
+    tools: Vec<Tool>,
 }
 
 /// One runtime that can be installed.
@@ -153,7 +155,23 @@ impl Catalog {
                 return Err(entry.invalid("is listed twice"));
             }
         }
+        for tool in &catalog.tools {
+            tool.check().map_err(|reason| CatalogError::Invalid {
+                name: tool.folder_name(),
+                reason,
+            })?;
+        }
         Ok(catalog)
+    }
+
+    /// The programs that can be installed beside runtimes.
+    pub fn tools(&self) -> &[Tool] {
+        &self.tools
+    }
+
+    /// The tool of that name.
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools.iter().find(|tool| tool.name == name)
     }
 
     /// All entries, in the catalogue's order.
@@ -230,20 +248,12 @@ impl CatalogEntry {
     }
 
     fn check(&self) -> Result<(), CatalogError> {
-        let inside = |path: &Path| {
-            path.components().count() > 0
-                && path
-                    .components()
-                    .all(|component| matches!(component, Component::Normal(_)))
-        };
-        let main = self.main.to_str().unwrap_or_default();
-        let mut used = self.packages.iter().flat_map(|package| &package.files);
-        if !inside(&self.main) || !used.any(|pattern| pattern.fit(main).is_some()) {
+        if !is_used(&self.main, &self.packages) {
             return Err(self.invalid("`main` is not among the files that its packages use"));
         }
         for link in &self.links {
             let target = Path::new(&link.target);
-            if !inside(&link.path) || !inside(target) || target.components().count() != 1 {
+            if !is_inside(&link.path) || !is_inside(target) || target.components().count() != 1 {
                 return Err(self.invalid(format!(
                     "links '{}' to '{}', which is not a plain relative path to a name",
                     link.path.display(),
@@ -258,10 +268,25 @@ impl CatalogEntry {
 
     fn invalid(&self, reason: impl Into<String>) -> CatalogError {
         CatalogError::Invalid {
-            name: self.name(),
+            name: self.name().to_string(),
             reason: reason.into(),
         }
     }
+}
+
+/// Whether a path stays in the folder that it is relative to.
+fn is_inside(path: &Path) -> bool {
+    path.components().count() > 0
+        && path
+            .components()
+            .all(|component| matches!(component, Component::Normal(_)))
+}
+
+/// Whether `path` is among the files that every size takes out of `packages`.
+pub(crate) fn is_used(path: &Path, packages: &[Package]) -> bool {
+    let name = path.to_str().unwrap_or_default();
+    let mut used = packages.iter().flat_map(|package| &package.files);
+    is_inside(path) && used.any(|pattern| pattern.fit(name).is_some())
 }
 
 /// Why a text is no catalogue.
@@ -274,7 +299,7 @@ pub enum CatalogError {
     #[error("failed to use the runtime catalogue: {name} {reason}")]
     Invalid {
         /// The entry.
-        name: RuntimeName,
+        name: String,
         /// The rule, completing "the entry …".
         reason: String,
     },
@@ -328,6 +353,11 @@ mod tests {
                 "not the file name of a wheel",
             ),
             ("size = 13331620", "length = 13331620", "unknown field"),
+            (
+                "program = \"nvidia/cu13/bin/nvcc\"",
+                "program = \"nvidia/cu13/bin/nvdisasm\"",
+                "cuda-compiler-13.0.88 `program`",
+            ),
         ] {
             let broken = valid.replacen(from, to, 1);
             assert_ne!(broken, valid, "{from}");

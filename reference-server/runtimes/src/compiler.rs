@@ -1,6 +1,6 @@
 //! The machine's C++ compiler, which bridges and sample op libraries are built with.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -36,6 +36,11 @@ impl Compiler {
         let version = output(Command::new(&program).arg("--version"))?;
         let identity = format!("{} {}", program.to_string_lossy(), version.trim_end());
         Ok(Self { program, identity })
+    }
+
+    /// The command that starts it.
+    pub fn program(&self) -> &OsStr {
+        &self.program
     }
 
     /// Name and version as the compiler states them, for cache keys.

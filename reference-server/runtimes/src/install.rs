@@ -1,4 +1,4 @@
-//! Installing a runtime, or a package for itself, into the cache, all or nothing.
+//! Installing a runtime, a tool, or a package for itself into the cache, all or nothing.
 //!
 //! Everything is built in a hidden sibling of the final folder and renamed into place when it
 //! is complete and on disk. A lock file for each folder lets one installation run at a time; the
@@ -19,7 +19,9 @@ use tempfile::TempDir;
 use crate::archive::Archive;
 use crate::cache::{RECORD_FILE, Record, RecordedFile, RecordedTree};
 use crate::catalog::UNPACKED_RATIO;
-use crate::{Cache, CatalogEntry, Package, Pattern, Pip, PipError, Progress, Runtime, Size, Step};
+use crate::{
+    Cache, CatalogEntry, Package, Pattern, Pip, PipError, Progress, Runtime, Size, Step, Tool,
+};
 
 /// Name of a scratch folder, with the final folder's name and random characters behind it.
 const SCRATCH_PREFIX: &str = ".installing-";
@@ -118,6 +120,55 @@ pub fn installed_package(cache: &Cache, package: &Package) -> Option<PathBuf> {
     // The record says what was taken out of the package, which may be less.
     let record = fs::read_to_string(folder.join(RECORD_FILE)).ok()?;
     (toml::from_str(&record).as_ref() == Ok(package)).then_some(folder)
+}
+
+/// Installs `tool` into a folder of its own, `tools/<name>-<version>` of `cache`, and returns the
+/// path of its program. Where it is there already, nothing is done; where another process or thread
+/// installs it, that one's end is awaited.
+///
+/// # Errors
+/// As [`install()`].
+pub fn install_tool(
+    cache: &Cache,
+    tool: &Tool,
+    pip: &Pip,
+    progress: &dyn Progress,
+) -> Result<PathBuf, InstallError> {
+    if let Some(program) = installed_tool(cache, tool) {
+        return Ok(program);
+    }
+    let site = Site::open(&cache.tools_dir(), &tool.folder_name(), progress)?;
+    if let Some(program) = installed_tool(cache, tool) {
+        return Ok(program);
+    }
+    let packages: Vec<&Package> = tool.packages.iter().collect();
+    let order = Order {
+        name: &site.name,
+        packages: &packages,
+        size: Size::Small,
+        disk: tool.disk,
+    };
+    let scratch = site.prepare(&order)?;
+    let content = scratch.path().join(CONTENT);
+    fetch(&order, pip, scratch.path(), progress)?;
+    write_record(&content, tool)?;
+    move_into_place(&content, &tool_dir(cache, tool), scratch.path())?;
+    installed_tool(cache, tool).ok_or(InstallError::Vanished {
+        name: site.name,
+        root: cache.root().to_owned(),
+    })
+}
+
+/// The program of a tool that is installed as the catalogue has it now.
+pub fn installed_tool(cache: &Cache, tool: &Tool) -> Option<PathBuf> {
+    let folder = tool_dir(cache, tool);
+    let record = fs::read_to_string(folder.join(RECORD_FILE)).ok()?;
+    let program = folder.join(&tool.program);
+    (toml::from_str(&record).as_ref() == Ok(tool) && program.is_file()).then_some(program)
+}
+
+fn tool_dir(cache: &Cache, tool: &Tool) -> PathBuf {
+    cache.tools_dir().join(tool.folder_name())
 }
 
 fn package_dir(cache: &Cache, package: &Package) -> PathBuf {
@@ -454,13 +505,13 @@ pub(crate) fn io_error(
     }
 }
 
-/// Why a runtime or a package was not installed.
+/// Why a runtime, a tool or a package was not installed.
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
     /// pip did not deliver the pinned package.
     #[error("failed to install {name}: {source}")]
     Download {
-        /// The runtime or package.
+        /// The runtime, tool or package.
         name: String,
         /// The cause.
         source: PipError,
@@ -471,7 +522,7 @@ pub enum InstallError {
          choose another cache folder", needed.div_ceil(1 << 20), folder.display(), available >> 20
     )]
     NoSpace {
-        /// The runtime or package.
+        /// The runtime, tool or package.
         name: String,
         /// Where it would be installed.
         folder: PathBuf,

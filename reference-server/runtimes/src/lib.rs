@@ -25,6 +25,7 @@ mod archive;
 mod cache;
 mod catalog;
 mod compiler;
+mod cuda_compiler;
 mod framework;
 mod install;
 mod name;
@@ -36,15 +37,19 @@ mod python;
 mod runtime;
 mod selection;
 mod size;
+mod tool;
 mod version;
 mod wheel;
 
 pub use cache::{CACHE_VARIABLE, Cache, CacheError};
 pub use catalog::{Catalog, CatalogEntry, CatalogError, Package};
 pub use compiler::{COMPILER_VARIABLE, CompileError, Compiler};
+pub use cuda_compiler::{CUDA_COMPILER_VARIABLE, CudaCompiler, CudaCompilerError};
 pub use framework::tensorrt::TENSORRT_INCLUDE_VARIABLE;
 pub use framework::{Framework, ParseFrameworkError};
-pub use install::{InstallError, install, install_package, installed_package};
+pub use install::{
+    InstallError, install, install_package, install_tool, installed_package, installed_tool,
+};
 pub use name::{ParseRuntimeNameError, RuntimeName};
 pub use pattern::{ParsePatternError, Pattern};
 pub use pip::{Pip, PipError};
@@ -54,5 +59,6 @@ pub use python::{python_libraries_for, python_library_name};
 pub use runtime::{LocateError, Origin, Runtime};
 pub use selection::{ParseRuntimeArgumentError, RuntimeArgument, RuntimeSet, SelectionError};
 pub use size::Size;
+pub use tool::Tool;
 pub use version::{ParseVersionError, Version};
 pub use wheel::{ParseWheelNameError, WheelName};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use runtimes::{
     Cache, Catalog, CatalogEntry, Framework, InstallError, LocateError, Origin, Pip, PipError,
     Progress, Runtime, RuntimeArgument, RuntimeSet, SelectionError, Silent, Size, Step, install,
-    install_package,
+    install_package, install_tool, installed_tool,
 };
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -113,7 +113,14 @@ impl Bench {
             ),
             (format!("{information}/RECORD"), Vec::new()),
         ]) {
-            wheel.start_file(name, options).expect("a member");
+            let mode = if content.starts_with(b"#!") {
+                0o744
+            } else {
+                0o644
+            };
+            wheel
+                .start_file(name, options.unix_permissions(mode))
+                .expect("a member");
             wheel.write_all(&content).expect("a member");
         }
         wheel.finish().expect("a wheel");
@@ -631,4 +638,48 @@ fn a_package_is_installed_for_itself() {
         .filter(|name| !name.to_string_lossy().ends_with(".lock"))
         .collect();
     assert_eq!(left, ["onnxruntime-1.30.0"]);
+}
+
+#[test]
+fn a_tool_is_installed_with_a_program_that_starts() {
+    let bench = Bench::new();
+    let package = bench.wheel(
+        "greeter",
+        "1.0",
+        &[
+            ("greeter/bin/greet", b"#!/bin/sh\necho hello\n"),
+            ("greeter/bin/unused", b"#!/bin/sh\n"),
+            ("greeter/text", b"no program"),
+        ],
+    );
+    let package = package.replace("[[runtime.package]]", "[[tool.package]]");
+    let text = format!(
+        "[[tool]]\nname = \"greeter\"\nversion = \"1.0\"\nprogram = \"greeter/bin/greet\"\n\
+         disk = 4096\n{package}use = [\"greeter/bin/greet\", \"greeter/text\"]\n"
+    );
+    let catalog = Catalog::parse(&text).expect("a catalogue");
+    assert_eq!(catalog.entries(), [], "it is no runtime");
+    let tool = catalog.tool("greeter").expect("listed");
+    assert_eq!(installed_tool(&bench.cache, tool), None);
+
+    let program = install_tool(&bench.cache, tool, &bench.pip(), &Silent).expect("installed");
+    assert_eq!(
+        program,
+        bench
+            .cache
+            .tools_dir()
+            .join("greeter-1.0/greeter/bin/greet")
+    );
+    let output = Command::new(&program).output().expect("an executable file");
+    assert_eq!(output.stdout, b"hello\n");
+    let folder = bench.cache.tools_dir().join("greeter-1.0/greeter");
+    assert!(!folder.join("bin/unused").exists());
+    assert!(Command::new(folder.join("text")).output().is_err());
+    assert_eq!(bench.cache.installed(), [], "it is no runtime");
+
+    let nobody = Pip::with_command("/nowhere", ["never started"]);
+    let again = install_tool(&bench.cache, tool, &nobody, &Silent).expect("there already");
+    assert_eq!(again, program);
+    fs::remove_file(&program).expect("a file");
+    assert_eq!(installed_tool(&bench.cache, tool), None, "it is incomplete");
 }

@@ -45,7 +45,7 @@ fn operators_have_schemas_and_dispatch_keys() {
     let op = of_name(&probed.ops, "bias_gelu");
     let schema = "bias_gelu(Tensor x, Tensor bias, str approximate=\"none\") -> Tensor";
     assert_eq!(op.schemas, [schema]);
-    assert_eq!(op.kernels, ["CPU"]);
+    assert_eq!(op.kernels, ["CPU", "CUDA"]);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn every_supported_version_describes_them() {
             ["modulo(Tensor x, Tensor divisor) -> Tensor"],
             "{name}"
         );
-        assert_eq!(op.kernels, ["CPU"], "{name}");
+        assert_eq!(op.kernels, ["CPU", "CUDA"], "{name}");
     }
 }
 

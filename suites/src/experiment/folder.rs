@@ -365,7 +365,8 @@ mod tests {
             needs: vec![],
         };
         let options = RunOptions::new("/nonexistent", "/nonexistent");
-        let builder = Builder::new("/nonexistent");
+        let cache = runtimes::Cache::at(Path::new("/nonexistent")).unwrap();
+        let builder = Builder::in_cache(&cache);
         let supply = Supply::new(&options, &[], &builder);
         let folder = CaseFolder::arrange(&case, &supply).unwrap();
         let configuration = folder.models().join("subject/config.pbtxt");

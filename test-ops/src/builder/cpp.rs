@@ -5,13 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use runtimes::Runtime;
+use runtimes::{Cache, Runtime};
 
 use super::{
-    BuildError, Toolchain, assembly::Assembly, key::Key, onnxruntime::SYSTEM_LIBRARIES,
-    recipe::Recipe, store::Store, variant, write,
+    BuildError, Toolchain, assembly::Assembly, device_code::DeviceCodeBuild, key::Key,
+    onnxruntime::SYSTEM_LIBRARIES, recipe::Recipe, store::Store, variant, write,
 };
-use crate::{Broken, Content, Sample};
+use crate::{Broken, Content, DeviceCode, Sample};
 
 /// What every library is compiled with. Its own symbols are hidden, so that two libraries in one
 /// process do not take each other's, and none is unique, so that it can be unmapped.
@@ -41,6 +41,7 @@ const LINK_ARGUMENTS: [&str; 6] = [
 pub(super) struct CppAssembly<'a> {
     pub(super) toolchain: &'a Toolchain,
     pub(super) store: &'a Store,
+    pub(super) tools: &'a Cache,
     pub(super) runtime: &'a Runtime,
     pub(super) recipe: Recipe,
 }
@@ -63,6 +64,10 @@ struct Parts {
     folder: PathBuf,
     compile_arguments: Vec<OsString>,
     addition: Addition,
+    /// Kernels are launched on GPUs.
+    has_device_kernels: bool,
+    /// The code for GPUs that is linked in.
+    device_code: Option<DeviceCode>,
 }
 
 impl CppAssembly<'_> {
@@ -81,6 +86,7 @@ impl CppAssembly<'_> {
             sources.framework(self.runtime.name.framework),
             sources.sample_library(),
             sources.kernel_header(),
+            sources.device(),
         ] {
             arguments.extend(["-I".into(), folder.into()]);
         }
@@ -91,7 +97,11 @@ impl CppAssembly<'_> {
             self.runtime,
             sources,
         ));
+        let has_device_kernels = sample.has_device_kernels(self.runtime.name.framework);
+        let device_code = Some(sample.device_code.clone());
         Parts {
+            has_device_kernels,
+            device_code: device_code.filter(|code| has_device_kernels && !code.is_empty()),
             folder: sources
                 .framework(self.runtime.name.framework)
                 .join((self.recipe.folder)(sample)),
@@ -118,10 +128,21 @@ impl CppAssembly<'_> {
             .with_arguments(&parts.compile_arguments))
     }
 
+    fn device_code(&self) -> DeviceCodeBuild<'_> {
+        DeviceCodeBuild {
+            toolchain: self.toolchain,
+            store: self.store,
+            tools: self.tools,
+        }
+    }
+
     fn library_key(&self, parts: &Parts) -> Result<Key, BuildError> {
+        let device_code = parts.device_code.as_ref();
+        let device_code = device_code.map(|code| self.device_code().key(code));
         Ok(self
             .object_key(parts)?
             .with(self.toolchain.kernels.key())
+            .with(device_code.transpose()?.unwrap_or_default())
             .with(format!("{:?}", parts.addition))
             .with_arguments(&self.runtime.link_arguments()))
     }
@@ -157,8 +178,13 @@ impl CppAssembly<'_> {
                 path: parts.folder.clone(),
             });
         }
+        let mut files = cpp_files(&sources.sample_library())?;
+        if parts.has_device_kernels {
+            files.extend(cpp_files(&sources.device())?);
+        }
+        files.extend(own);
         let mut unit = String::new();
-        for file in cpp_files(&sources.sample_library())?.iter().chain(&own) {
+        for file in files {
             writeln!(unit, "#include \"{}\"", file.display())
                 .expect("writing to a string does not fail");
         }
@@ -177,6 +203,9 @@ impl CppAssembly<'_> {
             // Gone when the library is loaded: what it is to miss lies here.
             let scratch = tempfile::tempdir_in(folder).map_err(BuildError::writing(folder))?;
             arguments.extend(self.addition(parts.addition, scratch.path())?);
+            if let Some(code) = &parts.device_code {
+                arguments.push(self.device_code().object(code)?.into());
+            }
             let kernels = toolchain.kernels.build(&toolchain.sources, self.store)?;
             arguments.push(kernels.join(super::KERNELS_ARCHIVE).into());
             arguments.extend(self.runtime.link_arguments());

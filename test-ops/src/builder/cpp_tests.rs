@@ -12,7 +12,7 @@ use std::{
 
 use runtimes::{Cache, Origin, Runtime, Size};
 
-use super::{BuildError, Builder};
+use super::{BuildError, Builder, store::Store};
 use crate::{Broken, Fault, Library, Op, PluginEntry, Sample};
 
 /// A runtime that nothing is needed of.
@@ -40,7 +40,8 @@ fn builder() -> Builder {
 }
 
 fn with_sources(root: &Path, frameworks: &Path) -> Builder {
-    let builder = Builder::new(root);
+    let mut builder = Builder::in_cache(&Cache::locate(None).unwrap());
+    builder.store = Store::new(root.to_owned());
     let mut toolchain = Builder::find_toolchain().unwrap();
     toolchain.sources.frameworks = frameworks.to_owned();
     builder.toolchain.set(toolchain).unwrap();

@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use runtimes::{CompileError, Framework, PrebuiltError, RuntimeName};
+use runtimes::{CompileError, CudaCompilerError, Framework, PrebuiltError, RuntimeName};
 
 /// An op library could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,9 @@ pub enum BuildError {
     /// There is no usable C++ compiler.
     #[error("failed to build an op library: {0}")]
     Compiler(#[from] CompileError),
+    /// Kernels for GPUs could not be compiled.
+    #[error("failed to build an op library with kernels for GPUs: {0}")]
+    DeviceCode(#[from] CudaCompilerError),
     /// The C++ compiler refused the sources.
     #[error("failed to build an op library for {runtime}: {source}")]
     Compile {

@@ -13,6 +13,7 @@
 //! - [`assembly`]: what a framework's libraries have to offer the builder; [`onnxruntime`] and
 //!   [`cpp`] do.
 //! - [`recipe`]: what sets one framework's C++ library apart, one file a framework.
+//! - [`device_code`]: the kernels for GPUs, compiled once for all frameworks.
 //! - [`variant`]: what is written into a finished file.
 //! - [`store`], [`key`], [`sources`], [`rust`], [`elf`]: the cache, its names, and what is built.
 
@@ -20,6 +21,7 @@ mod assembly;
 mod cpp;
 #[cfg(test)]
 mod cpp_tests;
+mod device_code;
 mod elf;
 mod error;
 mod key;
@@ -48,7 +50,7 @@ use std::{
     thread,
 };
 
-use runtimes::{Cache, Compiler, Prebuilt, Runtime, RuntimeName};
+use runtimes::{Cache, Compiler, CudaCompiler, Prebuilt, Runtime, RuntimeName};
 
 pub use error::BuildError;
 
@@ -80,8 +82,9 @@ const KERNELS_ARCHIVE: &str = "libop_kernels_c.a";
 pub struct Builder {
     store: Store,
     toolchain: OnceLock<Toolchain>,
-    /// The cache that the results are kept in; it may have been filled on another machine.
-    cache: Option<Cache>,
+    /// Where the results are kept and the CUDA compiler is installed; it may have been filled on
+    /// another machine.
+    cache: Cache,
     prebuilt: OnceLock<Option<Prebuilt>>,
 }
 
@@ -90,6 +93,7 @@ pub struct Builder {
 struct Toolchain {
     sources: Sources,
     compiler: Compiler,
+    cuda: CudaCompiler,
     /// The library for ONNX Runtime.
     onnxruntime: RustBuild,
     /// The kernels for the libraries in C++.
@@ -97,24 +101,16 @@ struct Toolchain {
 }
 
 impl Builder {
-    /// A builder that keeps its results under `root`. Nothing is read or written before the first
-    /// build.
-    pub fn new(root: impl Into<PathBuf>) -> Builder {
-        Builder {
-            store: Store::new(root.into()),
-            toolchain: OnceLock::new(),
-            cache: None,
-            prebuilt: OnceLock::new(),
-        }
-    }
-
-    /// A builder that keeps its results beside the installed runtimes, in `op-libraries`. Where the
-    /// cache was filled on another machine ([`Prebuilt`]), it builds nothing and finds what was
-    /// packed.
+    /// A builder that keeps its results beside the installed runtimes, in `op-libraries`. Nothing
+    /// is read or written before the first build. That of a library with kernels for GPUs installs
+    /// the CUDA compiler into the cache. Where the cache was filled on another machine ([`Prebuilt`]),
+    /// it builds nothing and finds what was packed.
     pub fn in_cache(cache: &Cache) -> Builder {
         Builder {
-            cache: Some(cache.clone()),
-            ..Builder::new(cache.root().join("op-libraries"))
+            store: Store::new(cache.root().join("op-libraries")),
+            toolchain: OnceLock::new(),
+            cache: cache.clone(),
+            prebuilt: OnceLock::new(),
         }
     }
 
@@ -133,10 +129,7 @@ impl Builder {
         if let Some(prebuilt) = self.prebuilt.get() {
             return Ok(prebuilt.as_ref());
         }
-        let prebuilt = match &self.cache {
-            Some(cache) => Prebuilt::of(cache)?,
-            None => None,
-        };
+        let prebuilt = Prebuilt::of(&self.cache)?;
         Ok(self.prebuilt.get_or_init(|| prebuilt).as_ref())
     }
 
@@ -250,6 +243,7 @@ impl Builder {
     fn find_toolchain() -> Result<Toolchain, BuildError> {
         let sources = Sources::locate()?;
         let compiler = Compiler::find()?;
+        let cuda = CudaCompiler::find()?;
         let rustc = rust::rustc_version(&sources)?;
         let build = |package| RustBuild::new(package, &sources, &rustc, compiler.identity());
         let onnxruntime = build(RustPackage {
@@ -268,6 +262,7 @@ impl Builder {
         Ok(Toolchain {
             sources,
             compiler,
+            cuda,
             onnxruntime,
             kernels,
         })
@@ -288,6 +283,7 @@ impl Builder {
             Some(recipe) => Box::new(CppAssembly {
                 toolchain,
                 store,
+                tools: &self.cache,
                 runtime,
                 recipe,
             }),

@@ -45,6 +45,16 @@ impl Sources {
         self.folder("sample-library")
     }
 
+    /// The kernels for GPUs and, for libraries in C++, how they are launched.
+    pub(super) fn device(&self) -> PathBuf {
+        self.folder("device")
+    }
+
+    /// The kernels for GPUs.
+    pub(super) fn kernels(&self) -> PathBuf {
+        self.device().join("kernels.cu")
+    }
+
     /// A framework's part of a library in C++.
     pub(super) fn framework(&self, framework: Framework) -> PathBuf {
         self.frameworks.join(framework.name())
@@ -75,9 +85,14 @@ impl Sources {
         ])
     }
 
+    /// Hash of the kernels for GPUs.
+    pub(super) fn kernels_hash(&self) -> Result<blake3::Hash, BuildError> {
+        hash_folders(&[self.kernels()])
+    }
+
     /// Hash of all C++ sources of a framework's library.
     pub(super) fn cpp_hash(&self, framework: Framework) -> Result<blake3::Hash, BuildError> {
-        let mut paths = vec![self.sample_library(), self.kernel_header()];
+        let mut paths = vec![self.sample_library(), self.kernel_header(), self.device()];
         // Where it is missing, the build says so.
         paths.extend(Some(self.framework(framework)).filter(|folder| folder.is_dir()));
         if framework == Framework::TensorRt {

@@ -3,10 +3,12 @@
 
 mod broken;
 mod content;
+mod device_code;
 mod fault;
 mod sample;
 
 pub use broken::Broken;
 pub use content::{Content, Library};
+pub use device_code::DeviceCode;
 pub use fault::Fault;
 pub use sample::{PluginEntry, Sample, TorchInterface};

@@ -2,7 +2,7 @@ use runtimes::Framework;
 
 use crate::{DEFAULT_DOMAIN, Op};
 
-use super::Fault;
+use super::{DeviceCode, Fault};
 
 /// The sample operators as a library that registers one domain.
 ///
@@ -40,6 +40,8 @@ pub struct Sample {
     pub plugin_entry: PluginEntry,
     /// PyTorch: the interface that the library is written against.
     pub interface: TorchInterface,
+    /// PyTorch and TensorRT: the code for GPUs.
+    pub device_code: DeviceCode,
     /// What goes wrong, where something does.
     pub fault: Option<Fault>,
     /// Linked with a C++ object that holds a `STB_GNU_UNIQUE` symbol, which keeps the library
@@ -117,15 +119,32 @@ impl Sample {
         self
     }
 
+    /// The same library with other code for GPUs.
+    pub fn with_device_code(mut self, device_code: DeviceCode) -> Sample {
+        self.device_code = device_code;
+        self
+    }
+
+    /// Whether the library has kernels for GPUs, as one of `framework`.
+    pub fn has_device_kernels(&self, framework: Framework) -> bool {
+        match framework {
+            Framework::TensorRt => true,
+            Framework::PyTorch => self.interface != TorchInterface::Stable,
+            Framework::OnnxRuntime | Framework::TensorFlow => false,
+        }
+    }
+
     /// Whether an op library of `framework` can be like this.
     ///
     /// Operators and kernels are registered apart in PyTorch and TensorFlow. The registry of
     /// TensorRT knows nothing of a plugin's inputs. One further object is linked in at most.
+    /// Code for GPUs can be chosen where there are kernels for them.
     pub fn exists_for(&self, framework: Framework) -> bool {
         let separates_kernels = matches!(framework, Framework::PyTorch | Framework::TensorFlow);
         (separates_kernels || !self.kernels_only)
             && (framework != Framework::TensorRt || !self.without_bias)
             && !(self.pinned && self.level_in_code)
+            && (self.has_device_kernels(framework) || self.device_code == DeviceCode::default())
             && self.fault.is_none_or(|fault| fault.exists_for(framework))
     }
 
@@ -186,6 +205,7 @@ impl Default for Sample {
             level_in_code: false,
             plugin_entry: PluginEntry::default(),
             interface: TorchInterface::default(),
+            device_code: DeviceCode::default(),
             fault: None,
             pinned: false,
         }

@@ -1,0 +1,40 @@
+// The GPU, through CUDA's driver: nothing of CUDA is linked, so that a library loads where there is
+// none. The code for it lies in the library, in a section of its own, where the builder put any.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace sample_library {
+
+// What the functions here return beside CUDA's error codes, of which zero is success.
+constexpr std::int32_t kNoDriver = -1;
+constexpr std::int32_t kNoDeviceCode = -2;
+
+// One launch of a kernel of kernels.cu.
+struct Launch {
+    const char* kernel;
+    // Threads of a block, in both directions.
+    unsigned threads_x;
+    unsigned threads_y;
+    // Blocks that would each have one piece of work.
+    long long blocks;
+    // At most so many blocks are launched for each that the device holds at a time.
+    long long rounds;
+};
+
+// Makes the device of that number current in this thread, where none is.
+std::int32_t enter_device(int ordinal) noexcept;
+
+// Puts the kernel on the stream, in the current context. Its arguments are those in kernels.cu.
+std::int32_t launch(const Launch& launch, void* stream, void** arguments) noexcept;
+
+// Zeroed memory of the device, for what is put on the stream before it is released.
+std::int32_t allocate_zeroed(void** memory, std::size_t bytes, void* stream) noexcept;
+std::int32_t release(void* memory, void* stream) noexcept;
+
+// What went wrong, completing "the kernel was not launched: …".
+std::string device_error(std::int32_t code);
+
+}  // namespace sample_library
