@@ -10,7 +10,7 @@ use std::{
     sync::Mutex,
 };
 
-use runtimes::{Cache, Origin, Runtime, Size};
+use runtimes::{Cache, Origin, Prebuilt, Runtime, Size};
 
 use super::{BuildError, Builder, store::Store};
 use crate::{Broken, Fault, Library, Op, PluginEntry, Sample};
@@ -357,4 +357,35 @@ fn what_cannot_be_built_is_told() {
         refusal(library, &tensorrt),
         BuildError::Nonexistent { .. }
     ));
+}
+
+#[test]
+fn a_cache_from_another_machine_answers_without_sources_or_compiler() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::at(folder.path()).unwrap();
+    let runtime = runtime("tensorrt-8.6.0");
+    let packed = Library::new(runtime.name.framework, Sample::default());
+    fs::write(cache.root().join("libpacked.so"), "as packed").unwrap();
+    let mut prebuilt = Prebuilt::default();
+    let request = Builder::request(&packed, &runtime.name);
+    prebuilt.add(request, "libpacked.so".into());
+    prebuilt.write(cache.root()).unwrap();
+
+    let builder = Builder::in_cache(&cache);
+    let file = builder.build(&packed, &runtime).unwrap();
+    assert_eq!(fs::read(file).unwrap(), b"as packed");
+    let orders = [(&packed, &runtime)];
+    let files = builder.build_all(&orders, |_, _| panic!("nothing is built"));
+    assert_eq!(files.unwrap().len(), 1);
+
+    let other = Library::new(
+        runtime.name.framework,
+        Sample::default().with_domain("other"),
+    );
+    let error = builder.build(&other, &runtime).unwrap_err().to_string();
+    for part in ["the bundle has no op library", "tensorrt-8.6.0"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(builder.toolchain.get().is_none());
+    assert!(!cache.root().join("op-libraries").exists());
 }
