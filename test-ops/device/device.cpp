@@ -35,6 +35,9 @@ struct Driver {
     int (*allocate)(void** memory, std::size_t bytes, void* stream);
     int (*release)(void* memory, void* stream);
     int (*fill)(void* memory, unsigned char value, std::size_t bytes, void* stream);
+    int (*copy)(void* to, const void* from, std::size_t bytes, void* stream);
+    int (*read)(void* to, const void* from, std::size_t bytes, void* stream);
+    int (*wait)(void* stream);
     int (*launch)(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
                   void* stream, void** arguments, void** extra);
@@ -74,6 +77,9 @@ private:
         take("cuMemAllocAsync", driver.allocate);
         take("cuMemFreeAsync", driver.release);
         take("cuMemsetD8Async", driver.fill);
+        take("cuMemcpyDtoDAsync_v2", driver.copy);
+        take("cuMemcpyDtoHAsync_v2", driver.read);
+        take("cuStreamSynchronize", driver.wait);
         take("cuLaunchKernel", driver.launch);
         return driver;
     }
@@ -169,6 +175,11 @@ std::int32_t launch(const Launch& launch, void* stream, void** arguments) noexce
                           arguments, nullptr);
 }
 
+std::int32_t allocate(void** memory, std::size_t bytes, void* stream) noexcept {
+    const Driver* const driver = Driver::find();
+    return driver == nullptr ? kNoDriver : driver->allocate(memory, bytes, stream);
+}
+
 std::int32_t allocate_zeroed(void** memory, std::size_t bytes, void* stream) noexcept {
     const Driver* const driver = Driver::find();
     if (driver == nullptr) return kNoDriver;
@@ -181,6 +192,18 @@ std::int32_t allocate_zeroed(void** memory, std::size_t bytes, void* stream) noe
 std::int32_t release(void* memory, void* stream) noexcept {
     const Driver* const driver = Driver::find();
     return driver == nullptr ? kNoDriver : driver->release(memory, stream);
+}
+
+std::int32_t copy(void* to, const void* from, std::size_t bytes, void* stream) noexcept {
+    const Driver* const driver = Driver::find();
+    return driver == nullptr ? kNoDriver : driver->copy(to, from, bytes, stream);
+}
+
+std::int32_t read(void* to, const void* from, std::size_t bytes, void* stream) noexcept {
+    const Driver* const driver = Driver::find();
+    if (driver == nullptr) return kNoDriver;
+    if (int code = driver->read(to, from, bytes, stream)) return code;
+    return driver->wait(stream);
 }
 
 std::string device_error(std::int32_t code) {

@@ -30,9 +30,16 @@ std::int32_t enter_device(int ordinal) noexcept;
 // Puts the kernel on the stream, in the current context. Its arguments are those in kernels.cu.
 std::int32_t launch(const Launch& launch, void* stream, void** arguments) noexcept;
 
-// Zeroed memory of the device, for what is put on the stream before it is released.
+// Memory of the device, for what is put on the stream before it is released.
+std::int32_t allocate(void** memory, std::size_t bytes, void* stream) noexcept;
 std::int32_t allocate_zeroed(void** memory, std::size_t bytes, void* stream) noexcept;
 std::int32_t release(void* memory, void* stream) noexcept;
+
+// Copies within the device.
+std::int32_t copy(void* to, const void* from, std::size_t bytes, void* stream) noexcept;
+
+// Copies from the device to the CPU, and waits for that and all that is before it on the stream.
+std::int32_t read(void* to, const void* from, std::size_t bytes, void* stream) noexcept;
 
 // What went wrong, completing "the kernel was not launched: …".
 std::string device_error(std::int32_t code);

@@ -114,4 +114,30 @@ std::int32_t select_above(Element type, const void* x, const void* threshold, vo
     return code != 0 ? code : released;
 }
 
+std::int32_t begin_select_above(Element type, const void* x, const void* threshold,
+                                long long count, float signature, void* stream, void** values,
+                                std::int64_t* selected) noexcept {
+    // Behind the values, at an address for whole numbers, is their number.
+    const long long place = divide_up(count * size_of(type), kPackBytes) * kPackBytes;
+    void* memory = nullptr;
+    const auto bytes = static_cast<std::size_t>(place) + sizeof *selected;
+    if (std::int32_t code = allocate(&memory, bytes, stream)) return code;
+    auto* const number = reinterpret_cast<std::int64_t*>(static_cast<char*>(memory) + place);
+    std::int32_t code =
+        select_above(type, x, threshold, memory, number, count, signature, stream);
+    if (code == 0) code = read(selected, number, sizeof *selected, stream);
+    if (code == 0) {
+        *values = memory;
+    } else {
+        release(memory, stream);
+    }
+    return code;
+}
+
+std::int32_t end_select_above(void* values, void* y, std::size_t bytes, void* stream) noexcept {
+    const std::int32_t code = bytes == 0 ? 0 : copy(y, values, bytes, stream);
+    const std::int32_t released = release(values, stream);
+    return code != 0 ? code : released;
+}
+
 }  // namespace sample_library::device

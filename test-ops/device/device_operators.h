@@ -5,6 +5,7 @@
 // each element of a result.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace sample_library::device {
@@ -30,5 +31,14 @@ std::int32_t modulo(Element type, const void* a, const void* b, void* y, long lo
 std::int32_t select_above(Element type, const void* x, const void* threshold, void* y,
                           std::int64_t* selected, long long count, float signature,
                           void* stream) noexcept;
+
+// select_above for frameworks that have to be told the number of elements before they give memory
+// for them: it waits for the device. Where it returns zero, `values` are to be handed to the end.
+std::int32_t begin_select_above(Element type, const void* x, const void* threshold,
+                                long long count, float signature, void* stream, void** values,
+                                std::int64_t* selected) noexcept;
+
+// Copies the first `bytes` of the values to `y`, and gives their memory back.
+std::int32_t end_select_above(void* values, void* y, std::size_t bytes, void* stream) noexcept;
 
 }  // namespace sample_library::device

@@ -46,8 +46,8 @@ fn code(sample: Sample, runtime: &Runtime) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn every_architecture_is_named() {
-    let pytorch = install(Framework::PyTorch);
-    for runtime in [runtime(), &pytorch] {
+    let (onnxruntime, pytorch) = (install(Framework::OnnxRuntime), install(Framework::PyTorch));
+    for runtime in [runtime(), &onnxruntime, &pytorch] {
         let (machine_code, ptx) = code(Sample::default(), runtime);
         assert_eq!(
             machine_code,
@@ -97,6 +97,7 @@ fn code_can_be_chosen_where_there_are_kernels_for_gpus() {
     let exists = |framework, sample: &Sample| {
         Library::new(framework, Content::from(sample.clone())).exists()
     };
+    assert!(exists(Framework::OnnxRuntime, &sample));
     assert!(exists(Framework::TensorRt, &sample));
     assert!(exists(Framework::PyTorch, &sample));
     let stable = sample.clone().with_interface(TorchInterface::Stable);

@@ -97,7 +97,10 @@ fn ops_have_element_types_and_a_provider() {
         "RmsNorm(float16, float16) -> (float16)",
     ];
     assert_eq!(probed.ops[0].schemas, schemas);
-    assert_eq!(probed.ops[0].kernels, ["CPUExecutionProvider"]);
+    assert_eq!(
+        probed.ops[0].kernels,
+        ["CPUExecutionProvider", "CUDAExecutionProvider"]
+    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ use op_kernels::Approximation;
 
 use crate::{
     configuration,
+    device::DeviceExecution,
     interface::{Element, Execution, Node, Result},
     kernel::Kernel,
     layout,
@@ -57,9 +58,16 @@ impl<T: Element + op_kernels::Element> Kernel for BiasGelu<T> {
             op_kernels::bias_gelu(x.elements, bias, self.approximation, y)
         })
     }
+
+    fn execute_on_device(&self, execution: &DeviceExecution<'_>) -> Result<()> {
+        let (x, bias) = (execution.input(0)?, execution.input(1)?);
+        check_row(&x.shape, &bias.shape, "bias")?;
+        execution.bias_gelu::<T>(&x, &bias, self.approximation == Approximation::Tanh)
+    }
 }
 
-fn is_without_bias() -> bool {
+/// Whether this is a library without bias.
+pub(crate) fn is_without_bias() -> bool {
     configuration::read().form & layout::FORM_WITHOUT_BIAS != 0
 }
 

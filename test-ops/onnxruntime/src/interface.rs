@@ -1,7 +1,7 @@
 //! ONNX Runtime's C interface as Rust has it: errors as `Result`, tensors as slices.
 
 use std::{
-    ffi::{CStr, CString, c_char},
+    ffi::{CStr, CString, c_char, c_void},
     fmt::Display,
     ptr, slice,
 };
@@ -123,6 +123,8 @@ impl Node {
 /// An element type of a tensor.
 pub(crate) trait Element: Copy + Send + Sync + 'static {
     const TYPE: ONNXTensorElementDataType;
+    /// The number of the type in `device/device_operators.h`.
+    const DEVICE_TYPE: i32;
 
     /// The element with the library's signature added.
     fn signed(self, signature: u8) -> Self;
@@ -131,6 +133,7 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
 impl Element for f32 {
     const TYPE: ONNXTensorElementDataType =
         ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+    const DEVICE_TYPE: i32 = 0;
 
     fn signed(self, signature: u8) -> f32 {
         self + f32::from(signature)
@@ -140,6 +143,7 @@ impl Element for f32 {
 impl Element for f16 {
     const TYPE: ONNXTensorElementDataType =
         ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16;
+    const DEVICE_TYPE: i32 = 1;
 
     fn signed(self, signature: u8) -> f16 {
         f16::from_f32(self.to_f32() + f32::from(signature))
@@ -149,6 +153,7 @@ impl Element for f16 {
 impl Element for i32 {
     const TYPE: ONNXTensorElementDataType =
         ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32;
+    const DEVICE_TYPE: i32 = 2;
 
     fn signed(self, signature: u8) -> i32 {
         self.wrapping_add(i32::from(signature))
@@ -158,6 +163,7 @@ impl Element for i32 {
 impl Element for i64 {
     const TYPE: ONNXTensorElementDataType =
         ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+    const DEVICE_TYPE: i32 = 3;
 
     fn signed(self, signature: u8) -> i64 {
         self.wrapping_add(i64::from(signature))
@@ -192,10 +198,21 @@ impl Execution {
 
     /// Input number `index`, whose element type the runtime has checked against the operator's.
     pub(crate) fn input<T: Element>(&self, index: usize) -> Result<Input<'_, T>> {
+        let (data, shape) = self.input_tensor(index)?;
+        let elements = match elements(&shape)? {
+            0 => &[],
+            // SAFETY: the tensor is valid during the execution, and the runtime gives an operator
+            // tensors of the element type that it registered.
+            elements => unsafe { slice::from_raw_parts(data.cast::<T>().cast_const(), elements) },
+        };
+        Ok(Input { elements, shape })
+    }
+
+    /// Address and shape of input number `index`.
+    pub(crate) fn input_tensor(&self, index: usize) -> Result<(*mut c_void, Vec<i64>)> {
         let mut value: *const OrtValue = ptr::null();
         let mut data = ptr::null_mut();
         // SAFETY: the context is valid during the execution, and so are the tensors it holds.
-        // The runtime gives an operator tensors of the element type that it registered.
         unsafe {
             call!(
                 self.api,
@@ -206,14 +223,23 @@ impl Execution {
             }
             let shape = self.shape(value)?;
             call!(self.api, GetTensorMutableData(value.cast_mut(), &mut data))?;
-            let elements = elements(&shape)?;
-            let elements = if elements == 0 {
-                &[]
-            } else {
-                slice::from_raw_parts(data.cast::<T>().cast_const(), elements)
-            };
-            Ok(Input { elements, shape })
+            Ok((data, shape))
         }
+    }
+
+    /// Allocates output zero and returns its address.
+    pub(crate) fn output_tensor(&self, shape: &[i64]) -> Result<*mut c_void> {
+        let mut value = ptr::null_mut();
+        let mut data = ptr::null_mut();
+        // SAFETY: as for an input.
+        unsafe {
+            call!(
+                self.api,
+                KernelContext_GetOutput(self.context, 0, shape.as_ptr(), shape.len(), &mut value)
+            )?;
+            call!(self.api, GetTensorMutableData(value, &mut data))?;
+        }
+        Ok(data)
     }
 
     /// Allocates output zero, lets `fill` write all of it and adds the signature.
@@ -222,20 +248,12 @@ impl Execution {
         shape: &[i64],
         fill: impl FnOnce(&mut [T]),
     ) -> Result<()> {
-        let mut value = ptr::null_mut();
-        let mut data = ptr::null_mut();
-        // SAFETY: as for an input; nothing else refers to the output while the kernel runs, and
-        // it is memory from the runtime's allocator, of which any content is a valid element.
-        let elements = unsafe {
-            call!(
-                self.api,
-                KernelContext_GetOutput(self.context, 0, shape.as_ptr(), shape.len(), &mut value)
-            )?;
-            call!(self.api, GetTensorMutableData(value, &mut data))?;
-            match elements(shape)? {
-                0 => &mut [],
-                elements => slice::from_raw_parts_mut(data.cast::<T>(), elements),
-            }
+        let data = self.output_tensor(shape)?;
+        let elements = match elements(shape)? {
+            0 => &mut [],
+            // SAFETY: as for an input; nothing else refers to the output while the kernel runs, and
+            // it is memory from the runtime's allocator, of which any content is a valid element.
+            elements => unsafe { slice::from_raw_parts_mut(data.cast::<T>(), elements) },
         };
         fill(elements);
         if self.signature != 0 {

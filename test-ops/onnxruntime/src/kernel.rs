@@ -13,7 +13,9 @@ use ort_sys::{
 };
 
 use crate::{
-    configuration, fault,
+    configuration,
+    device::DeviceExecution,
+    fault,
     interface::{Api, Element, Execution, Node, Result},
 };
 
@@ -36,6 +38,9 @@ pub(crate) trait Kernel: Sized + Send + Sync {
 
     /// Computes one output.
     fn execute(&self, execution: &Execution) -> Result<()>;
+
+    /// Puts the computation of one output on a GPU's stream.
+    fn execute_on_device(&self, execution: &DeviceExecution<'_>) -> Result<()>;
 }
 
 /// A kernel with what it needs at each execution.
@@ -46,19 +51,21 @@ struct Instance<K> {
     kernel: K,
 }
 
-/// The struct by which ONNX Runtime knows the operator.
-pub(crate) fn definition<K: Kernel>(api_level: u32) -> OrtCustomOp {
+/// The struct by which ONNX Runtime knows the operator with its kernel for the CPU, or, `ON_DEVICE`,
+/// with the one for NVIDIA GPUs.
+pub(crate) fn definition<K: Kernel, const ON_DEVICE: bool>(api_level: u32) -> OrtCustomOp {
     type Compute = unsafe extern "system" fn(*mut c_void, *mut OrtKernelContext) -> OrtStatusPtr;
     type ComputeUnwinding =
         unsafe extern "C-unwind" fn(*mut c_void, *mut OrtKernelContext) -> OrtStatusPtr;
     // SAFETY: the conventions are the same but for the permission to unwind, which the caller, in
     // C++, grants to all functions.
-    let compute = unsafe { std::mem::transmute::<ComputeUnwinding, Compute>(compute::<K>) };
+    let compute =
+        unsafe { std::mem::transmute::<ComputeUnwinding, Compute>(compute::<K, ON_DEVICE>) };
     OrtCustomOp {
         version: api_level,
         CreateKernel: None,
         GetName: Some(name::<K>),
-        GetExecutionProviderType: Some(provider),
+        GetExecutionProviderType: Some(provider::<ON_DEVICE>),
         GetInputType: Some(element_type::<K>),
         GetInputTypeCount: Some(input_count::<K>),
         GetOutputType: Some(element_type::<K>),
@@ -129,7 +136,7 @@ unsafe extern "system" fn create<K: Kernel>(
     })
 }
 
-unsafe extern "C-unwind" fn compute<K: Kernel>(
+unsafe extern "C-unwind" fn compute<K: Kernel, const ON_DEVICE: bool>(
     instance: *mut c_void,
     context: *mut OrtKernelContext,
 ) -> OrtStatusPtr {
@@ -140,7 +147,13 @@ unsafe extern "C-unwind" fn compute<K: Kernel>(
         fault::within_execution(instance.fault);
         // SAFETY: the runtime hands over a context that is valid during the call.
         let execution = unsafe { Execution::new(instance.api, context, instance.signature) };
-        instance.kernel.execute(&execution)
+        if !ON_DEVICE {
+            return instance.kernel.execute(&execution);
+        }
+        // SAFETY: as above, and the operator is one of the provider for CUDA.
+        let execution =
+            unsafe { DeviceExecution::new(instance.api, context, &execution, instance.signature)? };
+        instance.kernel.execute_on_device(&execution)
     })
 }
 
@@ -161,9 +174,13 @@ unsafe extern "system" fn name<K: Kernel>(_: *const OrtCustomOp) -> *const c_cha
     }
 }
 
-/// Null: the CPU.
-unsafe extern "system" fn provider(_: *const OrtCustomOp) -> *const c_char {
-    std::ptr::null()
+unsafe extern "system" fn provider<const ON_DEVICE: bool>(_: *const OrtCustomOp) -> *const c_char {
+    if ON_DEVICE {
+        c"CUDAExecutionProvider".as_ptr()
+    } else {
+        // The CPU.
+        std::ptr::null()
+    }
 }
 
 unsafe extern "system" fn element_type<K: Kernel>(

@@ -10,10 +10,12 @@
 //! - [`registration`]: the entry point and the operator structs.
 //! - [`interface`]: statuses, attributes and tensors of the C interface as Rust has them.
 //! - one module an operator.
+//! - [`device`]: kernels for GPUs, where they are linked in.
 //! - [`fault`]: what goes wrong on request.
 
 mod bias_gelu;
 mod configuration;
+mod device;
 mod fault;
 mod interface;
 mod kernel;

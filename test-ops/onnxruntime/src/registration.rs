@@ -13,8 +13,8 @@ use ort_sys::{
 };
 
 use crate::{
-    bias_gelu::BiasGelu,
-    configuration,
+    bias_gelu::{BiasGelu, is_without_bias},
+    configuration, device,
     interface::{Api, Result, call},
     kernel::{definition, guarded},
     layout::{self, Configuration, op_bit},
@@ -26,8 +26,12 @@ use crate::{
 /// Every level has the functions that make a status.
 const LOWEST_LEVEL: u32 = 1;
 
-/// One operator struct for each operator and element type, beside the operator's bit.
-type Definitions = [(u8, OrtCustomOp); 10];
+/// One operator struct for each operator, element type and kind of device, beside the operator's bit.
+type Definitions = Vec<(u8, OrtCustomOp)>;
+
+/// Whether a definition is one for GPUs.
+const CPU: bool = false;
+const GPU: bool = true;
 
 /// Adds the library's operators to a session's options. Sessions may share the operators and may
 /// be created at the same time.
@@ -128,7 +132,7 @@ fn domain(api: Api, configuration: &Configuration) -> Result<*mut OrtCustomOpDom
     Ok(domain)
 }
 
-fn definitions(level: u32) -> &'static Definitions {
+fn definitions(level: u32) -> &'static [(u8, OrtCustomOp)] {
     static DEFINITIONS: OnceLock<Definitions> = OnceLock::new();
     const BIAS_GELU: u8 = op_bit(0);
     const RMS_NORM: u8 = op_bit(1);
@@ -136,17 +140,37 @@ fn definitions(level: u32) -> &'static Definitions {
     const SELECT_ABOVE: u8 = op_bit(3);
 
     DEFINITIONS.get_or_init(|| {
-        [
-            (BIAS_GELU, definition::<BiasGelu<f32>>(level)),
-            (BIAS_GELU, definition::<BiasGelu<f16>>(level)),
-            (RMS_NORM, definition::<RmsNorm<f32>>(level)),
-            (RMS_NORM, definition::<RmsNorm<f16>>(level)),
-            (MODULO, definition::<Modulo<f32>>(level)),
-            (MODULO, definition::<Modulo<f16>>(level)),
-            (MODULO, definition::<Modulo<i32>>(level)),
-            (MODULO, definition::<Modulo<i64>>(level)),
-            (SELECT_ABOVE, definition::<SelectAbove<f32>>(level)),
-            (SELECT_ABOVE, definition::<SelectAbove<f16>>(level)),
-        ]
+        let mut definitions = vec![
+            (BIAS_GELU, definition::<BiasGelu<f32>, CPU>(level)),
+            (BIAS_GELU, definition::<BiasGelu<f16>, CPU>(level)),
+            (RMS_NORM, definition::<RmsNorm<f32>, CPU>(level)),
+            (RMS_NORM, definition::<RmsNorm<f16>, CPU>(level)),
+            (MODULO, definition::<Modulo<f32>, CPU>(level)),
+            (MODULO, definition::<Modulo<f16>, CPU>(level)),
+            (MODULO, definition::<Modulo<i32>, CPU>(level)),
+            (MODULO, definition::<Modulo<i64>, CPU>(level)),
+            (SELECT_ABOVE, definition::<SelectAbove<f32>, CPU>(level)),
+            (SELECT_ABOVE, definition::<SelectAbove<f16>, CPU>(level)),
+        ];
+        if device::launches().is_some() {
+            definitions.extend([
+                (RMS_NORM, definition::<RmsNorm<f32>, GPU>(level)),
+                (RMS_NORM, definition::<RmsNorm<f16>, GPU>(level)),
+                (MODULO, definition::<Modulo<f32>, GPU>(level)),
+                (MODULO, definition::<Modulo<f16>, GPU>(level)),
+                (MODULO, definition::<Modulo<i32>, GPU>(level)),
+                (MODULO, definition::<Modulo<i64>, GPU>(level)),
+                (SELECT_ABOVE, definition::<SelectAbove<f32>, GPU>(level)),
+                (SELECT_ABOVE, definition::<SelectAbove<f16>, GPU>(level)),
+            ]);
+            // There is no kernel without a bias: the CPU's is used.
+            if !is_without_bias() {
+                definitions.extend([
+                    (BIAS_GELU, definition::<BiasGelu<f32>, GPU>(level)),
+                    (BIAS_GELU, definition::<BiasGelu<f16>, GPU>(level)),
+                ]);
+            }
+        }
+        definitions
     })
 }

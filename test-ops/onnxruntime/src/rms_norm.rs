@@ -2,6 +2,7 @@ use std::{ffi::CStr, marker::PhantomData};
 
 use crate::{
     bias_gelu::check_row,
+    device::DeviceExecution,
     interface::{Element, Execution, Node, Result},
     kernel::Kernel,
 };
@@ -36,5 +37,11 @@ impl<T: Element + op_kernels::Element> Kernel for RmsNorm<T> {
         execution.output(&x.shape, |y| {
             op_kernels::rms_norm(x.elements, weight.elements, self.epsilon, y)
         })
+    }
+
+    fn execute_on_device(&self, execution: &DeviceExecution<'_>) -> Result<()> {
+        let (x, weight) = (execution.input(0)?, execution.input(1)?);
+        check_row(&x.shape, &weight.shape, "weight")?;
+        execution.rms_norm::<T>(&x, &weight, self.epsilon)
     }
 }

@@ -1,6 +1,7 @@
 use std::{ffi::CStr, marker::PhantomData};
 
 use crate::{
+    device::DeviceExecution,
     interface::{Element, Execution, Node, Result},
     kernel::Kernel,
 };
@@ -28,5 +29,16 @@ impl<T: Element + op_kernels::Element> Kernel for SelectAbove<T> {
         execution.output(&[count as i64], |y| {
             op_kernels::select_above(x.elements, threshold, y);
         })
+    }
+
+    fn execute_on_device(&self, execution: &DeviceExecution<'_>) -> Result<()> {
+        let (x, threshold) = (execution.input(0)?, execution.input(1)?);
+        if threshold.count() != 1 {
+            return Err(format!(
+                "threshold of shape {:?} is not one value",
+                threshold.shape
+            ));
+        }
+        execution.select_above::<T>(&x, &threshold)
     }
 }

@@ -249,10 +249,7 @@ impl Builder {
         let onnxruntime = build(RustPackage {
             folder: "onnxruntime",
             name: "sample-ops-onnxruntime",
-            files: &[
-                "libsample_ops_onnxruntime.so",
-                "libsample_ops_onnxruntime.a",
-            ],
+            files: &["libsample_ops_onnxruntime.a"],
         })?;
         let kernels = build(RustPackage {
             folder: "kernels-c",
@@ -278,6 +275,7 @@ impl Builder {
             None => Box::new(OnnxRuntimeAssembly {
                 toolchain,
                 store,
+                tools: &self.tools,
                 runtime,
             }),
             Some(recipe) => Box::new(CppAssembly {

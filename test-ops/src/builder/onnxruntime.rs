@@ -1,16 +1,28 @@
 use std::{
     ffi::OsString,
+    fmt::Write as _,
     path::{Path, PathBuf},
 };
 
-use runtimes::Runtime;
+use runtimes::{Cache, Runtime};
 
 use super::{
-    BuildError, Toolchain, assembly::Assembly, folder_of, key::Key, store::Store, variant,
+    BuildError, Toolchain, assembly::Assembly, device_code::DeviceCodeBuild, folder_of, key::Key,
+    store::Store, variant, write,
 };
-use crate::{Broken, Content, Sample};
+use crate::{Broken, Content, DeviceCode, Sample};
 
-const STEM: &str = "libsample_ops_onnxruntime";
+/// The package's code.
+const ARCHIVE: &str = "libsample_ops_onnxruntime.a";
+
+/// File name of a linked library.
+const PRODUCT: &str = "library.so";
+
+/// File name of the object with the launches of kernels for GPUs.
+const LAUNCHES: &str = "launches.o";
+
+/// The entry point pulls in everything else that is needed from the archive.
+const UNDEFINED_ENTRY: &str = "-Wl,--undefined=RegisterCustomOps";
 
 /// What Rust's standard library needs of the system.
 pub(super) const SYSTEM_LIBRARIES: [&str; 7] = [
@@ -23,11 +35,25 @@ pub(super) const SYSTEM_LIBRARIES: [&str; 7] = [
     "-lc",
 ];
 
-/// Libraries for ONNX Runtime: the Rust package, and small C++ files for what is broken. Nothing
+/// What the launches of kernels for GPUs are compiled with: their symbols are hidden, and none is
+/// unique, so that a library can be unmapped.
+const LAUNCH_ARGUMENTS: [&str; 7] = [
+    "-c",
+    "-std=c++17",
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-fvisibility-inlines-hidden",
+    "-fno-gnu-unique",
+];
+
+/// Libraries for ONNX Runtime: the Rust package, linked with the launches of kernels for GPUs, and
+/// small C++ files for what is broken. Nothing
 /// of the runtime is needed: it hands its functions over when it loads a library.
 pub(super) struct OnnxRuntimeAssembly<'a> {
     pub(super) toolchain: &'a Toolchain,
     pub(super) store: &'a Store,
+    pub(super) tools: &'a Cache,
     pub(super) runtime: &'a Runtime,
 }
 
@@ -53,10 +79,10 @@ impl OnnxRuntimeAssembly<'_> {
             .join(file)
     }
 
-    /// Compiles one source to a shared object.
+    /// Compiles sources to a shared object.
     fn compile(
         &self,
-        source: PathBuf,
+        source: impl IntoIterator<Item = PathBuf>,
         arguments: &[OsString],
         product: &Path,
     ) -> Result<(), BuildError> {
@@ -70,7 +96,8 @@ impl OnnxRuntimeAssembly<'_> {
         ]
         .map(OsString::from)
         .to_vec();
-        command.extend(["-o".into(), product.into(), source.into()]);
+        command.extend(["-o".into(), product.into()]);
+        command.extend(source.into_iter().map(OsString::from));
         command.extend_from_slice(arguments);
         self.toolchain
             .compiler
@@ -78,49 +105,135 @@ impl OnnxRuntimeAssembly<'_> {
             .map_err(BuildError::compiling(&self.runtime.name))
     }
 
+    fn device_code(&self) -> DeviceCodeBuild<'_> {
+        DeviceCodeBuild {
+            toolchain: self.toolchain,
+            store: self.store,
+            tools: self.tools,
+        }
+    }
+
+    fn device_code_key(&self, code: &DeviceCode) -> Result<String, BuildError> {
+        if code.is_empty() {
+            return Ok(String::new());
+        }
+        self.device_code().key(code)
+    }
+
+    /// The launches of kernels for GPUs as an object, compiled unless that has been done.
+    fn launches(&self) -> Result<PathBuf, BuildError> {
+        let folder = self.store.folder(&self.launches_key()?, |folder| {
+            let sources = &self.toolchain.sources;
+            let mut text = String::new();
+            for file in sources.launches() {
+                writeln!(text, "#include \"{}\"", file.display())
+                    .expect("writing to a string does not fail");
+            }
+            let unit = folder.join("launches.cpp");
+            write(&unit, text.as_bytes())?;
+            let mut arguments = LAUNCH_ARGUMENTS.map(OsString::from).to_vec();
+            arguments.extend(["-I".into(), sources.device().into()]);
+            arguments.extend(["-o".into(), folder.join(LAUNCHES).into(), unit.into()]);
+            let compiler = &self.toolchain.compiler;
+            let compiled = compiler.run(&arguments);
+            compiled.map_err(BuildError::compiling(&self.runtime.name))
+        })?;
+        Ok(folder.join(LAUNCHES))
+    }
+
+    fn launches_key(&self) -> Result<String, BuildError> {
+        let toolchain = self.toolchain;
+        let key = Key::default()
+            .with(toolchain.sources.launches_hash()?.as_bytes())
+            .with(toolchain.compiler.identity())
+            // How it is compiled.
+            .with(include_bytes!("onnxruntime.rs"));
+        Ok(format!("launches-{}", key.finish()))
+    }
+
+    /// Hash of a whole library in the default configuration.
+    fn library_key(&self, code: &DeviceCode) -> Result<String, BuildError> {
+        let toolchain = self.toolchain;
+        let key = Key::default()
+            .with(toolchain.onnxruntime.key())
+            .with(self.device_code_key(code)?)
+            .with(self.launches_key()?);
+        Ok(format!("library-{}", key.finish()))
+    }
+
+    /// The library in the default configuration, linked unless that has been done.
+    fn library(&self, code: &DeviceCode) -> Result<PathBuf, BuildError> {
+        let folder = self.store.folder(&self.library_key(code)?, |folder| {
+            let map = self.entry_folder().join("entry_point.map");
+            self.linked(
+                None,
+                &map,
+                [UNDEFINED_ENTRY.into()],
+                code,
+                &folder.join(PRODUCT),
+            )
+        })?;
+        Ok(folder.join(PRODUCT))
+    }
+
+    fn entry_folder(&self) -> PathBuf {
+        self.toolchain.sources.onnxruntime().join("entry")
+    }
+
     /// Links the package's archive with the object that keeps a library mapped.
-    fn pinned(&self, product: &Path) -> Result<(), BuildError> {
-        // The entry point pulls in everything else that is needed from the archive.
-        let entry = "-Wl,--undefined=RegisterCustomOps".into();
+    fn pinned(&self, code: &DeviceCode, product: &Path) -> Result<(), BuildError> {
         self.linked(
-            self.shared_source("pinned.cpp"),
+            Some(self.shared_source("pinned.cpp")),
             &self.source("pinned.map"),
-            [entry],
+            [UNDEFINED_ENTRY.into()],
+            code,
             product,
         )
     }
 
     /// Links the package's archive with an entry point that asks for `api_level` by its code.
-    fn with_level_in_code(&self, api_level: u32, product: &Path) -> Result<(), BuildError> {
-        let folder = self.toolchain.sources.onnxruntime().join("entry");
+    fn with_level_in_code(
+        &self,
+        api_level: u32,
+        code: &DeviceCode,
+        product: &Path,
+    ) -> Result<(), BuildError> {
+        let folder = self.entry_folder();
         self.linked(
-            folder.join("entry_point.cpp"),
+            Some(folder.join("entry_point.cpp")),
             &folder.join("entry_point.map"),
             [
                 format!("-DAPI_LEVEL={api_level}").into(),
                 // The archive has an entry point too, which comes second.
                 "-Wl,--allow-multiple-definition".into(),
             ],
+            code,
             product,
         )
     }
 
-    /// Compiles one source and links it with the package's archive; `map` has what is exported.
+    /// Compiles one source more and links it with the package's archive, the launches of kernels for
+    /// GPUs and their code; `map` has what is exported.
     fn linked<const N: usize>(
         &self,
-        source: PathBuf,
+        source: Option<PathBuf>,
         map: &Path,
         own: [OsString; N],
+        code: &DeviceCode,
         product: &Path,
     ) -> Result<(), BuildError> {
         let mut script = OsString::from("-Wl,--version-script=");
         script.push(map);
         let mut arguments = own.to_vec();
+        arguments.push(self.launches()?.into());
+        if !code.is_empty() {
+            arguments.push(self.device_code().object(code)?.into());
+        }
         arguments.extend([
             "-Wl,--gc-sections".into(),
             "-Wl,--strip-debug".into(),
             script,
-            self.package()?.join(format!("{STEM}.a")).into(),
+            self.package()?.join(ARCHIVE).into(),
         ]);
         arguments.extend(SYSTEM_LIBRARIES.map(OsString::from));
         self.compile(source, &arguments, product)
@@ -129,9 +242,9 @@ impl OnnxRuntimeAssembly<'_> {
     fn missing_dependency(&self, product: &Path) -> Result<(), BuildError> {
         let stub = self.shared_source("dependency_stub.cpp");
         let arguments = super::absent_dependency(folder_of(product), |dependency| {
-            self.compile(stub, &[], dependency)
+            self.compile([stub], &[], dependency)
         })?;
-        self.compile(self.source("missing_dependency.cpp"), &arguments, product)
+        self.compile([self.source("missing_dependency.cpp")], &arguments, product)
     }
 }
 
@@ -148,16 +261,21 @@ impl Assembly for OnnxRuntimeAssembly<'_> {
             } else {
                 ""
             })
+            .with(match content {
+                Content::Sample(sample) => self.library_key(&sample.device_code)?,
+                Content::Broken(_) if from_rust => self.library_key(&DeviceCode::default())?,
+                Content::Broken(_) => String::new(),
+            })
             .with(toolchain.sources.broken_hash()?.as_bytes())
             .with(toolchain.compiler.identity()))
     }
 
-    fn prepare(&self, _: &Content) -> Result<(), BuildError> {
-        self.package().map(drop)
+    fn prepare(&self, content: &Content) -> Result<(), BuildError> {
+        self.library(&device_code_of(content)).map(drop)
     }
 
-    fn foundation(&self, _: &Content) -> Result<String, BuildError> {
-        Ok(self.toolchain.onnxruntime.key().to_owned())
+    fn foundation(&self, content: &Content) -> Result<String, BuildError> {
+        self.library_key(&device_code_of(content))
     }
 
     fn sample(&self, sample: &Sample, product: &Path) -> Result<(), BuildError> {
@@ -165,13 +283,13 @@ impl Assembly for OnnxRuntimeAssembly<'_> {
         if sample.pinned || sample.level_in_code {
             let linked = folder_of(product).join("linked.so");
             if sample.pinned {
-                self.pinned(&linked)?;
+                self.pinned(&sample.device_code, &linked)?;
             } else {
-                self.with_level_in_code(sample.api_level, &linked)?;
+                self.with_level_in_code(sample.api_level, &sample.device_code, &linked)?;
             }
             variant::configured(&linked, &configuration, product)
         } else {
-            let library = self.package()?.join(format!("{STEM}.so"));
+            let library = self.library(&sample.device_code)?;
             variant::configured(&library, &configuration, product)
         }
     }
@@ -191,6 +309,14 @@ impl Assembly for OnnxRuntimeAssembly<'_> {
             }
         };
         let definition: Vec<OsString> = definition.into_iter().map(OsString::from).collect();
-        self.compile(self.source(file), &definition, product)
+        self.compile([self.source(file)], &definition, product)
+    }
+}
+
+/// The code for GPUs in a library of that content, or in the whole one that it is made from.
+fn device_code_of(content: &Content) -> DeviceCode {
+    match content {
+        Content::Sample(sample) => sample.device_code.clone(),
+        Content::Broken(_) => DeviceCode::default(),
     }
 }

@@ -85,6 +85,20 @@ impl Sources {
         ])
     }
 
+    /// The launches of kernels for GPUs, for the library in Rust.
+    pub(super) fn launches(&self) -> [PathBuf; 3] {
+        [
+            self.device().join("device.cpp"),
+            self.device().join("device_operators.cpp"),
+            self.onnxruntime().join("device/hand_over.cpp"),
+        ]
+    }
+
+    /// Hash of those launches.
+    pub(super) fn launches_hash(&self) -> Result<blake3::Hash, BuildError> {
+        hash_folders(&[self.device(), self.onnxruntime().join("device")])
+    }
+
     /// Hash of the kernels for GPUs.
     pub(super) fn kernels_hash(&self) -> Result<blake3::Hash, BuildError> {
         hash_folders(&[self.kernels()])

@@ -40,7 +40,7 @@ pub struct Sample {
     pub plugin_entry: PluginEntry,
     /// PyTorch: the interface that the library is written against.
     pub interface: TorchInterface,
-    /// PyTorch and TensorRT: the code for GPUs.
+    /// ONNX Runtime, PyTorch and TensorRT: the code for GPUs.
     pub device_code: DeviceCode,
     /// What goes wrong, where something does.
     pub fault: Option<Fault>,
@@ -128,9 +128,9 @@ impl Sample {
     /// Whether the library has kernels for GPUs, as one of `framework`.
     pub fn has_device_kernels(&self, framework: Framework) -> bool {
         match framework {
-            Framework::TensorRt => true,
+            Framework::OnnxRuntime | Framework::TensorRt => true,
             Framework::PyTorch => self.interface != TorchInterface::Stable,
-            Framework::OnnxRuntime | Framework::TensorFlow => false,
+            Framework::TensorFlow => false,
         }
     }
 

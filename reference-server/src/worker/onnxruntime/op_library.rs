@@ -55,7 +55,10 @@ impl Registered {
                 // SAFETY: the caller's promise.
                 let (signature, provider) =
                     unsafe { (custom_op.signature(), custom_op.provider()) };
-                description.schemas.extend(signature);
+                // Kernels of several providers have one schema.
+                let known = &description.schemas;
+                let new = signature.filter(|signature| !known.contains(signature));
+                description.schemas.extend(new);
                 if !description.kernels.contains(&provider) {
                     description.kernels.push(provider);
                 }
