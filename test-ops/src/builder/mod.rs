@@ -275,7 +275,7 @@ impl Builder {
             None => Box::new(OnnxRuntimeAssembly {
                 toolchain,
                 store,
-                tools: &self.tools,
+                tools: &self.cache,
                 runtime,
             }),
             Some(recipe) => Box::new(CppAssembly {
