@@ -2,11 +2,15 @@
 
 use cudarc::driver::{result, sys};
 
+/// Whether NVIDIA's driver is installed; without it none of its functions can be called.
+fn is_installed() -> bool {
+    // SAFETY: tries to map the driver's library, whose initializers are its own.
+    unsafe { sys::is_culib_present() }
+}
+
 /// How many devices the CUDA driver has; none where it is not installed.
 pub(super) fn count() -> u32 {
-    // SAFETY: tries to map the driver's library, whose initializers are its own.
-    let is_installed = unsafe { sys::is_culib_present() };
-    if !is_installed || result::init().is_err() {
+    if !is_installed() || result::init().is_err() {
         return 0;
     }
     let count = result::device::get_count().unwrap_or(0);
@@ -19,6 +23,9 @@ pub(super) fn count() -> u32 {
 /// Source: CUDA Driver API, `CUDA_ERROR_ILLEGAL_ADDRESS` and its like: "the process must be terminated
 /// and relaunched".
 pub(super) fn is_lost() -> bool {
+    if !is_installed() {
+        return false;
+    }
     // SAFETY: takes nothing; the calling thread has executed, so that it has a context.
     let state = unsafe { sys::cuCtxSynchronize() };
     !matches!(
@@ -27,4 +34,14 @@ pub(super) fn is_lost() -> bool {
             | sys::CUresult::CUDA_ERROR_INVALID_CONTEXT
             | sys::CUresult::CUDA_ERROR_NOT_INITIALIZED
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_where_nothing_was_executed_on_a_gpu() {
+        assert!(!is_lost());
+    }
 }
