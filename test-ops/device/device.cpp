@@ -17,6 +17,8 @@ namespace {
 
 // Number of a device's attribute: CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT of cuda.h.
 constexpr int kMultiprocessors = 16;
+// The most blocks that a launch can have in the first direction.
+constexpr long long kMostBlocks = 0x7fffffff;
 
 // The functions of libcuda that it takes.
 struct Driver {
@@ -169,7 +171,7 @@ std::int32_t launch(const Launch& launch, void* stream, void** arguments) noexce
     void* function = nullptr;
     long long held = 0;
     if (int code = find_kernel(*driver, launch, &function, &held)) return code;
-    const long long most = std::max(held * launch.rounds, 1LL);
+    const long long most = launch.launched == Blocks::kHeld ? std::max(held, 1LL) : kMostBlocks;
     const auto blocks = static_cast<unsigned>(std::clamp(launch.blocks, 1LL, most));
     return driver->launch(function, blocks, 1, 1, launch.threads_x, launch.threads_y, 1, 0, stream,
                           arguments, nullptr);
