@@ -553,6 +553,13 @@ __device__ void select_above(T const* x, T const* threshold, T* y, long long* se
         modulo(a, b, y, count, divisors, signature);                                              \
     }
 
+// What a library launches that is asked to go wrong on the GPU: it writes to an address that is none,
+// or never ends.
+extern "C" __global__ void write_astray() { *reinterpret_cast<int volatile*>(16ull) = 1; }
+extern "C" __global__ void never_end() {
+    for (;;) __nanosleep(1000);
+}
+
 FOR_FLOATS(fp32, float)
 FOR_FLOATS(fp16, __half)
 FOR_NUMBERS(fp32, float)

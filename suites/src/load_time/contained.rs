@@ -26,7 +26,7 @@ pub fn definitions() -> Vec<Definition> {
 }
 
 /// Asks the healthy model without a pause while the subject is loaded, and after.
-fn under_traffic(draft: Draft) -> Draft {
+pub(super) fn under_traffic(draft: Draft) -> Draft {
     draft
         .healthy()
         .steps([
@@ -62,7 +62,12 @@ fn limit_time(framework: Framework, outcome: Outcome) -> impl FnOnce(&mut Launch
 }
 
 /// Where models share a worker, the trouble of one is the trouble of all until it is restarted.
-fn expect_contained(draft: Draft, outcome: Outcome, phase: Phase, message: &[&str]) -> Draft {
+pub(super) fn expect_contained(
+    draft: Draft,
+    outcome: Outcome,
+    phase: Phase,
+    message: &[&str],
+) -> Draft {
     draft
         .expect(&TOGETHER, outcome, phase, message)
         .expect_undisturbed(&[], outcome, phase, message)

@@ -20,11 +20,16 @@ pub enum Fault {
     KernelPanics,
     /// The kernel of an operator takes other arguments than the operator's schema says.
     SchemaDisagrees,
+    /// With the first kernel on a GPU goes one that writes to an address which is none: all that the
+    /// process has on the GPU is lost.
+    DeviceKernelWritesAstray,
+    /// Before the first kernel on a GPU comes one that never ends.
+    DeviceKernelHangs,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Fault; 7] = [
+    pub const ALL: [Fault; 9] = [
         Fault::RegistrationFails,
         Fault::UncheckedApi,
         Fault::KernelCrashes,
@@ -32,7 +37,17 @@ impl Fault {
         Fault::KernelHangs,
         Fault::KernelPanics,
         Fault::SchemaDisagrees,
+        Fault::DeviceKernelWritesAstray,
+        Fault::DeviceKernelHangs,
     ];
+
+    /// Whether it is in what is executed on a GPU.
+    pub fn is_on_device(self) -> bool {
+        matches!(
+            self,
+            Fault::DeviceKernelWritesAstray | Fault::DeviceKernelHangs
+        )
+    }
 
     /// Whether an op library of `framework` can have this fault.
     ///
@@ -41,7 +56,11 @@ impl Fault {
     /// a library in Rust, exist for ONNX Runtime alone; schemas beside kernels for PyTorch.
     pub fn exists_for(self, framework: Framework) -> bool {
         match self {
-            Fault::KernelCrashes | Fault::KernelThrows | Fault::KernelHangs => true,
+            Fault::KernelCrashes
+            | Fault::KernelThrows
+            | Fault::KernelHangs
+            | Fault::DeviceKernelWritesAstray
+            | Fault::DeviceKernelHangs => true,
             Fault::RegistrationFails => {
                 matches!(framework, Framework::OnnxRuntime | Framework::TensorRt)
             }

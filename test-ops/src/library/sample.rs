@@ -145,7 +145,10 @@ impl Sample {
             && (framework != Framework::TensorRt || !self.without_bias)
             && !(self.pinned && self.level_in_code)
             && (self.has_device_kernels(framework) || self.device_code == DeviceCode::default())
-            && self.fault.is_none_or(|fault| fault.exists_for(framework))
+            && self.fault.is_none_or(|fault| {
+                fault.exists_for(framework)
+                    && (self.has_device_kernels(framework) || !fault.is_on_device())
+            })
     }
 
     /// The same library with another signature.
