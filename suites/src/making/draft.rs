@@ -324,19 +324,7 @@ impl Draft {
 
     /// Inspector and trial must say this of the library [`OPS`] in the case's default runtime.
     pub fn claims(mut self, fit: Fit) -> Self {
-        self.case.arrangement.claim = Some(Claim {
-            library: OPS,
-            fit,
-            only_trial: false,
-        });
-        self
-    }
-
-    /// What the case claims cannot be seen in the library's file.
-    pub fn only_a_trial_tells(mut self) -> Self {
-        if let Some(claim) = &mut self.case.arrangement.claim {
-            claim.only_trial = true;
-        }
+        self.case.arrangement.claim = Some(Claim { library: OPS, fit });
         self
     }
 

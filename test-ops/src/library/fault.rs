@@ -18,7 +18,9 @@ pub enum Fault {
     KernelHangs,
     /// The first execution of any kernel panics in Rust, which the library turns into a status.
     KernelPanics,
-    /// The kernel of an operator takes other arguments than the operator's schema says.
+    /// The kernel of an operator takes other arguments than the operator's schema says. On PyTorch's
+    /// stable interface nothing notices before it is executed; on the C++ interface this is
+    /// [`super::Broken::SchemaDisagrees`].
     SchemaDisagrees,
     /// With the first kernel on a GPU goes one that writes to an address which is none: all that the
     /// process has on the GPU is lost.
@@ -53,7 +55,8 @@ impl Fault {
     ///
     /// PyTorch and TensorFlow register from static initializers, which report nothing: there a
     /// failed registration is [`super::Broken::InitializerThrows`]. Levels of a C interface, and
-    /// a library in Rust, exist for ONNX Runtime alone; schemas beside kernels for PyTorch.
+    /// a library in Rust, exist for ONNX Runtime alone; schemas beside kernels for
+    /// PyTorch, of whose interfaces [`super::Sample::exists_for`] says which.
     pub fn exists_for(self, framework: Framework) -> bool {
         match self {
             Fault::KernelCrashes
