@@ -293,6 +293,7 @@ mod tests {
             max_batch_size: 8,
             op_libraries: vec!["a \"b\".so".to_owned(), "ö.so".to_owned()],
             instance_count: Some(2),
+            gpu: None,
             dynamic_batching: Some(DynamicBatching {
                 preferred_batch_sizes: vec![4, 8],
                 max_queue_delay_microseconds: 100,
