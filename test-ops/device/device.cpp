@@ -22,6 +22,8 @@ namespace {
 constexpr int kMultiprocessors = 16;
 // The most blocks that a launch can have in the first direction.
 constexpr long long kMostBlocks = 0x7fffffff;
+// More bytes than a GPU has.
+constexpr std::size_t kMoreThanThereIs = std::size_t{1} << 46;
 
 // The functions of libcuda that it takes.
 struct Driver {
@@ -161,6 +163,24 @@ int put_on_stream(const Driver& driver, const Launch& launch, void* stream, void
                           arguments, nullptr);
 }
 
+// Goes wrong on the stream where the configuration asks for it.
+int go_wrong(const Driver& driver, void* stream) {
+    const auto put = [&](const char* kernel) {
+        return put_on_stream(driver, {kernel, 1, 1, 1, Blocks::kAll}, stream, nullptr);
+    };
+    void* memory = nullptr;
+    switch (device_fault()) {
+        case DeviceFault::kKernelWritesAstray:
+            return put("write_astray");
+        case DeviceFault::kKernelHangs:
+            return put("never_end");
+        case DeviceFault::kMemoryIsExhausted:
+            return driver.allocate(&memory, kMoreThanThereIs, stream);
+        default:
+            return 0;
+    }
+}
+
 }  // namespace
 
 std::int32_t enter_device(int ordinal) noexcept {
@@ -182,10 +202,8 @@ std::int32_t launch(const Launch& launch, void* stream, void** arguments) noexce
     const Driver* const driver = Driver::find();
     if (driver == nullptr) return kNoDriver;
     static std::atomic<bool> is_first{true};
-    const char* const faulty = faulty_kernel();
-    if (faulty != nullptr && is_first.exchange(false)) {
-        const Launch fault{faulty, 1, 1, 1, Blocks::kAll};
-        if (int code = put_on_stream(*driver, fault, stream, nullptr)) return code;
+    if (is_first.exchange(false)) {
+        if (int code = go_wrong(*driver, stream)) return code;
     }
     return put_on_stream(*driver, launch, stream, arguments);
 }

@@ -5,20 +5,14 @@
 
 namespace sample_library {
 
-// The fault of that number in the configuration, as a kernel of kernels.cu: it is put on the stream
-// before the first kernel. Null where the fault is another one.
-inline const char* kernel_of_fault(std::uint8_t fault) noexcept {
-    switch (fault) {
-        case 12:
-            return "write_astray";
-        case 13:
-            return "never_end";
-        default:
-            return nullptr;
-    }
-}
+// The faults that are about the GPU, by their numbers in the configuration.
+enum class DeviceFault : std::uint8_t {
+    kKernelWritesAstray = 12,
+    kKernelHangs = 13,
+    kMemoryIsExhausted = 14,
+};
 
-// The kernel of this library's fault, or null. Implemented where the configuration is known.
-const char* faulty_kernel() noexcept;
+// The library's fault, which may be any other one. Implemented where the configuration is known.
+DeviceFault device_fault() noexcept;
 
 }  // namespace sample_library

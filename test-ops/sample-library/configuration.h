@@ -35,6 +35,7 @@ enum class Fault : std::uint8_t {
     kSchemaDisagrees = 11,
     kDeviceKernelWritesAstray = 12,
     kDeviceKernelHangs = 13,
+    kDeviceMemoryIsExhausted = 14,
 };
 
 // The block as it lies in the file.

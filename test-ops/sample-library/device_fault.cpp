@@ -4,8 +4,8 @@
 
 namespace sample_library {
 
-const char* faulty_kernel() noexcept {
-    return kernel_of_fault(static_cast<std::uint8_t>(read_configuration().fault));
+DeviceFault device_fault() noexcept {
+    return static_cast<DeviceFault>(read_configuration().fault);
 }
 
 }  // namespace sample_library

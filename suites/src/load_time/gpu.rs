@@ -28,6 +28,7 @@ pub fn definitions() -> Vec<Definition> {
         ptx(),
         writes_astray(),
         hangs(),
+        exhausts_memory(),
     ]
 }
 
@@ -97,7 +98,7 @@ fn absent() -> Definition {
                     Step::IsNotReady,
                     Step::HasState(SUBJECT, "UNAVAILABLE"),
                 ])
-                .expect(&[], Outcome::Rejected, Phase::Load, &["GPU 99"]))
+                .expect(&[], Outcome::Rejected, Phase::Load, &["gpu id 99"]))
         },
     )
 }
@@ -180,6 +181,24 @@ fn hangs() -> Definition {
                 Outcome::Hung,
                 Phase::FirstRun,
                 &["--execution-timeout"],
+            ))
+        },
+    )
+}
+
+fn exhausts_memory() -> Definition {
+    Definition::new(
+        "gpu-memory-is-exhausted",
+        "The op asks for more memory than the GPU has: its first request is refused, and the worker \
+         answers the next one.",
+        |draft| {
+            let draft = beside_healthy(draft, Fault::DeviceMemoryIsExhausted)?
+                .afterwards([Step::Compute(SUBJECT), Step::IsReady]);
+            Ok(expect_contained(
+                draft,
+                Outcome::Rejected,
+                Phase::FirstRun,
+                &["out of memory"],
             ))
         },
     )

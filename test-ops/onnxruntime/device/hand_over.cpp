@@ -14,7 +14,7 @@ extern "C" std::uint8_t sample_ops_fault();
 
 namespace sample_library {
 
-const char* faulty_kernel() noexcept { return kernel_of_fault(sample_ops_fault()); }
+DeviceFault device_fault() noexcept { return static_cast<DeviceFault>(sample_ops_fault()); }
 
 namespace {
 

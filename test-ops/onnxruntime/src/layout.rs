@@ -69,6 +69,8 @@ pub const FAULT_SCHEMA_DISAGREES: u8 = 11;
 pub const FAULT_DEVICE_KERNEL_WRITES_ASTRAY: u8 = 12;
 /// Before the first kernel on a GPU comes one that never ends.
 pub const FAULT_DEVICE_KERNEL_HANGS: u8 = 13;
+/// Before the first kernel on a GPU, more memory is asked for than a GPU has.
+pub const FAULT_DEVICE_MEMORY_IS_EXHAUSTED: u8 = 14;
 
 /// The block's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,11 +27,13 @@ pub enum Fault {
     DeviceKernelWritesAstray,
     /// Before the first kernel on a GPU comes one that never ends.
     DeviceKernelHangs,
+    /// Before the first kernel on a GPU, more memory is asked for than a GPU has.
+    DeviceMemoryIsExhausted,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Fault; 9] = [
+    pub const ALL: [Fault; 10] = [
         Fault::RegistrationFails,
         Fault::UncheckedApi,
         Fault::KernelCrashes,
@@ -41,13 +43,16 @@ impl Fault {
         Fault::SchemaDisagrees,
         Fault::DeviceKernelWritesAstray,
         Fault::DeviceKernelHangs,
+        Fault::DeviceMemoryIsExhausted,
     ];
 
     /// Whether it is in what is executed on a GPU.
     pub fn is_on_device(self) -> bool {
         matches!(
             self,
-            Fault::DeviceKernelWritesAstray | Fault::DeviceKernelHangs
+            Fault::DeviceKernelWritesAstray
+                | Fault::DeviceKernelHangs
+                | Fault::DeviceMemoryIsExhausted
         )
     }
 
@@ -63,7 +68,8 @@ impl Fault {
             | Fault::KernelThrows
             | Fault::KernelHangs
             | Fault::DeviceKernelWritesAstray
-            | Fault::DeviceKernelHangs => true,
+            | Fault::DeviceKernelHangs
+            | Fault::DeviceMemoryIsExhausted => true,
             Fault::RegistrationFails => {
                 matches!(framework, Framework::OnnxRuntime | Framework::TensorRt)
             }
