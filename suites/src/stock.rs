@@ -88,14 +88,15 @@ pub fn stock(
             }
         }
     }
-    let tensorrt = Framework::TensorRt;
     let used = variants.iter().map(|(_, runtime)| *runtime);
-    let used: HashSet<_> = used.filter(|name| name.framework == tensorrt).collect();
+    let used: HashSet<_> = used.filter(PlanBuilder::is_for).collect();
     for runtime in used.into_iter().filter_map(|name| supply.runtime(name)) {
-        // A runtime that cannot build plans is no loss: a case that needs one says so.
-        if let Ok(builder) = PlanBuilder::compile(&cache, runtime) {
-            let request = PlanBuilder::request(&runtime.name);
-            stock.products.push((request, builder.program().to_owned()));
+        match PlanBuilder::compile(&cache, runtime) {
+            Ok(builder) => {
+                let request = PlanBuilder::request(&runtime.name);
+                stock.products.push((request, builder.program().to_owned()));
+            }
+            Err(error) => stock.missing.push(error.to_string()),
         }
     }
     Ok(stock)

@@ -88,7 +88,7 @@ impl PlanBuilder {
             runtime: runtime.name,
             reason,
         };
-        if runtime.name.framework != Framework::TensorRt || runtime.name.version.major() != 8 {
+        if !PlanBuilder::is_for(&runtime.name) {
             return Err(lacks("the sample plans are built with TensorRT 8"));
         }
         if runtime.size != Size::Full {
@@ -143,6 +143,11 @@ impl PlanBuilder {
             program,
             runtime: runtime.clone(),
         })
+    }
+
+    /// Whether the plans of the samples are built with this runtime.
+    pub fn is_for(runtime: &RuntimeName) -> bool {
+        runtime.framework == Framework::TensorRt && runtime.version.major() == 8
     }
 
     /// What [`Prebuilt`] lists the plan builder of `runtime` under.
