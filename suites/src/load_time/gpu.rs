@@ -10,7 +10,7 @@ use test_ops::{DeviceCode, Fault, Sample};
 use super::contained::{expect_contained, under_traffic};
 use crate::arrangement::{Place, Spelling, Step};
 use crate::case::Need;
-use crate::making::{Definition, Draft, HEALTHY, Made, OPS, SUBJECT, VENDOR_DOMAIN, absence};
+use crate::making::{Definition, Draft, HEALTHY, Made, SUBJECT, VENDOR_DOMAIN, absence};
 use crate::observation::{Outcome, Phase};
 
 /// A GPU that no machine has.
