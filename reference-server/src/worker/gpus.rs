@@ -86,14 +86,21 @@ impl Obstacle {
     /// The framework has no part for GPUs: `part` is what is looked for, `package` the Python package
     /// that has it.
     pub(super) fn no_part(runtime: &str, part: &str, package: &str) -> Self {
+        let installation =
+            format!("an installation of the Python package {package}, given with --runtime");
+        let name: Option<RuntimeName> = runtime.parse().ok();
+        let catalogued = name.and_then(|name| Catalog::builtin().for_gpus(name.framework));
         Self {
             fault: format!("it has no part for GPUs ({part})"),
-            remedy: format!(
-                "{} or an installation of the Python package {package}, given with --runtime",
-                command(runtime, None).map_or_else(
-                    || "use".to_owned(),
-                    |command| format!("use its full size, which {command} installs,")
-                )
+            remedy: catalogued.map_or_else(
+                || format!("use {installation}"),
+                |entry| {
+                    format!(
+                        "use {} in its full size, which {} installs, or {installation}",
+                        entry.name(),
+                        command(entry.name())
+                    )
+                },
             ),
         }
     }
@@ -111,28 +118,30 @@ impl Obstacle {
             .filter(|name| *name != DRIVER)
             .collect();
         let first = libraries.first()?;
-        let command = command(runtime, Some(first))
+        let command = command_for(runtime, first)
             .map_or_else(String::new, |command| format!(", or use {command}"));
         Some(Self {
             fault: format!(
                 "the CUDA libraries that it needs are not found on the library path: {}",
                 libraries.join(", ")
             ),
-            remedy: format!("install them beside it with `pip install '{requirement}'`{command}"),
+            remedy: format!(
+                "install the libraries beside the runtime with `pip install '{requirement}'`{command}"
+            ),
         })
     }
 }
 
-/// The command that installs the full size of a runtime of the catalogue, where that brings the
-/// library of that name, or else anything.
-fn command(runtime: &str, library: Option<&str>) -> Option<String> {
+/// The command that installs a runtime of the catalogue in its full size.
+fn command(name: RuntimeName) -> String {
+    format!("`cargo harness setup --runtime {name} --full`")
+}
+
+/// That command, where it brings `library` to the runtime.
+fn command_for(runtime: &str, library: &str) -> Option<String> {
     let name: RuntimeName = runtime.parse().ok()?;
     let entry = Catalog::builtin().get(&name)?;
-    let has_it = match library {
-        Some(library) => entry.size_with(library) == Some(Size::Full),
-        None => entry.largest_size() == Size::Full,
-    };
-    has_it.then(|| format!("`cargo harness setup --runtime {name} --full`"))
+    (entry.size_with(library) == Some(Size::Full)).then(|| command(name))
 }
 
 #[cfg(test)]
@@ -169,9 +178,24 @@ mod tests {
             "has an instance on a GPU (KIND_GPU), and pytorch-2.11.0 as it is installed here uses \
              none: NVIDIA's driver (libcuda.so.1) is not installed, and the CUDA libraries that it \
              needs are not found on the library path: libcublas.so.13, libcudnn.so.9; install it, \
-             and install them beside it with `pip install 'torch==2.11.0'`, or use `cargo harness \
-             setup --runtime pytorch-2.11.0 --full`; or use KIND_CPU or KIND_AUTO"
+             and install the libraries beside the runtime with `pip install 'torch==2.11.0'`, or use \
+             `cargo harness setup --runtime pytorch-2.11.0 --full`; or use KIND_CPU or KIND_AUTO"
         );
+    }
+
+    #[test]
+    fn a_build_for_the_cpu_is_answered_with_one_for_gpus() {
+        let told = |runtime| Obstacle::no_part(runtime, "x.so", "the-package").remedy;
+        let text = told("onnxruntime-1.32.0");
+        for part in [
+            "use onnxruntime-1.31.1 in its full size",
+            "`cargo harness setup --runtime onnxruntime-1.31.1 --full`",
+            "the Python package the-package",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(told("tensorflow-2.19.1").contains("tensorflow-2.21.0 in its full size"));
+        assert!(!told("a build of our own").contains("cargo harness"));
     }
 
     #[test]
