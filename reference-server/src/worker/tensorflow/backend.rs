@@ -344,16 +344,16 @@ impl Backend for TensorFlowBackend {
 /// The session, where it has the device that it was made for: TensorFlow goes on without a GPU that it
 /// cannot use, on the CPU.
 fn on_device(session: Session, placement: Placement) -> Result<Session, Failure> {
-    let Some(device) = placement.default_device() else {
-        return Ok(session);
-    };
     let devices = session.devices()?;
-    if devices.iter().any(|name| name.ends_with(&device)) {
-        return Ok(session);
+    tracing::debug!(?devices, "a session has these devices");
+    match placement.default_device() {
+        Some(device) if !devices.iter().any(|name| name.ends_with(&device)) => {
+            Err(Failure::invalid(format!(
+                "the session has no device {device}, only {}; the server's log tells why, with \
+                 TF_CPP_MIN_LOG_LEVEL=0 in the environment of the server",
+                devices.join(", ")
+            )))
+        }
+        _ => Ok(session),
     }
-    Err(Failure::invalid(format!(
-        "the session has no device {device}, only {}; the worker's log tells why, with \
-         TF_CPP_MIN_LOG_LEVEL=0 in the environment of the server",
-        devices.join(", ")
-    )))
 }
