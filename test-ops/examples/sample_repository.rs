@@ -2,42 +2,51 @@
 //! one with other tools: `cargo run --release -p test-ops --example sample_repository -- DIR`.
 //!
 //! Models: `small` and `large` (Modulo, fp32, 1×16 and 1×262144), `copies_00` … `copies_63`
-//! with `--copies`, and one for each op and element type.
+//! with `--copies`, and one for each op and element type. They are ONNX Runtime's, or those of
+//! `--framework NAME`, for its default runtime, and execute on the first GPU with `--gpu`.
 
 use std::error::Error;
 use std::path::PathBuf;
 
-use runtimes::{Cache, Framework};
+use runtimes::{Cache, Catalog, Framework};
 use test_ops::{
     Builder, Configuration, Library, Model, ModelRepository, Op, ParameterSource, Sample,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args_os().skip(1);
+    let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(
         arguments
             .next()
             .ok_or("give the folder to write the model repository into")?,
     );
-    let copies = arguments
-        .next()
-        .is_some_and(|argument| argument == "--copies");
+    let (mut copies, mut on_gpu, mut framework) = (false, false, Framework::OnnxRuntime);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--copies" => copies = true,
+            "--gpu" => on_gpu = true,
+            "--framework" => framework = arguments.next().ok_or("name a framework")?.parse()?,
+            other => return Err(format!("unknown option '{other}'").into()),
+        }
+    }
 
     let repository = ModelRepository::create(&folder)?;
     let library = folder.join("libsample_ops.so");
     let cache = Cache::locate(None)?;
-    let runtime = cache
-        .installed()
-        .into_iter()
-        .find(|runtime| runtime.name.framework == Framework::OnnxRuntime)
-        .ok_or("ONNX Runtime is not installed; run `cargo harness setup`")?;
+    let runtime = Catalog::builtin()
+        .default_of(framework)
+        .and_then(|entry| cache.find(&entry.name()))
+        .ok_or_else(|| format!("{framework} is not installed; run `cargo harness setup`"))?;
     Builder::in_cache(&cache).build_to(
-        &Library::new(Framework::OnnxRuntime, Sample::default()),
+        &Library::new(framework, Sample::default()),
         &runtime,
         &library,
     )?;
-    // Relative to each model's folder, so that the repository can be moved.
-    let configuration = Configuration::with_op_libraries(["../libsample_ops.so"]);
+    let configuration = Configuration {
+        gpu: on_gpu.then_some(0),
+        // Relative to each model's folder, so that the repository can be moved.
+        ..Configuration::with_op_libraries(["../libsample_ops.so"])
+    };
 
     let elementwise = |dims: &[i64], name: &str| {
         Model::new(
@@ -47,6 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ParameterSource::Constant,
         )
         .with_name(name)
+        .in_format(framework)
     };
     repository.add(&elementwise(&[1, 16], "small"), &configuration)?;
     repository.add(&elementwise(&[1, 262_144], "large"), &configuration)?;
@@ -59,9 +69,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     for op in Op::ALL {
-        for &data_type in op.data_types() {
+        for &data_type in op.data_types_on(&runtime.name) {
             let model = Model::new(op, data_type, &[-1, 64], ParameterSource::Input);
-            repository.add(&model, &configuration)?;
+            repository.add(&model.in_format(framework), &configuration)?;
         }
     }
     println!("wrote the models; serve them with");

@@ -1,7 +1,6 @@
 // gelu(x + bias), or gelu(x) where the configuration has no bias.
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "kernels.h"
 #include "registration.h"
@@ -11,9 +10,11 @@ namespace {
 
 const char* const kBiasGelu = registered_name(SAMPLE_LIBRARY_PREFIX "BiasGelu");
 
-template <typename T>
+template <typename At, typename T>
 class BiasGelu {
    public:
+    using Place = At;
+
     void construct(tensorflow::OpKernelConstruction* context) {
         std::string name;
         OP_REQUIRES_OK(context, context->GetAttr("approximate", &name));
@@ -30,18 +31,17 @@ class BiasGelu {
                                         std::to_string(columns(x)));
         tensorflow::Tensor* y = nullptr;
         OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
-        bias_gelu(elements<T>(x), rows(x), columns(x), elements<T>(bias), approximation_,
-                  elements<T>(y));
+        Place(context).bias_gelu(elements<T>(x), rows(x), columns(x), elements<T>(bias),
+                                 approximation_, elements<T>(y));
     }
 
    private:
     void compute_without_bias(tensorflow::OpKernelContext* context) {
         const tensorflow::Tensor& x = context->input(0);
-        const std::vector<typename Element<T>::type> bias(columns(x));
         tensorflow::Tensor* y = nullptr;
         OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
-        bias_gelu(elements<T>(x), rows(x), columns(x), bias.data(), approximation_,
-                  elements<T>(y));
+        Place(context).gelu(elements<T>(x), rows(x), columns(x), approximation_,
+                            elements<T>(y));
     }
 
     op_kernels_approximation approximation_ = OP_KERNELS_APPROXIMATION_NONE;
@@ -58,8 +58,7 @@ class BiasGelu {
                         .Attr("approximate: {'none', 'tanh'} = 'none'")
                         .SetShapeFn(shape_of_first);
                 }) &&
-    register_kernel<float, BiasGelu<float>>(Op::kBiasGelu, kBiasGelu) &&
-    register_kernel<Eigen::half, BiasGelu<Eigen::half>>(Op::kBiasGelu, kBiasGelu);
+    register_kernels<BiasGelu, float, Eigen::half>(Op::kBiasGelu, kBiasGelu);
 
 }  // namespace
 }  // namespace sample_library

@@ -10,9 +10,11 @@ namespace {
 
 const char* const kModulo = registered_name(SAMPLE_LIBRARY_PREFIX "Modulo");
 
-template <typename T>
+template <typename At, typename T>
 class Modulo {
    public:
+    using Place = At;
+
     void construct(tensorflow::OpKernelConstruction*) {}
 
     void compute(tensorflow::OpKernelContext* context) {
@@ -24,8 +26,9 @@ class Modulo {
                                         " elements; give one divisor, or one for each element");
         tensorflow::Tensor* y = nullptr;
         OP_REQUIRES_OK(context, context->allocate_output(0, a.shape(), &y));
-        modulo(elements<T>(a), static_cast<std::size_t>(a.NumElements()), elements<T>(b),
-               static_cast<std::size_t>(b.NumElements()), elements<T>(y));
+        Place(context).modulo(elements<T>(a), static_cast<std::size_t>(a.NumElements()),
+                              elements<T>(b), static_cast<std::size_t>(b.NumElements()),
+                              elements<T>(y));
     }
 };
 
@@ -39,10 +42,8 @@ class Modulo {
                         .Attr("T: {float, half, int32, int64}")
                         .SetShapeFn(shape_of_first);
                 }) &&
-    register_kernel<float, Modulo<float>>(Op::kModulo, kModulo) &&
-    register_kernel<Eigen::half, Modulo<Eigen::half>>(Op::kModulo, kModulo) &&
-    register_kernel<std::int32_t, Modulo<std::int32_t>>(Op::kModulo, kModulo) &&
-    register_kernel<std::int64_t, Modulo<std::int64_t>>(Op::kModulo, kModulo);
+    register_kernels<Modulo, float, Eigen::half, std::int32_t, std::int64_t>(Op::kModulo,
+                                                                             kModulo);
 
 }  // namespace
 }  // namespace sample_library

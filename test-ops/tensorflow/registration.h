@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "configuration.h"
 #include "fault.h"
+#include "on_cpu.h"
+#include "on_gpu.h"
 #include "op_kernels.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -64,7 +66,8 @@ void report_exceptions(Context* context, Work work) {
     }
 }
 
-// A kernel of TensorFlow: `Kernel` has a constructor and a function `compute` that may throw.
+// A kernel of TensorFlow: `Kernel` has a type `Place`, OnCpu or OnGpu, and functions `construct` and
+// `compute` that may throw.
 template <typename Kernel>
 class OpKernel final : public tensorflow::OpKernel {
    public:
@@ -102,19 +105,26 @@ bool register_op(Op op, Definition definition) {
     return true;
 }
 
-// Gives an operator a kernel for the element type `T`.
+// Gives an operator a kernel for the element type `T` and the device of `Kernel`.
 template <typename T, typename Kernel>
-bool register_kernel(Op op, const char* name) {
-    if (!read_configuration().has(op)) return false;
+void register_kernel(const char* name) {
     const tensorflow::KernelDef* const definition = tensorflow::register_kernel::Name(name)
-                                                        .Device(tensorflow::DEVICE_CPU)
-                                                        .TypeConstraint<T>("T")
+                                                        .Device(Kernel::Place::device_type())
+                                                        .template TypeConstraint<T>("T")
                                                         .Build();
     tensorflow::kernel_factory::OpKernelRegistrar registrar(
         definition, name,
         [](tensorflow::OpKernelConstruction* context) -> tensorflow::OpKernel* {
             return new OpKernel<Kernel>(context);
         });
+}
+
+// Gives an operator kernels for each of the element types `T`, on the CPU and on GPUs.
+template <template <typename, typename> typename Kernel, typename... T>
+bool register_kernels(Op op, const char* name) {
+    if (!read_configuration().has(op)) return false;
+    (register_kernel<T, Kernel<OnCpu, T>>(name), ...);
+    (register_kernel<T, Kernel<OnGpu, T>>(name), ...);
     return true;
 }
 

@@ -10,9 +10,11 @@ namespace {
 
 const char* const kRmsNorm = registered_name(SAMPLE_LIBRARY_PREFIX "RmsNorm");
 
-template <typename T>
+template <typename At, typename T>
 class RmsNorm {
    public:
+    using Place = At;
+
     void construct(tensorflow::OpKernelConstruction* context) {
         float value = 0;
         OP_REQUIRES_OK(context, context->GetAttr("epsilon", &value));
@@ -28,8 +30,8 @@ class RmsNorm {
                                         std::to_string(columns(x)));
         tensorflow::Tensor* y = nullptr;
         OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
-        rms_norm(elements<T>(x), rows(x), columns(x), elements<T>(weight), epsilon_,
-                 elements<T>(y));
+        Place(context).rms_norm(elements<T>(x), rows(x), columns(x), elements<T>(weight),
+                                epsilon_, elements<T>(y));
     }
 
    private:
@@ -47,8 +49,7 @@ class RmsNorm {
                         .Attr("epsilon: float = 1e-5")
                         .SetShapeFn(shape_of_first);
                 }) &&
-    register_kernel<float, RmsNorm<float>>(Op::kRmsNorm, kRmsNorm) &&
-    register_kernel<Eigen::half, RmsNorm<Eigen::half>>(Op::kRmsNorm, kRmsNorm);
+    register_kernels<RmsNorm, float, Eigen::half>(Op::kRmsNorm, kRmsNorm);
 
 }  // namespace
 }  // namespace sample_library

@@ -10,9 +10,11 @@ namespace {
 
 const char* const kSelectAbove = registered_name(SAMPLE_LIBRARY_PREFIX "SelectAbove");
 
-template <typename T>
+template <typename At, typename T>
 class SelectAbove {
    public:
+    using Place = At;
+
     void construct(tensorflow::OpKernelConstruction*) {}
 
     void compute(tensorflow::OpKernelContext* context) {
@@ -22,12 +24,16 @@ class SelectAbove {
             throw std::invalid_argument("SelectAbove: threshold has " +
                                         std::to_string(threshold.NumElements()) +
                                         " elements instead of one");
-        const std::size_t length = static_cast<std::size_t>(x.NumElements());
-        const std::size_t count = count_above(elements<T>(x), length, elements<T>(threshold));
-        tensorflow::Tensor* y = nullptr;
-        const tensorflow::TensorShape shape({static_cast<std::int64_t>(count)});
-        OP_REQUIRES_OK(context, context->allocate_output(0, shape, &y));
-        select_above(elements<T>(x), length, elements<T>(threshold), elements<T>(y), count);
+        const auto allocate = [&](std::size_t count) -> typename Element<T>::type* {
+            tensorflow::Tensor* y = nullptr;
+            const tensorflow::TensorShape shape({static_cast<std::int64_t>(count)});
+            const absl::Status status = context->allocate_output(0, shape, &y);
+            if (status.ok()) return elements<T>(y);
+            context->CtxFailure(status);
+            return nullptr;
+        };
+        Place(context).select_above(elements<T>(x), static_cast<std::size_t>(x.NumElements()),
+                                    elements<T>(threshold), allocate);
     }
 };
 
@@ -44,8 +50,7 @@ class SelectAbove {
                             return absl::OkStatus();
                         });
                 }) &&
-    register_kernel<float, SelectAbove<float>>(Op::kSelectAbove, kSelectAbove) &&
-    register_kernel<Eigen::half, SelectAbove<Eigen::half>>(Op::kSelectAbove, kSelectAbove);
+    register_kernels<SelectAbove, float, Eigen::half>(Op::kSelectAbove, kSelectAbove);
 
 }  // namespace
 }  // namespace sample_library

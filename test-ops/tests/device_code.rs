@@ -46,8 +46,8 @@ fn code(sample: Sample, runtime: &Runtime) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn every_architecture_is_named() {
-    let (onnxruntime, pytorch) = (install(Framework::OnnxRuntime), install(Framework::PyTorch));
-    for runtime in [runtime(), &onnxruntime, &pytorch] {
+    for framework in Framework::ALL {
+        let runtime = &install(framework);
         let (machine_code, ptx) = code(Sample::default(), runtime);
         assert_eq!(
             machine_code,
@@ -97,10 +97,9 @@ fn code_can_be_chosen_where_there_are_kernels_for_gpus() {
     let exists = |framework, sample: &Sample| {
         Library::new(framework, Content::from(sample.clone())).exists()
     };
-    assert!(exists(Framework::OnnxRuntime, &sample));
-    assert!(exists(Framework::TensorRt, &sample));
-    assert!(exists(Framework::PyTorch, &sample));
+    for framework in Framework::ALL {
+        assert!(exists(framework, &sample), "{framework}");
+    }
     let stable = sample.clone().with_interface(TorchInterface::Stable);
     assert!(!exists(Framework::PyTorch, &stable));
-    assert!(!exists(Framework::TensorFlow, &sample));
 }

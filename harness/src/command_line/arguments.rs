@@ -427,7 +427,7 @@ pub struct Setup {
     /// Only for this framework; may be given several times
     #[arg(long, value_name = "NAME", value_parser = names::any_framework(), conflicts_with = "runtimes")]
     pub framework: Vec<Framework>,
-    /// Every runtime of the catalogue
+    /// Every runtime of the catalogue that is of use on this machine
     #[arg(long, conflicts_with_all = ["runtimes", "framework"])]
     pub all: bool,
     /// In the full size, with the CUDA packages that published op libraries need to load

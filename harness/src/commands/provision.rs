@@ -320,7 +320,7 @@ mod tests {
         ] {
             assert!(text.contains(part), "{text}");
         }
-        let entry = Catalog::builtin().get(&name("tensorflow-2.21.0"));
+        let entry = Catalog::builtin().get(&name("tensorflow-2.19.1"));
         let order = Order {
             entry: entry.expect("listed"),
             size: Size::Small,

@@ -1,6 +1,6 @@
 //! `harness setup`
 
-use runtimes::{Catalog, Framework, Size};
+use runtimes::{Catalog, CatalogEntry, Framework, Size};
 use suites::Selection;
 
 use super::Failure;
@@ -36,7 +36,9 @@ fn wanted(arguments: &Setup) -> Wanted {
     let catalog = Catalog::builtin();
     let mut wanted = Wanted::default();
     if arguments.all {
-        for entry in catalog.entries() {
+        // Those that are for GPUs only are no use elsewhere; whoever prepares them names them.
+        let of_use = |entry: &&CatalogEntry| !entry.gpu || suites::has_gpu();
+        for entry in catalog.entries().iter().filter(of_use) {
             wanted.add(entry.name(), size, reason);
         }
         return wanted;

@@ -47,7 +47,7 @@ pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use gpu::{Architecture, ComputeCapability, GpuCode, Portability};
 pub use library::{OpLibrary, inspect};
-pub use loader::{locate, needed_op_libraries};
+pub use loader::{locate, missing_libraries, needed_op_libraries};
 pub use machine::gpu_count;
 pub use names::{NameSource, RegisteredKind, RegisteredName};
 pub use package::{Package, Requirement};

@@ -34,6 +34,9 @@ pub struct CatalogEntry {
     /// The tag of the Python that extension modules among the used files were built for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<String>,
+    /// It is of use with a GPU only: it is installed where it is named, and no suite goes through it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gpu: bool,
     /// Bytes that it takes once installed; not known where 0.
     #[serde(default, skip_serializing_if = "Disk::is_unknown")]
     pub disk: Disk,
@@ -86,10 +89,13 @@ pub struct Package {
     pub size: u64,
     /// SHA-256, 64 lower-case hexadecimal digits.
     pub sha256: String,
-    /// The members of the wheel that are unpacked in every size. A package without any belongs to
-    /// the full size alone.
+    /// The members of the wheel that are unpacked in every size. A package that has nothing else
+    /// than [`full`](Self::full) belongs to the full size alone, and likewise for the small one.
     #[serde(rename = "use", default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<Pattern>,
+    /// The members that the small size has besides: in the full one another package has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub small: Vec<Pattern>,
     /// The members that the full size has besides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub full: Vec<Pattern>,
@@ -102,7 +108,8 @@ impl Package {
     /// # Errors
     /// The rule that is broken, in words that complete "the entry …".
     pub fn check(&self) -> Result<(), String> {
-        if self.used(Size::Full).next().is_none() {
+        let mut sizes = [Size::Small, Size::Full].into_iter();
+        if sizes.all(|size| self.used(size).next().is_none()) {
             return Err(format!("uses nothing of '{}'", self.file));
         }
         let wheel: WheelName = self.file.parse().map_err(|error| format!("{error}"))?;
@@ -124,11 +131,11 @@ impl Package {
 
     /// The patterns of the members that `size` takes out of it.
     pub(crate) fn used(&self, size: Size) -> impl Iterator<Item = &Pattern> {
-        let full = match size {
-            Size::Small => &[],
-            Size::Full => self.full.as_slice(),
+        let besides = match size {
+            Size::Small => &self.small,
+            Size::Full => &self.full,
         };
-        self.files.iter().chain(full)
+        self.files.iter().chain(besides)
     }
 }
 
@@ -179,11 +186,21 @@ impl Catalog {
         &self.entries
     }
 
-    /// The entries of one framework, the default first.
+    /// The entries of one framework that are of use on every machine, the default first.
     pub fn of(&self, framework: Framework) -> impl Iterator<Item = &CatalogEntry> {
         self.entries
             .iter()
-            .filter(move |entry| entry.framework == framework)
+            .filter(move |entry| entry.framework == framework && !entry.gpu)
+    }
+
+    /// The entry of one framework that is for machines with a GPU: one that is of use there only, or
+    /// else the default in its full size, where that is another one.
+    pub fn for_gpus(&self, framework: Framework) -> Option<&CatalogEntry> {
+        let mut entries = self.entries.iter();
+        entries
+            .find(|entry| entry.framework == framework && entry.gpu)
+            .or_else(|| self.default_of(framework))
+            .filter(|entry| entry.largest_size() == Size::Full)
     }
 
     /// The runtime that is installed where none was asked for.
@@ -248,7 +265,11 @@ impl CatalogEntry {
     }
 
     fn check(&self) -> Result<(), CatalogError> {
-        if !is_used(&self.main, &self.packages) {
+        let sizes = [Size::Small, Size::Full];
+        let mut sizes = sizes
+            .into_iter()
+            .filter(|size| *size <= self.largest_size());
+        if !sizes.all(|size| is_used(&self.main, &self.packages, size)) {
             return Err(self.invalid("`main` is not among the files that its packages use"));
         }
         for link in &self.links {
@@ -282,10 +303,10 @@ fn is_inside(path: &Path) -> bool {
             .all(|component| matches!(component, Component::Normal(_)))
 }
 
-/// Whether `path` is among the files that every size takes out of `packages`.
-pub(crate) fn is_used(path: &Path, packages: &[Package]) -> bool {
+/// Whether `path` is among the files that `size` takes out of `packages`.
+pub(crate) fn is_used(path: &Path, packages: &[Package], size: Size) -> bool {
     let name = path.to_str().unwrap_or_default();
-    let mut used = packages.iter().flat_map(|package| &package.files);
+    let mut used = packages.iter().flat_map(|package| package.used(size));
     is_inside(path) && used.any(|pattern| pattern.fit(name).is_some())
 }
 
@@ -416,6 +437,47 @@ mod tests {
         assert_eq!(
             size_with("tensorrt-8.6.0", "libcudnn.so.8"),
             Some(Size::Full)
+        );
+    }
+
+    #[test]
+    fn what_is_for_gpus_is_known_and_in_nobodys_way() {
+        let catalog = Catalog::builtin();
+        let names = Framework::ALL.map(|framework| {
+            let entry = catalog.for_gpus(framework).expect("one each");
+            assert_eq!(entry.gpu, catalog.of(framework).all(|other| other != entry));
+            entry.name().to_string()
+        });
+        assert_eq!(
+            names,
+            [
+                "onnxruntime-1.31.1",
+                "pytorch-2.11.0",
+                "tensorflow-2.21.0",
+                "tensorrt-8.6.0"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_size_may_have_a_file_from_another_package() {
+        let name = "tensorflow-2.21.0".parse().expect("a name");
+        let entry = Catalog::builtin().get(&name).expect("listed");
+        let with_main = |size| -> Vec<&str> {
+            let packages = entry.packages(size).filter(|package| {
+                let main = "tensorflow/libtensorflow_cc.so.2";
+                package
+                    .used(size)
+                    .any(|pattern| pattern.fit(main).is_some())
+            });
+            packages.map(|package| package.name.as_str()).collect()
+        };
+        assert_eq!(with_main(Size::Small), ["tensorflow-cpu"]);
+        assert_eq!(with_main(Size::Full), ["tensorflow"]);
+        assert_eq!(entry.size_with("libcudnn.so.9"), Some(Size::Full));
+        assert_eq!(
+            entry.size_with("libtensorflow_framework.so.2"),
+            Some(Size::Small)
         );
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Published op libraries of PyTorch and TensorRT need the CUDA libraries of their framework to
 /// load at all, on a CPU too; those are several gigabytes, and the samples need none of them.
+/// TensorFlow's full size is another build, with kernels for GPUs.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -16,7 +17,8 @@ pub enum Size {
     /// Enough for models and op libraries that use the CPU only, built against this runtime.
     #[default]
     Small,
-    /// With every CUDA package that the framework's own package declares.
+    /// With all that executing on GPUs takes: the CUDA packages that the framework's own package
+    /// declares.
     Full,
 }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Package;
 use crate::catalog::is_used;
+use crate::{Package, Size};
 
 /// A program that can be installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ impl Tool {
 
     /// Checks every rule that installing relies on.
     pub(crate) fn check(&self) -> Result<(), String> {
-        if !is_used(&self.program, &self.packages) {
+        if !is_used(&self.program, &self.packages, Size::Small) {
             return Err("`program` is not among the files that its packages use".to_owned());
         }
         self.packages.iter().try_for_each(Package::check)

@@ -17,31 +17,9 @@ pub enum Device {
     Auto,
 }
 
-impl Device {
-    /// What it comes to in a runtime that can use `gpus` GPUs.
-    ///
-    /// # Errors
-    /// The instance is to execute on a GPU that the runtime cannot use; the text is the end of a
-    /// sentence about `runtime`.
-    pub fn resolve(self, gpus: u32, runtime: &str) -> Result<Self, String> {
-        match self {
-            Self::Auto if gpus > 0 => Ok(Self::Gpu(0)),
-            Self::Auto => Ok(Self::Cpu),
-            Self::Gpu(_) if gpus == 0 => Err(format!(
-                "has an instance on a GPU (KIND_GPU), and {runtime} as it is installed here uses \
-                 none; use KIND_CPU or KIND_AUTO, or a runtime with its GPU part"
-            )),
-            Self::Gpu(number) if number >= gpus => Err(format!(
-                "has an instance on GPU {number}, and {runtime} finds {gpus}, counted from 0; \
-                 correct gpus in instance_group"
-            )),
-            other => Ok(other),
-        }
-    }
-}
-
 /// The devices of the instances of `groups`, on a machine with `gpus` GPUs. A group on the GPU has
-/// `count` instances on each of its GPUs, and is on all of them where it names none.
+/// `count` instances on each of its GPUs, and is on all of them where it names none. Where the machine
+/// has none it is on the first one nevertheless: a worker knows all that its runtime lacks.
 pub(super) fn of_groups(groups: &[ModelInstanceGroup], gpus: u32) -> Vec<Device> {
     let of_group = |group: &ModelInstanceGroup| -> Vec<Device> {
         let count = usize::try_from(group.count).unwrap_or(0).max(1);
@@ -50,7 +28,7 @@ pub(super) fn of_groups(groups: &[ModelInstanceGroup], gpus: u32) -> Vec<Device>
             Kind::Model => vec![Device::OfModel],
             Kind::Auto if gpus > 0 => vec![Device::Auto],
             Kind::Auto => vec![Device::Cpu],
-            Kind::Gpu if group.gpus.is_empty() => (0..gpus).map(Device::Gpu).collect(),
+            Kind::Gpu if group.gpus.is_empty() => (0..gpus.max(1)).map(Device::Gpu).collect(),
             Kind::Gpu => {
                 let numbers = group.gpus.iter();
                 let numbers = numbers.filter_map(|number| u32::try_from(*number).ok());
@@ -67,13 +45,10 @@ pub(super) fn of_groups(groups: &[ModelInstanceGroup], gpus: u32) -> Vec<Device>
 /// Triton's where Triton has the check.
 pub(super) fn fault(group: &ModelInstanceGroup, gpus: u32) -> Option<String> {
     match Kind::try_from(group.kind) {
-        Ok(Kind::Gpu) if gpus == 0 => Some(
-            "has kind KIND_GPU but server does not support GPUs: no NVIDIA GPU is found; use \
-             KIND_CPU or KIND_AUTO"
-                .to_owned(),
-        ),
         Ok(Kind::Gpu) => {
-            let exists = |number: &i32| u32::try_from(*number).is_ok_and(|number| number < gpus);
+            let exists = |number: &i32| {
+                u32::try_from(*number).is_ok_and(|number| gpus == 0 || number < gpus)
+            };
             let unknown = group.gpus.iter().find(|number| !exists(number))?;
             Some(format!(
                 "specifies invalid or unsupported gpu id {unknown}; the machine has {gpus}, counted \
@@ -126,23 +101,22 @@ mod tests {
         let groups = [group(Kind::Auto, 1, &[]), group(Kind::Model, 1, &[])];
         assert_eq!(of_groups(&groups, 0), [Device::Cpu, Device::OfModel]);
         assert_eq!(of_groups(&groups, 1), [Device::Auto, Device::OfModel]);
-        assert_eq!(Device::Auto.resolve(0, "x"), Ok(Device::Cpu));
-        assert_eq!(Device::Auto.resolve(3, "x"), Ok(Device::Gpu(0)));
     }
 
     #[test]
     fn a_gpu_that_is_not_there_is_refused() {
-        assert!(fault(&group(Kind::Gpu, 1, &[0]), 0).is_some());
+        assert!(fault(&group(Kind::Gpu, 1, &[-1]), 0).is_some());
         assert!(fault(&group(Kind::Gpu, 1, &[1]), 1).is_some());
         assert!(fault(&group(Kind::Gpu, 1, &[-1]), 1).is_some());
         assert!(fault(&group(Kind::Auto, 1, &[0]), 1).is_some());
         assert_eq!(fault(&group(Kind::Gpu, 1, &[0]), 1), None);
         assert_eq!(fault(&group(Kind::Gpu, 1, &[]), 1), None);
-        let text = Device::Gpu(2).resolve(2, "pytorch-2.11.0").unwrap_err();
-        assert!(
-            text.contains("GPU 2") && text.contains("pytorch-2.11.0"),
-            "{text}"
-        );
-        assert!(Device::Gpu(0).resolve(0, "pytorch-2.11.0").is_err());
+    }
+
+    #[test]
+    fn where_there_is_no_gpu_the_worker_tells_what_is_missing() {
+        assert_eq!(fault(&group(Kind::Gpu, 1, &[3]), 0), None);
+        let groups = [group(Kind::Gpu, 1, &[]), group(Kind::Gpu, 1, &[3])];
+        assert_eq!(of_groups(&groups, 0), [Device::Gpu(0), Device::Gpu(3)]);
     }
 }

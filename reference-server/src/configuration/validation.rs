@@ -409,8 +409,8 @@ mod tests {
                 "model input NHWC/NCHW require 3 dims",
             ),
             (
-                "instance_group { kind: KIND_GPU }",
-                "instance group m_0 of model m has kind KIND_GPU but server does not support GPUs",
+                "instance_group { kind: KIND_GPU gpus: -1 }",
+                "instance group m_0 of model m specifies invalid or unsupported gpu id -1",
             ),
             (
                 "instance_group { kind: KIND_CPU gpus: 0 }",

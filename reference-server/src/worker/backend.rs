@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
+use super::gpus::Gpus;
 use crate::configuration::Device;
 use crate::protocol::DataType;
 
@@ -91,14 +92,23 @@ pub struct ModelSpecification {
 }
 
 impl ModelSpecification {
-    /// Where the instances execute in `runtime`, which can use `gpus` GPUs.
+    /// Where the instances execute in `runtime`, which can use `gpus`; those are looked for where an
+    /// instance depends on them.
     ///
     /// # Errors
     /// An instance is to be on a GPU that the runtime cannot use.
-    pub fn devices(&self, gpus: u32, runtime: &str) -> Result<Vec<Device>, LoadError> {
+    pub fn devices<'a>(
+        &self,
+        gpus: impl Fn() -> &'a Gpus,
+        runtime: &str,
+    ) -> Result<Vec<Device>, LoadError> {
         let devices = self.instances.iter();
         devices
-            .map(|device| device.resolve(gpus, runtime))
+            .map(|&device| match device {
+                Device::Cpu | Device::OfModel => Ok(device),
+                Device::Auto => Ok(gpus().first_or_cpu(&self.name, runtime)),
+                Device::Gpu(number) => gpus().with_number(number, runtime),
+            })
             .collect::<Result<_, String>>()
             .map_err(|reason| LoadError::new(format!("the model '{}' {reason}", self.name)))
     }

@@ -1,6 +1,10 @@
-//! The GPUs that a framework in this process can use, by NVIDIA's driver.
+//! The GPUs of this machine, by NVIDIA's driver.
+
+use std::ptr;
 
 use cudarc::driver::{result, sys};
+
+use super::gpus::Obstacle;
 
 /// Whether NVIDIA's driver is installed; without it none of its functions can be called.
 fn is_installed() -> bool {
@@ -8,13 +12,32 @@ fn is_installed() -> bool {
     unsafe { sys::is_culib_present() }
 }
 
-/// How many devices the CUDA driver has; none where it is not installed.
-pub(super) fn count() -> u32 {
-    if !is_installed() || result::init().is_err() {
-        return 0;
+/// How many devices the CUDA driver has; at least one.
+///
+/// # Errors
+/// The driver is not installed, or has none.
+pub(super) fn present() -> Result<u32, Obstacle> {
+    if !is_installed() {
+        return Err(Obstacle {
+            fault: "NVIDIA's driver (libcuda.so.1) is not installed".to_owned(),
+            remedy: "install the driver, on a machine with an NVIDIA GPU".to_owned(),
+        });
     }
-    let count = result::device::get_count().unwrap_or(0);
-    u32::try_from(count).unwrap_or(0)
+    let counted = result::init().and_then(|()| result::device::get_count());
+    let fault = match counted.map(u32::try_from) {
+        Ok(Ok(count)) if count > 0 => return Ok(count),
+        Ok(_) => "NVIDIA's driver (libcuda.so.1) has no GPU for this process".to_owned(),
+        Err(error) => {
+            let text = error.error_string().ok();
+            let text = text.map_or("unknown error".into(), |text| text.to_string_lossy());
+            format!("NVIDIA's driver (libcuda.so.1) cannot be used: {text}")
+        }
+    };
+    Err(Obstacle {
+        fault,
+        remedy: "see what nvidia-smi says, and whether CUDA_VISIBLE_DEVICES leaves a GPU"
+            .to_owned(),
+    })
 }
 
 /// Whether the driver takes no more work of this process: a kernel has read or written where it must
@@ -36,6 +59,44 @@ pub(super) fn is_lost() -> bool {
     )
 }
 
+/// As [`is_lost`], of all GPUs that this process has used, for a framework whose own threads execute.
+pub(super) fn is_any_lost() -> bool {
+    let Ok(count) = present() else {
+        return false;
+    };
+    (0..count).any(|number| {
+        let number = i32::try_from(number).unwrap_or(i32::MAX);
+        result::device::get(number).is_ok_and(is_primary_context_lost)
+    })
+}
+
+/// Whether the driver takes no more work for the context that frameworks share on `device`. One that
+/// nobody uses is left alone: it would be created.
+fn is_primary_context_lost(device: sys::CUdevice) -> bool {
+    let (mut flags, mut active) = (0, 0);
+    let mut context = ptr::null_mut();
+    // SAFETY: the out-parameters are live, and the device is one of the driver's. The context is kept
+    // while it is current here, and what was current before is so again.
+    unsafe {
+        let state = sys::cuDevicePrimaryCtxGetState(device, &raw mut flags, &raw mut active);
+        if state != sys::CUresult::CUDA_SUCCESS {
+            return true;
+        }
+        if active == 0 {
+            return false;
+        }
+        if sys::cuDevicePrimaryCtxRetain(&raw mut context, device) != sys::CUresult::CUDA_SUCCESS
+            || sys::cuCtxPushCurrent_v2(context) != sys::CUresult::CUDA_SUCCESS
+        {
+            return true;
+        }
+        let lost = is_lost();
+        sys::cuCtxPopCurrent_v2(&raw mut context);
+        sys::cuDevicePrimaryCtxRelease_v2(device);
+        lost
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +104,6 @@ mod tests {
     #[test]
     fn nothing_is_lost_where_nothing_was_executed_on_a_gpu() {
         assert!(!is_lost());
+        assert!(!is_any_lost());
     }
 }

@@ -8,6 +8,7 @@ pub mod backend;
 pub mod exception_barrier;
 pub mod executor;
 mod gpu;
+pub mod gpus;
 pub mod onnxruntime;
 pub mod op_library;
 pub mod outputs;

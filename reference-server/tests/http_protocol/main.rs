@@ -13,6 +13,7 @@ mod compression;
 mod control_modes;
 mod data_types;
 mod inference;
+mod instance_groups;
 mod isolation;
 mod metadata;
 mod metrics;

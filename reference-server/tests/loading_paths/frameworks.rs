@@ -116,8 +116,9 @@ fn every_path_serves(framework: Framework) {
     ] {
         let server = field.start(flags, environment);
         assert_answers(&server, &plain, 3);
+        // Preloaded ones stand before those that come with the runtime.
         let told = server.fact("listed", "op_libraries");
-        assert_eq!(told.rsplit(':').next(), Some(library.as_str()), "{told}");
+        assert!(told.split(':').any(|path| path == library), "{told}");
         assert!(maps(server.worker_of("listed"), name));
         assert!(!maps(server.pid(), name));
     }

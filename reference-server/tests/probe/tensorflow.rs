@@ -43,7 +43,12 @@ fn ops_have_signatures_and_kernels() {
     assert_eq!(probed.ops[0].schemas, [schema]);
     assert_eq!(
         probed.ops[0].kernels,
-        ["CPU T in [float]", "CPU T in [half]"]
+        [
+            "CPU T in [float]",
+            "CPU T in [half]",
+            "GPU T in [float]",
+            "GPU T in [half]"
+        ]
     );
 }
 

@@ -128,9 +128,8 @@ impl Sample {
     /// Whether the library has kernels for GPUs, as one of `framework`.
     pub fn has_device_kernels(&self, framework: Framework) -> bool {
         match framework {
-            Framework::OnnxRuntime | Framework::TensorRt => true,
+            Framework::OnnxRuntime | Framework::TensorFlow | Framework::TensorRt => true,
             Framework::PyTorch => self.interface != TorchInterface::Stable,
-            Framework::TensorFlow => false,
         }
     }
 

@@ -9,6 +9,7 @@ mod search;
 mod store;
 
 pub use needed::needed_op_libraries;
+pub use scope::missing_libraries;
 pub(crate) use scope::{InProcess, MissingLink, Object, Scope, is_python_symbol, system_library};
 pub use search::locate;
 pub(crate) use store::image_of;

@@ -132,7 +132,7 @@ impl Scope {
             ..Object::settled(path, image)
         };
         let closure = Closure::of(vec![root], &library_path, &mapped);
-        if let Some(missing) = closure.missing {
+        if let Some(missing) = closure.missing.into_iter().next() {
             return Err(missing);
         }
         let mut scope = Self {
@@ -262,8 +262,8 @@ impl Mapped {
 #[derive(Debug)]
 struct Closure {
     objects: Vec<Object>,
-    /// The first needed library that is not found, in the order in which the loader asks.
-    missing: Option<MissingLink>,
+    /// The needed libraries that are not found, in the order in which the loader asks.
+    missing: Vec<MissingLink>,
 }
 
 impl Closure {
@@ -273,7 +273,7 @@ impl Closure {
         let mut needed_by = vec![None; objects.len()];
         let mut seen: HashSet<PathBuf> = objects.iter().map(|object| object.path.clone()).collect();
         let mut queue = VecDeque::from_iter(0..objects.len());
-        let mut missing = None;
+        let mut missing: Vec<MissingLink> = Vec::new();
         while let Some(index) = queue.pop_front() {
             for name in objects[index].image.needed.clone() {
                 if objects.iter().any(|object| object.answers_to(&name)) {
@@ -290,9 +290,7 @@ impl Closure {
                                 settled: found.system,
                             },
                             Err(not_found) => {
-                                missing.get_or_insert_with(|| {
-                                    missing_link(&name, &objects[index], not_found)
-                                });
+                                missing.push(missing_link(&name, &objects[index], not_found));
                                 continue;
                             }
                         }
@@ -344,6 +342,32 @@ fn library_path(runtime: &Runtime) -> Vec<PathBuf> {
 pub(crate) fn is_python_symbol(name: &str) -> bool {
     let rest = name.trim_start_matches('_').strip_prefix("Py");
     rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase() || c == '_'))
+}
+
+/// The names of the libraries that the one at `path` needs, directly or through others, and that the
+/// dynamic loader would not find: each once, in the order in which it asks. It looks in `folders`
+/// before the `LD_LIBRARY_PATH` of this process. A file that is no library of this machine's
+/// architecture needs none.
+pub fn missing_libraries(path: &Path, folders: &[PathBuf]) -> Vec<String> {
+    let Some(candidate) = image_of(path) else {
+        return Vec::new();
+    };
+    let Some(image) = candidate.library() else {
+        return Vec::new();
+    };
+    let folders: Vec<PathBuf> = folders
+        .iter()
+        .cloned()
+        .chain(search::inherited_library_path())
+        .collect();
+    let root = Object::settled(path, image);
+    let mut names: Vec<String> = Vec::new();
+    for link in Closure::of(vec![root], &folders, &Mapped::default()).missing {
+        if !names.contains(&link.name) {
+            names.push(link.name);
+        }
+    }
+    names
 }
 
 /// This executable; a worker is the same one.

@@ -1,6 +1,6 @@
-//! Which op libraries come along with another one.
+//! Which libraries come along with another one, and which do not.
 
-use op_library::needed_op_libraries;
+use op_library::{missing_libraries, needed_op_libraries};
 use runtimes::Framework;
 
 use crate::toolchain::Toolchain;
@@ -70,4 +70,29 @@ fn what_is_not_found_and_what_needs_itself_end_the_search() {
     std::fs::remove_file(&second).expect("removed");
     assert!(needed(&first).is_empty());
     assert!(needed(&second).is_empty(), "there is no such library");
+}
+
+#[test]
+fn all_that_is_not_found_is_named_in_the_order_of_the_search() {
+    let tools = Toolchain::new();
+    let library = |name: &str, needs: &[&str]| {
+        let options = [&["-L.", "-Wl,--no-as-needed"], needs].concat();
+        let source = "int answer(void) { return 42; }";
+        tools.c(&format!("lib{name}.so"), source, &options)
+    };
+    let deep = library("deep", &[]);
+    library("middle", &["-ldeep"]);
+    let near = library("near", &[]);
+    let top = library("top", &["-lmiddle", "-lnear", "-ldeep"]);
+    let folder = [top.parent().expect("in a folder").to_owned()];
+    assert!(missing_libraries(&top, &folder).is_empty());
+    let nowhere = missing_libraries(&top, &[]);
+    assert_eq!(nowhere, ["libmiddle.so", "libnear.so", "libdeep.so"]);
+    std::fs::remove_file(deep).expect("removed");
+    std::fs::remove_file(near).expect("removed");
+    assert_eq!(
+        missing_libraries(&top, &folder),
+        ["libnear.so", "libdeep.so"]
+    );
+    assert!(missing_libraries(&folder[0].join("libabsent.so"), &folder).is_empty());
 }

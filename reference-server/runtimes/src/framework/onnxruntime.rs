@@ -4,12 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::find;
+use super::{cuda, find};
 use crate::{Framework, LocateError, Origin, Runtime, RuntimeName, Size, Version};
 
 const FRAMEWORK: Framework = Framework::OnnxRuntime;
 const LIBRARY: &str = "libonnxruntime.so";
 const PATTERN: &str = "libonnxruntime.so.<version>, libonnxruntime.so.1 or libonnxruntime.so";
+
+/// The part that needs a GPU.
+const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
 
 /// Folders below the given one that hold the library: in a wheel, beside it, in an SDK archive.
 const FOLDERS: [&str; 5] = ["", "capi", "onnxruntime/capi", "lib", "lib64"];
@@ -66,13 +69,19 @@ pub(crate) fn locate(path: &Path) -> Result<Runtime, LocateError> {
         Some(parent) if in_package => parent.to_owned(),
         _ => folder.clone(),
     };
+    let mut library_dirs = vec![folder];
+    if let Some(site_packages) = package_dir.parent() {
+        library_dirs.extend(cuda::library_dirs(site_packages));
+    }
+    let has_cuda = cuda::holds(&library_dirs[..1], CUDA_PROVIDER)
+        && cuda::holds(&library_dirs, "libcublas.so");
     Ok(Runtime {
         name: RuntimeName::new(FRAMEWORK, version),
         main_library: library,
-        library_dirs: vec![folder],
+        library_dirs,
         package_dir,
         origin: Origin::InPlace,
-        size: Size::Small,
+        size: if has_cuda { Size::Full } else { Size::Small },
         include_dirs: Vec::new(),
         bundled: Vec::new(),
         python: None,
@@ -205,6 +214,23 @@ mod tests {
             assert_eq!(runtime.library_dirs, [root.join("onnxruntime/capi")]);
             assert_eq!(runtime.origin, Origin::InPlace);
         }
+    }
+
+    #[test]
+    fn cuda_libraries_of_other_packages_belong_to_it() {
+        let wheel = folder(&[
+            "onnxruntime/capi/libonnxruntime.so.1.31.1",
+            "onnxruntime/capi/libonnxruntime_providers_cuda.so",
+            "nvidia/cudnn/lib/libcudnn.so.9",
+        ]);
+        let root = fs::canonicalize(wheel.path()).expect("exists");
+        let runtime = locate(&root).expect("found");
+        let cudnn = root.join("nvidia/cudnn/lib");
+        assert_eq!(runtime.library_dirs, [root.join("onnxruntime/capi"), cudnn]);
+        assert_eq!(runtime.size, Size::Small);
+        fs::create_dir_all(root.join("nvidia/cu13/lib")).expect("a folder");
+        fs::write(root.join("nvidia/cu13/lib/libcublas.so.13"), "").expect("a file");
+        assert_eq!(locate(&root).expect("found").size, Size::Full);
     }
 
     #[test]

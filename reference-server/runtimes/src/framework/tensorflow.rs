@@ -24,6 +24,9 @@ const DISTRIBUTIONS: [&str; 9] = [
     "tf_nightly_cpu",
 ];
 
+/// Those of them that have no part for GPUs.
+const CPU_DISTRIBUTIONS: [&str; 3] = ["tensorflow_cpu", "tensorflow_cpu_aws", "tf_nightly_cpu"];
+
 const SEARCH: Search<'_> = Search {
     framework: Framework::TensorFlow,
     folders: &["", "tensorflow", "lib"],
@@ -48,12 +51,17 @@ pub(crate) fn locate(path: &Path) -> Result<Runtime, LocateError> {
     let site_packages = package_dir.parent().unwrap_or(Path::new("/"));
     let mut library_dirs = vec![library.parent().unwrap_or(Path::new("/")).to_owned()];
     library_dirs.extend(cuda::library_dirs(site_packages));
+    // The package of the CPU build has another name, and CUDA's packages may be there for others.
+    let has_cuda = place::version_of_distribution(site_packages, &CPU_DISTRIBUTIONS).is_none()
+        && ["libcublas.so.12", "libcublas.so.11"]
+            .iter()
+            .any(|library| cuda::holds(&library_dirs, library));
     Ok(Runtime {
         name: RuntimeName::new(Framework::TensorFlow, version),
         main_library: library,
         library_dirs,
         origin: Origin::InPlace,
-        size: Size::Small,
+        size: if has_cuda { Size::Full } else { Size::Small },
         include_dirs: include_dirs(&package_dir),
         bundled: Vec::new(),
         python: None,
@@ -109,6 +117,27 @@ mod tests {
             assert_eq!(runtime.name.to_string(), "tensorflow-2.21.0");
             assert_eq!(runtime.include_dirs, [root.join("tensorflow/include")]);
         }
+    }
+
+    #[test]
+    fn a_build_for_gpus_beside_cudas_packages_is_the_full_size() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let root = fs::canonicalize(folder.path()).expect("exists");
+        let cublas = root.join("nvidia/cublas/lib");
+        for path in ["tensorflow", "tensorflow-2.21.0.dist-info"] {
+            fs::create_dir(root.join(path)).expect("a folder");
+        }
+        fs::write(root.join("tensorflow").join(LIBRARY), "").expect("a file");
+        assert_eq!(locate(&root).expect("found").size, Size::Small);
+        fs::create_dir_all(&cublas).expect("folders");
+        fs::write(cublas.join("libcublas.so.12"), "").expect("a file");
+        let runtime = locate(&root).expect("found");
+        assert_eq!(runtime.size, Size::Full);
+        assert!(runtime.library_dirs.contains(&cublas));
+
+        let cpu = root.join("tensorflow_cpu-2.21.0.dist-info");
+        fs::rename(root.join("tensorflow-2.21.0.dist-info"), cpu).expect("renamed");
+        assert_eq!(locate(&root).expect("found").size, Size::Small);
     }
 
     #[test]

@@ -116,8 +116,7 @@ impl OnnxRuntimeBackend {
         if let Device::Gpu(number) = device {
             options.on_gpu(number).map_err(|failure| {
                 LoadError::new(format!(
-                    "ONNX Runtime {} cannot use GPU {number} for the model '{}': {failure}; are the \
-                     CUDA libraries that its CUDA provider needs on the library path?",
+                    "ONNX Runtime {} cannot use GPU {number} for the model '{}': {failure}",
                     self.runtime.version, specification.name
                 ))
             })?;
@@ -154,11 +153,11 @@ impl OnnxRuntimeBackend {
         model: &mut Model,
     ) -> Result<LoadedModel, LoadError> {
         let threads = Threads::from_parameters(&specification.parameters)?;
+        let devices = specification.devices(|| self.runtime.gpus(), &self.runtime.name())?;
         self.acquire_libraries(&specification.op_libraries, &mut model.libraries)?;
         let mut first: Option<(Arc<Signature>, Registered)> = None;
         let mut instances: Vec<Box<dyn Instance>> = Vec::new();
-        let name = format!("onnxruntime-{}", self.runtime.version);
-        for device in specification.devices(self.runtime.gpus, &name)? {
+        for device in devices {
             let (session, registered) =
                 self.create_session(specification, device, threads, &model.libraries)?;
             let session = Arc::new(session);

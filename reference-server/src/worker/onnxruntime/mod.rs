@@ -4,10 +4,12 @@
 //! by ONNX Runtime ([`op_library`]), and get an API table in which the calls that register ops are
 //! recorded ([`registration`]); each op is a struct that describes itself ([`custom_op`]). A model is one [`session`] for each instance; its inputs and
 //! outputs are read from there ([`signature`]). The hot path is [`instance`]: tensors in shared
-//! memory are used in place. When a session cannot be created, [`diagnosis`] reads the model file
+//! memory are used in place, or copied to and from a GPU; which of those there are, and what they need,
+//! is [`cuda`]'s. When a session cannot be created, [`diagnosis`] reads the model file
 //! ([`model_file`]) and finds the ops that nobody registered.
 
 mod backend;
+mod cuda;
 mod custom_op;
 mod diagnosis;
 mod element_type;

@@ -1,9 +1,9 @@
 //! The mapped `libonnxruntime` and its environment.
 
 use std::ffi::CStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ort::AsPointer;
 use ort::environment::{Environment, GlobalThreadPoolOptions};
@@ -11,9 +11,10 @@ use ort::logging::LogLevel;
 use ort::sys::{OrtAllocator, OrtAllocatorType, OrtApi, OrtApiBase, OrtMemType, OrtMemoryInfo};
 use runtimes::Framework;
 
+use super::cuda;
 use super::status::{Failure, check};
 use crate::worker::backend::LoadError;
-use crate::worker::gpu;
+use crate::worker::gpus::Gpus;
 use crate::worker::recorder::{Recorder, Step};
 
 /// ONNX Runtime, mapped into this process for the rest of its life.
@@ -34,8 +35,9 @@ pub(super) struct Runtime {
     pub(super) allocator: NonNull<OrtAllocator>,
     /// Shared by all sessions: logging and threads.
     pub(super) environment: Environment,
-    /// How many GPUs its sessions can execute on.
-    pub(super) gpus: u32,
+    /// Where its library lies.
+    folder: PathBuf,
+    gpus: OnceLock<Gpus>,
 }
 
 // SAFETY: the pointers are to objects of ONNX Runtime that live as long as the process and that
@@ -104,8 +106,20 @@ impl Runtime {
             cpu_memory: resources.0,
             allocator: resources.1,
             environment,
-            gpus: gpus(library),
+            folder: folder_of(library),
+            gpus: OnceLock::new(),
         })
+    }
+
+    /// Name and version, such as `onnxruntime-1.32.0`.
+    pub(super) fn name(&self) -> String {
+        format!("onnxruntime-{}", self.version)
+    }
+
+    /// The GPUs that its sessions can execute on. Nothing is loaded to find out.
+    pub(super) fn gpus(&self) -> &Gpus {
+        self.gpus
+            .get_or_init(|| cuda::gpus(&self.folder, &self.version))
     }
 
     /// The environment's handle.
@@ -114,19 +128,11 @@ impl Runtime {
     }
 }
 
-/// The part of ONNX Runtime that needs a GPU, beside its main library.
-const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
-
-/// How many GPUs there are for the ONNX Runtime whose main library is `library`.
-fn gpus(library: &Path) -> u32 {
-    // The library may be a link to where the package is.
+/// The folder of a library, which may be a link to where the package is.
+fn folder_of(library: &Path) -> PathBuf {
     let place = library.canonicalize();
     let place = place.as_deref().unwrap_or(library);
-    if place.with_file_name(CUDA_PROVIDER).is_file() {
-        gpu::count()
-    } else {
-        0
-    }
+    place.parent().unwrap_or(Path::new("/")).to_owned()
 }
 
 /// ONNX Runtime's entry of the library that crate `ort` has mapped (and keeps to itself).

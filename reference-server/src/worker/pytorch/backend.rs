@@ -129,12 +129,13 @@ impl PyTorchBackend {
         model: &mut Model,
     ) -> Result<LoadedModel, LoadError> {
         let parameters = Parameters::read(&specification.parameters)?;
+        let devices = specification.devices(|| &self.runtime.gpus, &self.runtime.name)?;
         self.set_inter_op_threads(parameters.inter_op_threads);
         self.acquire_libraries(&specification.op_libraries, &mut model.libraries)?;
         let mut signature: Option<Arc<Signature>> = None;
         let mut loaded: HashMap<Device, Arc<Module>> = HashMap::new();
         let mut instances: Vec<Box<dyn Instance>> = Vec::new();
-        for device in specification.devices(self.runtime.gpus, &self.runtime.name)? {
+        for device in devices {
             let known = loaded.get(&device).filter(|_| parameters.weight_sharing);
             let module = match known {
                 Some(module) => module.clone(),

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+use op_library::missing_libraries;
 
 use super::bridge::Bridge;
 use crate::worker::backend::{LoadError, RuntimeSpecification};
+use crate::worker::exception_barrier;
+use crate::worker::gpus::{Gpus, Obstacle};
 use crate::worker::recorder::{Recorder, Step};
-use crate::worker::{exception_barrier, gpu};
 
 /// The part of PyTorch that needs a GPU, beside the main library.
 const CUDA_LIBRARY: &str = "libtorch_cuda.so";
@@ -38,8 +40,8 @@ pub(super) struct Runtime {
     pub(super) folder: PathBuf,
     /// All folders of the runtime's libraries.
     pub(super) library_dirs: Vec<PathBuf>,
-    /// How many GPUs models can be put on.
-    pub(super) gpus: u32,
+    /// The GPUs that models can be put on.
+    pub(super) gpus: Gpus,
 }
 
 impl Runtime {
@@ -70,22 +72,14 @@ impl Runtime {
     }
 }
 
-/// The bridge, and how many GPUs there are for PyTorch.
-fn open_unrecorded(specification: &RuntimeSpecification) -> Result<(Arc<Bridge>, u32), String> {
+/// The bridge, and the GPUs that there are for PyTorch.
+fn open_unrecorded(specification: &RuntimeSpecification) -> Result<(Arc<Bridge>, Gpus), String> {
     let bridge = specification.bridge.as_deref().ok_or(
         "the bridge between it and the server has not been compiled; install the runtime again",
     )?;
     map(&specification.main_library)
         .map_err(|reason| format!("{reason}; install the runtime again"))?;
-    let cuda = specification.main_library.with_file_name(CUDA_LIBRARY);
-    let mut gpus = if cuda.is_file() { gpu::count() } else { 0 };
-    // Models that stay on the CPU do without.
-    if gpus > 0
-        && let Err(reason) = map(&cuda)
-    {
-        tracing::warn!(library = %cuda.display(), reason, "PyTorch runs without its CUDA part");
-        gpus = 0;
-    }
+    let gpus = open_cuda_part(specification);
     let bridge = Bridge::open(bridge)
         .map_err(|reason| format!("its bridge '{}' cannot be used: {reason}", bridge.display()))?;
     let expected = format!("pytorch-{}", bridge.version());
@@ -97,6 +91,29 @@ fn open_unrecorded(specification: &RuntimeSpecification) -> Result<(Arc<Bridge>,
     // SAFETY: the function takes nothing and only sets the process's terminate handler.
     unsafe { (bridge.functions().report_uncaught_exceptions)() };
     Ok((bridge, gpus))
+}
+
+/// Maps the CUDA part where there is a GPU for it and nothing that it needs is missing. Models that
+/// stay on the CPU do without.
+fn open_cuda_part(specification: &RuntimeSpecification) -> Gpus {
+    let (runtime, folders) = (&specification.runtime, &specification.library_dirs);
+    let cuda = specification.main_library.with_file_name(CUDA_LIBRARY);
+    if !cuda.is_file() {
+        return Gpus::unless(Some(Obstacle::no_part(runtime, CUDA_LIBRARY, "torch")));
+    }
+    let missing = missing_libraries(&cuda, folders);
+    let requirement = runtime.replace("pytorch-", "torch==");
+    let gpus = Gpus::unless(Obstacle::missing_libraries(runtime, &missing, &requirement));
+    if matches!(gpus, Gpus::Usable(_))
+        && let Err(reason) = map(&cuda)
+    {
+        tracing::warn!(library = %cuda.display(), reason, "PyTorch runs without its CUDA part");
+        return Gpus::unless(Some(Obstacle {
+            fault: format!("its part for GPUs cannot be loaded: {reason}"),
+            remedy: "install the runtime again".to_owned(),
+        }));
+    }
+    gpus
 }
 
 /// Maps a library for the rest of the process's life. Its symbols stay out of the way of other

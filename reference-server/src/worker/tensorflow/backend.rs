@@ -1,6 +1,7 @@
 //! The backend: models, their sessions and their op libraries.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,12 +11,14 @@ use super::instance::{Inputs, TensorFlowInstance};
 use super::messages::NodeDef;
 use super::model_file::{Format, ModelFile};
 use super::op_library::{LibraryId, OpLibraries};
+use super::placement::Placement;
 use super::runtime::Runtime;
 use super::session::Session;
 use super::signature::{Signature, Tensor};
 use super::state;
 use super::status::Failure;
 use super::threads::Threads;
+use crate::configuration::Device;
 use crate::worker::backend::{
     Backend, Instance, LibraryDescription, LibraryReport, LoadError, LoadedModel,
     ModelSpecification, RuntimeSpecification, StillMapped,
@@ -39,9 +42,16 @@ pub struct TensorFlowBackend {
 /// What a model holds.
 struct Model {
     file: PathBuf,
-    /// Held here too, so that it ends on the control thread.
-    session: Option<Arc<Session>>,
+    /// One for each device. Held here too, so that they end on the control thread.
+    sessions: Vec<Arc<Session>>,
     libraries: Vec<LibraryId>,
+}
+
+/// A model on one device.
+struct Prepared {
+    session: Arc<Session>,
+    signature: Arc<Signature>,
+    inputs: Inputs,
 }
 
 impl TensorFlowBackend {
@@ -53,7 +63,7 @@ impl TensorFlowBackend {
         specification: &RuntimeSpecification,
         recorder: SharedRecorder,
     ) -> Result<Self, LoadError> {
-        let runtime = Runtime::open(&specification.main_library, (*recorder).as_ref())?;
+        let runtime = Runtime::open(specification, (*recorder).as_ref())?;
         Ok(Self {
             models: HashMap::new(),
             for_all: Vec::new(),
@@ -148,40 +158,47 @@ impl TensorFlowBackend {
         model: &mut Model,
     ) -> Result<LoadedModel, LoadError> {
         let threads = Threads::from_parameters(&specification.parameters)?;
+        let devices = specification.devices(|| self.runtime.gpus(), &self.runtime.name())?;
         let file = ModelFile::read(&specification.file, &specification.parameters)?;
         self.acquire_libraries(&specification.op_libraries, &mut model.libraries)?;
         let graph = Graph::new(&file.graph);
         self.check_ops(&file, &graph)?;
-        self.recorder()
-            .enter(Step::CreateSession, &specification.file);
-        let session = self.create_session(&file, threads);
-        self.recorder().idle();
         let clash = self.clash(&graph.all());
-        let session = session.map_err(|failure| {
-            let clash = clash.as_deref();
-            diagnosis::session_failure(&self.runtime, &specification.file, &failure, clash)
-        })?;
-        let session = Arc::new(session);
-        model.session = Some(session.clone());
-        let signature = Arc::new(Signature::of(&session, &file, &graph, specification)?);
-        let nodes = graph.behind(signature.output_operations());
-        self.check_kernels(&file, &nodes)?;
-        let inputs = if state::may_keep_inputs(&nodes, self.libraries.ops()) {
-            Inputs::Copied
-        } else {
-            Inputs::InPlace
-        };
-        let devices = specification.devices(0, &format!("tensorflow-{}", self.runtime.version))?;
-        let instances = devices.iter().map(|_| {
-            Box::new(TensorFlowInstance::new(
-                session.clone(),
-                signature.clone(),
-                inputs,
+        let mut prepared: HashMap<Device, Prepared> = HashMap::new();
+        let mut instances: Vec<Box<dyn Instance>> = Vec::new();
+        for &device in &devices {
+            let of_device = match prepared.entry(device) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let session = self.open_session(&file, threads, device, clash.as_deref())?;
+                    model.sessions.push(session.clone());
+                    let signature = Signature::of(&session, &file, &graph, specification)?;
+                    let nodes = graph.behind(signature.output_operations());
+                    self.check_kernels(&file, &nodes, device)?;
+                    let inputs = if state::may_keep_inputs(&nodes, self.libraries.ops()) {
+                        Inputs::Copied
+                    } else {
+                        Inputs::InPlace
+                    };
+                    place.insert(Prepared {
+                        session,
+                        signature: Arc::new(signature),
+                        inputs,
+                    })
+                }
+            };
+            instances.push(Box::new(TensorFlowInstance::new(
+                of_device.session.clone(),
+                of_device.signature.clone(),
+                of_device.inputs,
+                device,
                 clash.clone(),
-            )) as Box<dyn Instance>
-        });
+            )));
+        }
+        let first = devices.first().and_then(|device| prepared.get(device));
+        let signature = &first.expect("a model has at least one instance").signature;
         Ok(LoadedModel {
-            instances: instances.collect(),
+            instances,
             inputs: signature.inputs.iter().map(Tensor::to_protocol).collect(),
             outputs: signature.outputs.iter().map(Tensor::to_protocol).collect(),
             libraries: model
@@ -211,20 +228,52 @@ impl TensorFlowBackend {
         ))
     }
 
-    /// Refuses a model with a node for which its op library has no kernel.
-    fn check_kernels(&self, file: &ModelFile, nodes: &[&NodeDef]) -> Result<(), LoadError> {
+    /// Refuses a model with a node for which its op library has no kernel that `device` allows.
+    fn check_kernels(
+        &self,
+        file: &ModelFile,
+        nodes: &[&NodeDef],
+        device: Device,
+    ) -> Result<(), LoadError> {
         let kernels = |op: &str| self.runtime.kernels_of(op);
-        diagnosis::missing_kernel(&self.libraries, kernels, &file.path, nodes).map_or(Ok(()), Err)
+        diagnosis::missing_kernel(&self.libraries, kernels, &file.path, nodes, device)
+            .map_or(Ok(()), Err)
     }
 
-    fn create_session(&self, file: &ModelFile, threads: Threads) -> Result<Session, Failure> {
-        let configuration = threads.configuration();
+    /// A session of the model on `device`. `clash` tells of libraries with the same op.
+    fn open_session(
+        &self,
+        file: &ModelFile,
+        threads: Threads,
+        device: Device,
+        clash: Option<&str>,
+    ) -> Result<Arc<Session>, LoadError> {
+        self.recorder().enter(Step::CreateSession, &file.path);
+        let session = self.create_session(file, threads, Placement(device));
+        self.recorder().idle();
+        session
+            .and_then(|session| on_device(session, Placement(device)))
+            .map(Arc::new)
+            .map_err(|failure| {
+                diagnosis::session_failure(&self.runtime, &file.path, &failure, clash)
+            })
+    }
+
+    fn create_session(
+        &self,
+        file: &ModelFile,
+        threads: Threads,
+        placement: Placement,
+    ) -> Result<Session, Failure> {
+        let mut configuration = threads.configuration();
+        placement.configure(&mut configuration);
         match &file.format {
             Format::SavedModel { tags, .. } => {
-                Session::of_saved_model(&self.runtime, &file.path, tags, &configuration)
+                let path = &file.path;
+                Session::of_saved_model(&self.runtime, path, tags, &configuration, placement)
             }
             Format::GraphDef { content } => {
-                Session::of_graph(&self.runtime, content, &configuration)
+                Session::of_graph(&self.runtime, content, &configuration, placement)
             }
         }
     }
@@ -239,9 +288,9 @@ impl TensorFlowBackend {
 
     /// Ends the session and gives up the libraries, which TensorFlow keeps.
     fn release(&mut self, mut model: Model) -> Vec<StillMapped> {
-        if model.session.is_some() {
+        if !model.sessions.is_empty() {
             self.recorder().enter(Step::CloseSession, &model.file);
-            model.session = None;
+            model.sessions.clear();
             self.recorder().idle();
         }
         let libraries = model.libraries.drain(..);
@@ -269,7 +318,7 @@ impl Backend for TensorFlowBackend {
     fn load_model(&mut self, specification: &ModelSpecification) -> Result<LoadedModel, LoadError> {
         let mut model = Model {
             file: specification.file.clone(),
-            session: None,
+            sessions: Vec::new(),
             libraries: Vec::new(),
         };
         match self.load(specification, &mut model) {
@@ -289,5 +338,22 @@ impl Backend for TensorFlowBackend {
             Some(model) => self.release(model),
             None => Vec::new(),
         }
+    }
+}
+
+/// The session, where it has the device that it was made for: TensorFlow goes on without a GPU that it
+/// cannot use, on the CPU.
+fn on_device(session: Session, placement: Placement) -> Result<Session, Failure> {
+    let devices = session.devices()?;
+    tracing::debug!(?devices, "a session has these devices");
+    match placement.default_device() {
+        Some(device) if !devices.iter().any(|name| name.ends_with(&device)) => {
+            Err(Failure::invalid(format!(
+                "the session has no device {device}, only {}; the server's log tells why, with \
+                 TF_CPP_MIN_LOG_LEVEL=0 in the environment of the server",
+                devices.join(", ")
+            )))
+        }
+        _ => Ok(session),
     }
 }

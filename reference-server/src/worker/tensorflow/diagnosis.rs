@@ -8,6 +8,7 @@ use super::messages::{AttrValue, KernelDef, NodeDef};
 use super::op_library::{OpLibraries, registered};
 use super::runtime::Runtime;
 use super::status::Failure;
+use crate::configuration::Device;
 use crate::worker::backend::{LibraryReport, LoadError};
 
 /// The error of a model that TensorFlow refuses. `clash` tells of libraries with the same op.
@@ -83,13 +84,15 @@ fn registered_text(libraries: &[LibraryReport]) -> String {
     each.join(", ")
 }
 
-/// The error of a model with a node whose op comes from an op library that has no kernel for it,
-/// which TensorFlow would only notice when the model is executed; `None` where all have one.
+/// The error of a model with a node whose op comes from an op library that has no kernel for it that
+/// `device` allows, which TensorFlow would only notice when the model is executed; `None` where all
+/// have one.
 pub(super) fn missing_kernel(
     libraries: &OpLibraries,
     kernels_of: impl Fn(&str) -> Vec<KernelDef>,
     model: &Path,
     nodes: &[&NodeDef],
+    device: Device,
 ) -> Option<LoadError> {
     let mut known: HashMap<&str, Vec<KernelDef>> = HashMap::new();
     for node in nodes {
@@ -99,7 +102,8 @@ pub(super) fn missing_kernel(
         let kernels = known
             .entry(&node.op)
             .or_insert_with(|| kernels_of(&node.op));
-        if kernels.iter().any(|kernel| fits(kernel, node)) {
+        let mut allowed = kernels.iter().filter(|kernel| is_allowed(kernel, device));
+        if allowed.any(|kernel| fits(kernel, node)) {
             continue;
         }
         let path = libraries.path(library);
@@ -112,10 +116,15 @@ pub(super) fn missing_kernel(
         return Some(LoadError {
             library: Some(path.to_owned()),
             ..LoadError::new(format!(
-                "the model '{}' cannot be served: the op library '{}' has no kernel for the node \
+                "the model '{}' cannot be served{}: the op library '{}' has no kernel for the node \
                  '{}' of op '{}'{}; it has {offered}; register a kernel for that with \
                  REGISTER_KERNEL_BUILDER, or change the model's types",
                 model.display(),
+                if device == Device::Cpu {
+                    " on the CPU"
+                } else {
+                    ""
+                },
                 path.display(),
                 node.name,
                 node.op,
@@ -124,6 +133,12 @@ pub(super) fn missing_kernel(
         });
     }
     None
+}
+
+/// Whether an instance on `device` may execute the kernel: soft placement leads from the GPU to the
+/// CPU, not back.
+fn is_allowed(kernel: &KernelDef, device: Device) -> bool {
+    device != Device::Cpu || kernel.device_type != "GPU"
 }
 
 /// Whether TensorFlow could choose the kernel for the node. What the node leaves to defaults, or
@@ -224,6 +239,18 @@ mod tests {
         assert!(fits(&kernel(1), &node(None)));
         assert!(fits(&kernel(1), &NodeDef::default()));
         assert!(fits(&KernelDef::default(), &node(Some(19))));
+    }
+
+    #[test]
+    fn a_kernel_for_gpus_is_none_for_the_cpu() {
+        let for_gpus = KernelDef {
+            device_type: "GPU".to_owned(),
+            ..KernelDef::default()
+        };
+        assert!(!is_allowed(&for_gpus, Device::Cpu));
+        assert!(is_allowed(&for_gpus, Device::Gpu(1)));
+        assert!(is_allowed(&kernel(1), Device::Cpu));
+        assert!(is_allowed(&kernel(1), Device::Gpu(0)));
     }
 
     #[test]

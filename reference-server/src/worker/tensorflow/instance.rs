@@ -15,8 +15,10 @@ use super::session::{Session, count};
 use super::signature::Signature;
 use super::status::{Failure, Status};
 use super::string_tensor;
+use crate::configuration::Device;
 use crate::protocol::DataType;
 use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink};
+use crate::worker::gpu;
 
 type Dims = SmallVec<[i64; 6]>;
 
@@ -40,6 +42,8 @@ pub(super) struct TensorFlowInstance {
     signature: Arc<Signature>,
     session: Arc<Session>,
     inputs: Inputs,
+    device: Device,
+    is_lost: bool,
     /// Added to the message of an execution that fails because of it.
     clash: Option<Arc<str>>,
 }
@@ -79,11 +83,12 @@ impl Drop for Tensors {
 }
 
 impl TensorFlowInstance {
-    /// An instance that executes `session`, whose signature is `signature`.
+    /// An instance that executes `session` of `device`, whose signature is `signature`.
     pub(super) fn new(
         session: Arc<Session>,
         signature: Arc<Signature>,
         inputs: Inputs,
+        device: Device,
         clash: Option<Arc<str>>,
     ) -> Self {
         let runtime = session.runtime();
@@ -95,6 +100,8 @@ impl TensorFlowInstance {
             fetches: Vec::new(),
             signature,
             inputs,
+            device,
+            is_lost: false,
             clash,
             session,
         }
@@ -161,6 +168,7 @@ impl Instance for TensorFlowInstance {
         let outcome = self.run(inputs, outputs, sink);
         self.values.delete();
         self.results.delete();
+        self.is_lost = outcome.is_err() && self.device != Device::Cpu && gpu::is_any_lost();
         outcome.map_err(|reason| match reason {
             Reason::Sink(error) => error,
             Reason::TensorFlow(failure) => {
@@ -168,6 +176,10 @@ impl Instance for TensorFlowInstance {
                 ExecutionError(failure.message + &clash)
             }
         })
+    }
+
+    fn is_lost(&self) -> bool {
+        self.is_lost
     }
 }
 

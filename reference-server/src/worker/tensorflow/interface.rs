@@ -30,6 +30,8 @@ opaque! {
     SessionOptions
     /// `TF_ImportGraphDefOptions`
     ImportOptions
+    /// `TF_DeviceList`
+    DeviceList
     /// `TF_Tensor`
     Tensor
     /// `TF_Library`
@@ -148,6 +150,8 @@ interface! {
         unsafe extern "C" fn() -> *mut ImportOptions;
     delete_import_options = "TF_DeleteImportGraphDefOptions":
         unsafe extern "C" fn(*mut ImportOptions);
+    set_default_device = "TF_ImportGraphDefOptionsSetDefaultDevice":
+        unsafe extern "C" fn(*mut ImportOptions, *const c_char);
     import_graph_def = "TF_GraphImportGraphDef": ImportGraphDef;
     operation_by_name = "TF_GraphOperationByName":
         unsafe extern "C" fn(*mut Graph, *const c_char) -> *mut Operation;
@@ -166,6 +170,12 @@ interface! {
     load_saved_model = "TF_LoadSessionFromSavedModel": LoadSavedModel;
     close_session = "TF_CloseSession": unsafe extern "C" fn(*mut Session, *mut Status);
     delete_session = "TF_DeleteSession": unsafe extern "C" fn(*mut Session, *mut Status);
+    list_devices = "TF_SessionListDevices":
+        unsafe extern "C" fn(*mut Session, *mut Status) -> *mut DeviceList;
+    delete_device_list = "TF_DeleteDeviceList": unsafe extern "C" fn(*mut DeviceList);
+    device_list_count = "TF_DeviceListCount": unsafe extern "C" fn(*const DeviceList) -> c_int;
+    device_list_name = "TF_DeviceListName":
+        unsafe extern "C" fn(*const DeviceList, c_int, *mut Status) -> *const c_char;
     session_run = "TF_SessionRun": SessionRun;
     new_tensor = "TF_NewTensor": unsafe extern "C" fn(
         c_int,

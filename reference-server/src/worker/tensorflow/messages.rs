@@ -272,15 +272,28 @@ pub(super) struct AttrConstraint {
 /// `ConfigProto`
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ConfigProto {
+    /// Most devices of each type; all where a type is not named.
+    #[prost(map = "string, int32", tag = "1")]
+    pub(super) device_count: HashMap<String, i32>,
     #[prost(int32, tag = "2")]
     pub(super) intra_op_threads: i32,
     /// Negative: operations run in the thread that calls.
     #[prost(int32, tag = "5")]
     pub(super) inter_op_threads: i32,
+    #[prost(message, optional, tag = "6")]
+    pub(super) gpu_options: Option<GpuOptions>,
     #[prost(bool, tag = "7")]
     pub(super) allow_soft_placement: bool,
     #[prost(bool, tag = "9")]
     pub(super) threads_per_session: bool,
+}
+
+/// `GPUOptions`
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct GpuOptions {
+    /// Memory is taken as it is needed, not nearly all of it at once.
+    #[prost(bool, tag = "4")]
+    pub(super) allow_growth: bool,
 }
 
 #[cfg(test)]

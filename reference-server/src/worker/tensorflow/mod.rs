@@ -5,12 +5,14 @@
 //! ([`op_library`]; [`preloaded`] for those that were there before us). A model is read by us first
 //! ([`model_file`], [`graph`], [`messages`]): so ops and kernels that nobody registered are found
 //! when it is loaded ([`diagnosis`]), where TensorFlow would tell the first of them, or none until
-//! the model is executed. Then it becomes one [`session`] that all its instances share, with a
-//! [`signature`]. The hot path is [`instance`]: inputs in shared memory are used in place, unless
-//! the model may keep them ([`state`]).
+//! the model is executed. Then it becomes one [`session`] for each device that it is on
+//! ([`placement`]), which all its instances there share, with a [`signature`]. The hot path is
+//! [`instance`]: inputs in shared memory are used in place, unless the model may keep them
+//! ([`state`]). Which GPUs there are, and what they need, is [`cuda`]'s.
 
 mod backend;
 mod barrier;
+mod cuda;
 mod description;
 mod diagnosis;
 mod element_type;
@@ -20,6 +22,7 @@ mod interface;
 mod messages;
 mod model_file;
 mod op_library;
+mod placement;
 mod preloaded;
 mod runtime;
 mod session;

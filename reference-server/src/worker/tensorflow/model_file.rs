@@ -9,7 +9,7 @@ use super::messages::{GraphDef, MetaGraphDef, SavedModel, SignatureDef};
 use crate::worker::backend::LoadError;
 
 /// The file that makes a folder a SavedModel.
-const SAVED_MODEL: &str = "saved_model.pb";
+pub(super) const SAVED_MODEL: &str = "saved_model.pb";
 /// The tag of graphs that are for serving.
 const SERVE: &str = "serve";
 /// The signature of models that have one.

@@ -1,16 +1,18 @@
 //! The mapped `libtensorflow_cc`.
 
 use std::ffi::{CStr, CString};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use libloading::os::unix::{Library, RTLD_LAZY, RTLD_LOCAL};
 use prost::Message;
 
+use super::cuda;
 use super::interface::{Buffer, Interface};
 use super::messages::{KernelDef, KernelList, OpDef, OpList};
 use super::status::Status;
-use crate::worker::backend::LoadError;
+use crate::worker::backend::{LoadError, RuntimeSpecification};
+use crate::worker::gpus::Gpus;
 use crate::worker::recorder::{Recorder, Step};
 
 /// The variable that a worker is started with so that TensorFlow writes errors only, unless it is
@@ -29,13 +31,20 @@ pub(super) struct Runtime {
     pub(super) interface: Interface,
     /// The version that the library tells, such as `2.21.0`.
     pub(super) version: String,
+    /// All folders of the runtime's libraries.
+    pub(super) library_dirs: Vec<PathBuf>,
+    gpus: OnceLock<Gpus>,
 }
 
 impl Runtime {
-    /// Maps `library`, a `libtensorflow_cc.so.2` or `libtensorflow.so.2`.
-    pub(super) fn open(library: &Path, recorder: &Recorder) -> Result<Arc<Self>, LoadError> {
+    /// Maps the main library, a `libtensorflow_cc.so.2` or `libtensorflow.so.2`.
+    pub(super) fn open(
+        specification: &RuntimeSpecification,
+        recorder: &Recorder,
+    ) -> Result<Arc<Self>, LoadError> {
+        let library = &specification.main_library;
         recorder.enter(Step::MapRuntime, library);
-        let opened = Self::open_unrecorded(library);
+        let opened = Self::open_unrecorded(library, &specification.library_dirs);
         recorder.idle();
         opened.map(Arc::new).map_err(|reason| {
             LoadError::new(format!(
@@ -45,7 +54,7 @@ impl Runtime {
         })
     }
 
-    fn open_unrecorded(library: &Path) -> Result<Self, String> {
+    fn open_unrecorded(library: &Path, library_dirs: &[PathBuf]) -> Result<Self, String> {
         // Lazily bound: it has 150 000 references between its parts, most of them never used.
         // SAFETY: its initializers are TensorFlow's own.
         let mapped = unsafe { Library::open(Some(library), RTLD_LAZY | RTLD_LOCAL) }
@@ -62,7 +71,22 @@ impl Runtime {
         let version = unsafe { CStr::from_ptr((interface.version)()) }
             .to_string_lossy()
             .into_owned();
-        Ok(Self { interface, version })
+        Ok(Self {
+            interface,
+            version,
+            library_dirs: library_dirs.to_vec(),
+            gpus: OnceLock::new(),
+        })
+    }
+
+    /// Name and version, such as `tensorflow-2.21.0`.
+    pub(super) fn name(&self) -> String {
+        format!("tensorflow-{}", self.version)
+    }
+
+    /// The GPUs that sessions can execute on.
+    pub(super) fn gpus(self: &Arc<Self>) -> &Gpus {
+        self.gpus.get_or_init(|| cuda::gpus(self))
     }
 
     /// All ops of this process: TensorFlow's own and those of op libraries.

@@ -1,16 +1,19 @@
 //! One session of TensorFlow: a model, prepared for execution.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use prost::Message;
+use tempfile::TempDir;
 
 use super::barrier;
 use super::interface::{self, Buffer, Output};
 use super::messages::ConfigProto;
+use super::model_file::SAVED_MODEL;
+use super::placement::Placement;
 use super::runtime::Runtime;
 use super::status::{Failure, Status};
 
@@ -18,6 +21,8 @@ use super::status::{Failure, Status};
 pub(super) struct Session {
     pointer: NonNull<interface::Session>,
     graph: Graph,
+    /// What stands in for the model's folder: operations may open files of it whenever they execute.
+    _stand_in: Option<TempDir>,
 }
 
 // SAFETY: TensorFlow's sessions and graphs are made to be used from several threads.
@@ -32,7 +37,11 @@ impl Session {
         folder: &Path,
         tags: &[String],
         configuration: &ConfigProto,
+        placement: Placement,
     ) -> Result<Self, Failure> {
+        let stand_in = placement.stand_in(folder)?;
+        let folder = stand_in.as_ref().map_or(folder, TempDir::path);
+        let model = folder.join(SAVED_MODEL);
         let folder = c_string(folder.as_os_str().as_bytes())?;
         let tags = tags
             .iter()
@@ -55,7 +64,11 @@ impl Session {
             )
         };
         status.check()?;
-        Self::new(session, graph)
+        if stand_in.is_some() {
+            // It may be large, and a worker that is killed leaves its files. What remains are links.
+            std::fs::remove_file(model).ok();
+        }
+        Self::new(session, graph, stand_in)
     }
 
     /// Imports a graph, the bytes of a `GraphDef`.
@@ -63,7 +76,12 @@ impl Session {
         runtime: &Arc<Runtime>,
         graph_def: &[u8],
         configuration: &ConfigProto,
+        placement: Placement,
     ) -> Result<Self, Failure> {
+        let device = placement.default_device();
+        let device = device
+            .map(|device| c_string(device.as_bytes()))
+            .transpose()?;
         let status = Status::new(runtime);
         let options = Options::new(runtime, configuration)?;
         let graph = Graph::new(runtime);
@@ -76,6 +94,9 @@ impl Session {
         // the import are freed once.
         unsafe {
             let import = (runtime.interface.new_import_options)();
+            if let Some(device) = &device {
+                (runtime.interface.set_default_device)(import, device.as_ptr());
+            }
             barrier::tensorflow_barrier_import(
                 runtime.interface.import_graph_def,
                 graph.pointer,
@@ -91,15 +112,38 @@ impl Session {
             (runtime.interface.new_session)(graph.pointer, options.pointer, status.pointer())
         };
         status.check()?;
-        Self::new(session, graph)
+        Self::new(session, graph, None)
     }
 
-    fn new(session: *mut interface::Session, graph: Graph) -> Result<Self, Failure> {
+    fn new(
+        session: *mut interface::Session,
+        graph: Graph,
+        stand_in: Option<TempDir>,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             pointer: NonNull::new(session)
                 .ok_or_else(|| Failure::invalid("TensorFlow gave no session and no reason"))?,
             graph,
+            _stand_in: stand_in,
         })
+    }
+
+    /// The devices that it has, such as `/job:localhost/replica:0/task:0/device:GPU:0`.
+    pub(super) fn devices(&self) -> Result<Vec<String>, Failure> {
+        let interface = &self.runtime().interface;
+        let status = Status::new(self.runtime());
+        // SAFETY: the session is live; the list is read before it is deleted, once.
+        unsafe {
+            let list = (interface.list_devices)(self.pointer(), status.pointer());
+            status.check()?;
+            let names = (0..(interface.device_list_count)(list)).filter_map(|index| {
+                let name = (interface.device_list_name)(list, index, status.pointer());
+                (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+            });
+            let names = names.collect();
+            (interface.delete_device_list)(list);
+            Ok(names)
+        }
     }
 
     /// The runtime that it belongs to.

@@ -48,6 +48,7 @@ impl Threads {
             allow_soft_placement: true,
             // The shared pool has the size that the first session asked for.
             threads_per_session: self.per_session || self.inter_op > 0,
+            ..ConfigProto::default()
         }
     }
 }
