@@ -9,7 +9,7 @@ fn is_installed() -> bool {
 }
 
 /// How many devices the CUDA driver has; none where it is not installed.
-pub(super) fn count() -> u32 {
+pub(crate) fn count() -> u32 {
     if !is_installed() || result::init().is_err() {
         return 0;
     }

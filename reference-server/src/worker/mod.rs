@@ -7,9 +7,10 @@
 pub mod backend;
 pub mod exception_barrier;
 pub mod executor;
-mod gpu;
+pub(crate) mod gpu;
 pub mod onnxruntime;
 pub mod op_library;
+pub mod opening;
 pub mod outputs;
 pub mod own_namespaces;
 pub mod parameters;
