@@ -35,6 +35,9 @@ pub enum ClientError {
     /// It takes too long.
     #[error("the process that measures did not answer within {} s and was ended", .0.as_secs())]
     TimedOut(Duration),
+    /// The runtime uses no GPU.
+    #[error("{0}")]
+    WithoutGpu(String),
     /// What was asked could not be done.
     #[error("{0}")]
     Refused(String),
@@ -195,6 +198,7 @@ impl Client {
         };
         match serde_json::from_str(&line) {
             Ok(Reply::Failed(reason)) => Err(ClientError::Refused(reason)),
+            Ok(Reply::WithoutGpu(reason)) => Err(ClientError::WithoutGpu(reason)),
             Ok(reply) => Ok(reply),
             Err(error) => Err(ClientError::Unreadable(error.to_string())),
         }

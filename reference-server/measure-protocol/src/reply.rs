@@ -18,6 +18,9 @@ pub enum Reply {
     Copied(Vec<u64>),
     /// The GPU; none where there is none.
     Device(Option<DeviceRecord>),
+    /// The model was not loaded, because the runtime as it is installed uses no GPU; a sentence that
+    /// says so. The process goes on.
+    WithoutGpu(String),
     /// It could not be done: what was attempted, why it failed, and what to do. The process goes on.
     Failed(String),
 }

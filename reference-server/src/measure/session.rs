@@ -99,7 +99,10 @@ impl Session {
             Request::Copy(copy) => self.copy(copy).map(Reply::Copied),
             Request::DescribeDevice => self.describe_device(),
         };
-        answer.unwrap_or_else(|error| Reply::Failed(error.to_string()))
+        answer.unwrap_or_else(|error| match error {
+            MeasureError::Load(error) if error.without_gpu => Reply::WithoutGpu(error.message),
+            other => Reply::Failed(other.to_string()),
+        })
     }
 
     fn load(&mut self, load: &Load) -> Result<Loaded, MeasureError> {

@@ -100,7 +100,10 @@ impl ModelSpecification {
         devices
             .map(|device| device.resolve(gpus, runtime))
             .collect::<Result<_, String>>()
-            .map_err(|reason| LoadError::new(format!("the model '{}' {reason}", self.name)))
+            .map_err(|reason| LoadError {
+                without_gpu: gpus == 0,
+                ..LoadError::new(format!("the model '{}' {reason}", self.name))
+            })
     }
 }
 
@@ -281,6 +284,9 @@ pub struct LoadError {
     /// Whether the reason is that a library was opened without an error and registered no op.
     #[serde(default)]
     pub registers_nothing: bool,
+    /// Whether the reason is that an instance is to be on a GPU and the runtime uses none.
+    #[serde(default)]
+    pub without_gpu: bool,
 }
 
 impl LoadError {
@@ -292,6 +298,7 @@ impl LoadError {
             refused_api: None,
             library: None,
             registers_nothing: false,
+            without_gpu: false,
         }
     }
 }

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -56,17 +57,23 @@ impl Bench {
     fn load(&mut self, op: Op, data_type: DataType, dims: &[i64]) -> Model {
         let model =
             Model::new(op, data_type, dims, ParameterSource::Input).in_format(self.framework);
+        self.add(&model);
+        model
+    }
+
+    /// The same of a model that is given.
+    fn add(&mut self, model: &Model) {
         let library = self.library.to_str().unwrap();
         let folder = self
             .repository
-            .add(&model, &Configuration::with_op_libraries([library]))
+            .add(model, &Configuration::with_op_libraries([library]))
             .unwrap();
         let loaded = self.client.load(&model.name, &folder, Place::Cpu).unwrap();
-        let names: Vec<&str> = loaded.inputs.iter().map(|it| it.name.as_str()).collect();
+        // TensorFlow has an order of its own.
+        let names: BTreeSet<&str> = loaded.inputs.iter().map(|it| it.name.as_str()).collect();
         let expected = model.inputs();
-        let expected: Vec<&str> = expected.iter().map(|it| it.name.as_str()).collect();
+        let expected: BTreeSet<&str> = expected.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, expected);
-        model
     }
 
     fn set_inputs(&mut self, name: &str, model: &Model, tensors: &[Tensor]) {
@@ -180,6 +187,39 @@ fn onnxruntime_executes_models() {
     models_are_executed(Framework::OnnxRuntime);
 }
 
+/// The compositions of a framework's own operators that custom ones are compared with.
+fn compositions_compute_the_same(framework: Framework, data_types: &[DataType]) {
+    let mut bench = Bench::of(framework);
+    let all = Op::ALL.into_iter();
+    for (op, data_type) in all.flat_map(|op| data_types.iter().map(move |&it| (op, it))) {
+        let model = Model::new(op, data_type, &[-1, 48], ParameterSource::Input)
+            .in_format(framework)
+            .composed();
+        bench.add(&model);
+        let inputs = model.sample_inputs(7, 4);
+        bench.set_inputs("values", &model, &inputs);
+        let outputs = bench.outputs(&model, "values");
+        let expected = model.expected(&inputs, &[]);
+        let same = outputs[0].compare_within(&expected[0], model.tolerance());
+        same.unwrap_or_else(|error| panic!("{op} {data_type} in {framework}: {error}"));
+    }
+}
+
+#[test]
+fn pytorch_composes_the_ops() {
+    compositions_compute_the_same(Framework::PyTorch, &[DataType::Fp32, DataType::Fp16]);
+}
+
+#[test]
+fn onnxruntime_composes_the_ops() {
+    compositions_compute_the_same(Framework::OnnxRuntime, &[DataType::Fp32]);
+}
+
+#[test]
+fn tensorflow_composes_the_ops() {
+    compositions_compute_the_same(Framework::TensorFlow, &[DataType::Fp32, DataType::Fp16]);
+}
+
 #[test]
 fn what_cannot_be_done_is_told_and_the_process_goes_on() {
     let mut bench = Bench::of(Framework::OnnxRuntime);
@@ -249,8 +289,10 @@ fn without_a_gpu_nothing_is_said_about_kernels() {
     };
     assert!(refusal(bench.client.copy(copy)).contains("GPU"));
     let folder = bench.repository.model_folder(&model.name);
-    let reason = refusal(bench.client.load("gpu", &folder, Place::Gpu(0)));
-    assert!(reason.contains("KIND_GPU"), "{reason}");
+    match bench.client.load("gpu", &folder, Place::Gpu(0)) {
+        Err(ClientError::WithoutGpu(reason)) => assert!(reason.contains("KIND_GPU"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
     bench.client.run(&run(&[&model.name], 1)).unwrap();
 }
 
