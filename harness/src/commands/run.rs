@@ -122,6 +122,10 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
                 framework.title()
             ));
         }
+        if let Some(skipped) = &work.skipped {
+            terminal.say(skipped);
+            results.run.notices.push(skipped.clone());
+        }
         results.run.warnings = experiments::machine_warnings(&results.machine);
         let plan = Plan {
             experiments: work.experiments,
@@ -131,9 +135,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let Measured {
             measurements,
             problems,
+            notices,
         } = measure(&plan, terminal);
+        for notice in &notices {
+            terminal.say(notice);
+        }
         results.measurements = measurements;
         results.run.problems.extend(problems);
+        results.run.notices.extend(notices);
     }
     results.run.interrupted = cancellation.is_cancelled();
     results.run.duration_s = begin.elapsed().as_secs_f64();

@@ -1,11 +1,15 @@
 //! Makes the experiments one after the other.
 
+use runtimes::Framework;
 use suites::{Cancellation, RunOptions};
 
 use super::experiment::Experiment;
+use super::kernel::Place;
+use super::kernel::{CannotUseGpu, Circumstances, Processes, measure_kernel};
 use super::testbed::Testbed;
 use super::{op_time, serving, startup};
 use crate::measurement::{Kind, Measurement, MonotonicClock, Samples, Subject, Warning, measure};
+use crate::quantity::bytes;
 
 /// What is to be measured, and how.
 #[derive(Debug)]
@@ -47,6 +51,8 @@ pub struct Measured {
     pub measurements: Vec<Measurement>,
     /// What could not be measured, and why.
     pub problems: Vec<String>,
+    /// What was left out, and what it was measured on.
+    pub notices: Vec<String>,
 }
 
 /// Makes every experiment of `plan`. One that fails becomes a problem, and the others are made all
@@ -65,18 +71,32 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
             return measured;
         }
     };
+    let mut processes = Processes::default();
+    let mut without_gpu: Vec<Framework> = Vec::new();
+    let mut devices: Vec<String> = Vec::new();
     for experiment in &plan.experiments {
+        let framework = experiment.framework();
+        let on_gpu = experiment.place() == Some(Place::Gpu);
+        if on_gpu && framework.is_some_and(|framework| without_gpu.contains(&framework)) {
+            continue;
+        }
         if plan.options.cancellation.is_cancelled() {
             break;
         }
         let about = experiment.about();
         let id = about.id.clone();
         events(Event::Began { id: &id });
-        match make(experiment, &testbed, plan.quick) {
-            Ok(samples) => {
+        match make(experiment, &testbed, &mut processes, plan.quick) {
+            Ok((samples, circumstances)) => {
                 let Some(mut measurement) = Measurement::new(about, samples) else {
                     continue;
                 };
+                if let Some(circumstances) = circumstances {
+                    measurement.device = circumstances.device;
+                    measurement.bandwidth_fraction = circumstances.bandwidth_fraction;
+                    measurement.warnings.extend(circumstances.warnings);
+                }
+                devices.extend(described(&processes).filter(|_| devices.is_empty()));
                 measurement
                     .warnings
                     .extend(generator_overhead(&measurement, &measured.measurements));
@@ -87,7 +107,15 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
             }
             // Servers are killed when a run is cancelled, so what fails then is no problem.
             Err(_) if plan.options.cancellation.is_cancelled() => break,
+            Err(error) if error.is::<CannotUseGpu>() => {
+                without_gpu.extend(framework);
+                processes.end();
+                measured
+                    .notices
+                    .push(format!("no kernels on the GPU are measured: {error}"));
+            }
             Err(error) => {
+                processes.end();
                 let reason = format!("{error:#}");
                 events(Event::Failed {
                     id: &id,
@@ -99,10 +127,57 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
             }
         }
     }
+    measured.notices.extend(devices);
     measured
 }
 
-fn make(experiment: &Experiment, testbed: &Testbed, quick: bool) -> anyhow::Result<Samples> {
+/// What kernels are measured on, in a sentence, as soon as its copies have been measured.
+fn described(processes: &Processes) -> Option<String> {
+    let (device, copy_rate) = processes.device()?;
+    let copy_rate = copy_rate?;
+    let word = |value: Option<u32>, unit: &str| {
+        value.map_or_else(|| "unknown".to_owned(), |value| format!("{value} {unit}"))
+    };
+    Some(format!(
+        "kernels were measured on {} ({}, driver {}, {} of memory with ECC {}, multiprocessors at {} of \
+         {}, memory at {}, power limit {}), whose own copies of 512 MiB read and write {:.2} TB/s together",
+        device.name,
+        device.uuid,
+        device.driver.as_deref().unwrap_or("unknown"),
+        bytes(device.memory_bytes),
+        match device.ecc {
+            Some(true) => "on",
+            Some(false) => "off",
+            None => "unknown",
+        },
+        word(device.sm_clock_mhz, "MHz"),
+        word(device.highest_sm_clock_mhz, "MHz"),
+        word(device.memory_clock_mhz, "MHz"),
+        word(device.power_limit_w, "W"),
+        copy_rate / 1e6,
+    ))
+}
+
+/// What an experiment gave, and under which circumstances where it executed a model itself.
+type Made = (Samples, Option<Circumstances>);
+
+fn make(
+    experiment: &Experiment,
+    testbed: &Testbed,
+    processes: &mut Processes,
+    quick: bool,
+) -> anyhow::Result<Made> {
+    if let Experiment::Kernel(case, quantity) = *experiment {
+        let (samples, circumstances) = measure_kernel(testbed, processes, (case, quantity), quick)?;
+        return Ok((samples, Some(circumstances)));
+    }
+    // Other experiments have the machine to themselves.
+    processes.end();
+    Ok((serve(experiment, testbed, quick)?, None))
+}
+
+/// The experiments with a server.
+fn serve(experiment: &Experiment, testbed: &Testbed, quick: bool) -> anyhow::Result<Samples> {
     let run = |subject: &mut dyn Subject| {
         let cancellation = &testbed.options().cancellation;
         let mut cancellable = Cancellable {
@@ -129,6 +204,7 @@ fn make(experiment: &Experiment, testbed: &Testbed, quick: bool) -> anyhow::Resu
         Experiment::OpTime(framework, tensor) => {
             run(&mut op_time::op_time(testbed, framework, tensor)?)
         }
+        Experiment::Kernel(..) => anyhow::bail!("a kernel is not timed with a server"),
         Experiment::NullServing(tensor, slots) => run(&mut serving::null_serving(tensor, slots)?),
         Experiment::Serving(framework, tensor, slots) => {
             run(&mut serving::serving(testbed, framework, tensor, slots)?)

@@ -62,7 +62,17 @@ impl Testbed {
         Ok(library)
     }
 
-    fn runtime(&self, framework: Framework) -> anyhow::Result<RuntimeName> {
+    /// The folder, for files of measurements.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// The runtime that is measured of `framework`.
+    ///
+    /// # Errors
+    /// Where the catalogue has none.
+    pub fn runtime(&self, framework: Framework) -> anyhow::Result<RuntimeName> {
         self.options
             .runtime_of(framework)
             .with_context(|| format!("the catalogue of runtimes has none of {framework}"))
