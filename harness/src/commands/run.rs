@@ -105,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         measurements: Vec::new(),
         check: None,
     };
-    if work.is_empty() {
+    if work.is_empty() && work.skipped.is_none() {
         terminal.say("this part of the run has neither a case nor a measurement");
     }
     match run_cases(&work.cases, &options, terminal) {
@@ -115,16 +115,16 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .problems
             .push(format!("no case was run: {error}")),
     }
+    if let Some(skipped) = &work.skipped {
+        terminal.say(skipped);
+        results.run.notices.push(skipped.clone());
+    }
     if !cancellation.is_cancelled() && !work.experiments.is_empty() {
         for framework in &work.unmeasurable {
             terminal.say(&format!(
                 "{} is not measured: it serves models on a GPU only, and there is none",
                 framework.title()
             ));
-        }
-        if let Some(skipped) = &work.skipped {
-            terminal.say(skipped);
-            results.run.notices.push(skipped.clone());
         }
         results.run.warnings = experiments::machine_warnings(&results.machine);
         let plan = Plan {

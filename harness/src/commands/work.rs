@@ -184,6 +184,30 @@ mod tests {
     }
 
     #[test]
+    fn kernels_are_measured_on_a_gpu_where_there_is_one_and_told_where_there_is_none() {
+        let filter = regex::Regex::new("^kernel/.*pytorch.*/64x1024/fp32").expect("a pattern");
+        let all = experiments::experiments(&[Framework::PyTorch], Some(&filter));
+        let places = |experiments: &[Experiment]| -> BTreeSet<bool> {
+            let places = experiments.iter().filter_map(Experiment::place);
+            places.map(|place| place == Place::Gpu).collect()
+        };
+        let mut with_gpu = all.clone();
+        assert_eq!(without_kernels(&mut with_gpu, true), (None, Vec::new()));
+        assert_eq!(places(&with_gpu), BTreeSet::from([true]));
+        let gpu_alone = with_gpu.len();
+
+        let mut without_gpu = all;
+        let (sentence, frameworks) = without_kernels(&mut without_gpu, false);
+        assert_eq!(places(&without_gpu), BTreeSet::new());
+        assert_eq!(frameworks, [Framework::PyTorch]);
+        let sentence = sentence.expect("something is skipped");
+        assert!(
+            sentence.starts_with(&format!("{gpu_alone} measurements")),
+            "{sentence}"
+        );
+    }
+
+    #[test]
     fn only_what_is_measured_needs_a_runtime() {
         let some = work(&["--filter", "^startup/pytorch"]).expect("a selection");
         assert_eq!(some.measured(), [Framework::PyTorch]);

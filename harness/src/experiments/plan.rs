@@ -4,12 +4,15 @@ use runtimes::Framework;
 use suites::{Cancellation, RunOptions};
 
 use super::experiment::Experiment;
-use super::kernel::Place;
 use super::kernel::{CannotUseGpu, Circumstances, Processes, measure_kernel};
 use super::testbed::Testbed;
 use super::{op_time, serving, startup};
 use crate::measurement::{Kind, Measurement, MonotonicClock, Samples, Subject, Warning, measure};
 use crate::quantity::bytes;
+
+/// So many failures one after the other show that the next would fail too: each takes the start of a
+/// process.
+const FAILURES: u32 = 4;
 
 /// What is to be measured, and how.
 #[derive(Debug)]
@@ -72,12 +75,13 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
         }
     };
     let mut processes = Processes::default();
-    let mut without_gpu: Vec<Framework> = Vec::new();
+    let mut left_out: Vec<Framework> = Vec::new();
+    let mut failures = 0;
     let mut devices: Vec<String> = Vec::new();
     for experiment in &plan.experiments {
         let framework = experiment.framework();
-        let on_gpu = experiment.place() == Some(Place::Gpu);
-        if on_gpu && framework.is_some_and(|framework| without_gpu.contains(&framework)) {
+        let is_kernel = experiment.place().is_some();
+        if is_kernel && framework.is_some_and(|framework| left_out.contains(&framework)) {
             continue;
         }
         if plan.options.cancellation.is_cancelled() {
@@ -88,6 +92,7 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
         events(Event::Began { id: &id });
         match make(experiment, &testbed, &mut processes, plan.quick) {
             Ok((samples, circumstances)) => {
+                failures = 0;
                 let Some(mut measurement) = Measurement::new(about, samples) else {
                     continue;
                 };
@@ -108,7 +113,7 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
             // Servers are killed when a run is cancelled, so what fails then is no problem.
             Err(_) if plan.options.cancellation.is_cancelled() => break,
             Err(error) if error.is::<CannotUseGpu>() => {
-                without_gpu.extend(framework);
+                left_out.extend(framework);
                 processes.end();
                 measured
                     .notices
@@ -116,6 +121,7 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
             }
             Err(error) => {
                 processes.end();
+                failures = if is_kernel { failures + 1 } else { 0 };
                 let reason = format!("{error:#}");
                 events(Event::Failed {
                     id: &id,
@@ -124,6 +130,15 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
                 measured
                     .problems
                     .push(format!("{id} was not measured: {reason}"));
+                if failures == FAILURES {
+                    failures = 0;
+                    left_out.extend(framework);
+                    measured.problems.push(format!(
+                        "kernels in {} are not measured any more, after {FAILURES} failures one after \
+                         the other",
+                        framework.map_or("no framework", Framework::title)
+                    ));
+                }
             }
         }
     }

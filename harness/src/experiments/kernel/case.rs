@@ -59,12 +59,12 @@ const SMALL: u64 = MIB;
 /// From so many bytes on, a sample takes tens of milliseconds, for its way to the GPU and back.
 const LARGE: u64 = 64 * MIB;
 
+/// Bytes of the tensors in TensorRT, beside the smallest: each has a plan of its own, which takes some
+/// ten seconds to build.
+const IN_PLANS: [u64; 1] = [256 * MIB];
+
 /// Everything that is timed of `framework`: on a GPU, and what stands in for it where there is none.
-/// TensorRT has plans, which are built where they run, and is left out.
 pub fn cases(framework: Framework) -> Vec<(KernelCase, Quantity)> {
-    if framework == Framework::TensorRt {
-        return Vec::new();
-    }
     let case = |place, op, data_type, rows, columns| KernelCase {
         framework,
         place,
@@ -73,15 +73,20 @@ pub fn cases(framework: Framework) -> Vec<(KernelCase, Quantity)> {
         rows,
         columns,
     };
+    let is_tensorrt = framework == Framework::TensorRt;
     let mut cases = Vec::new();
     for op in [Op::BiasGelu, Op::RmsNorm] {
         for data_type in [DataType::Fp32, DataType::Fp16] {
             cases.push(case(Place::Gpu, op, data_type, 1, 64));
-            cases.extend(SWEEP.map(|bytes| {
-                let (rows, columns) = shape(bytes, data_type);
+            let swept = if is_tensorrt { &IN_PLANS[..] } else { &SWEEP };
+            cases.extend(swept.iter().map(|bytes| {
+                let (rows, columns) = shape(*bytes, data_type);
                 case(Place::Gpu, op, data_type, rows, columns)
             }));
         }
+    }
+    if is_tensorrt {
+        return with_quantities(cases);
     }
     for op in [Op::Modulo, Op::SelectAbove] {
         cases.extend(FEW.map(|bytes| {
@@ -96,6 +101,10 @@ pub fn cases(framework: Framework) -> Vec<(KernelCase, Quantity)> {
             case(Place::Cpu, op, DataType::Fp32, rows, columns)
         }));
     }
+    with_quantities(cases)
+}
+
+fn with_quantities(cases: Vec<KernelCase>) -> Vec<(KernelCase, Quantity)> {
     cases
         .into_iter()
         .flat_map(|case| case.quantities().map(move |quantity| (case, quantity)))
@@ -121,13 +130,26 @@ impl KernelCase {
             ],
             Place::Gpu => &[Quantity::KernelTime, Quantity::WallTime, Quantity::SpeedUp],
         };
-        all.iter().copied()
+        // A plan is one operator, and TensorRT's own are not composed here.
+        let is_composed = self.framework != Framework::TensorRt;
+        let all = all.iter().copied();
+        all.filter(move |quantity| is_composed || *quantity != Quantity::SpeedUp)
     }
 
     /// Bytes of the op's first input.
     #[must_use]
     pub fn bytes(self) -> u64 {
         self.rows * self.columns * self.data_type.size() as u64
+    }
+
+    /// The model as it is executed. A plan has fixed extents, so that TensorRT builds it for them.
+    #[must_use]
+    pub fn executed_model(self) -> Model {
+        let mut model = self.model();
+        if self.framework == Framework::TensorRt {
+            model.dims[0] = i64::try_from(self.rows).unwrap_or(i64::MAX);
+        }
+        model
     }
 
     /// The model with the sample op; its second operand is an input.
@@ -181,9 +203,9 @@ impl KernelCase {
     #[must_use]
     pub fn policy(self, quick: bool) -> Policy {
         let seconds = |full: f64| Duration::from_secs_f64(if quick { full / 5.0 } else { full });
-        let is_large = self.bytes() >= LARGE;
+        let is_large = self.bytes() >= LARGE || self.place == Place::Cpu && self.bytes() > SMALL;
         let (warm_up_rounds, minimum_samples) = match (is_large, quick) {
-            (true, false) => (2, 12),
+            (true, false) => (1, 12),
             (true, true) => (1, 6),
             (false, false) => (3, 60),
             (false, true) => (2, 20),
@@ -194,8 +216,8 @@ impl KernelCase {
             minimum_samples,
             relative_standard_error: 0.01,
             budget: match self.place {
-                Place::Cpu => seconds(0.6),
-                Place::Gpu if is_large => seconds(3.0),
+                Place::Cpu => seconds(0.35),
+                Place::Gpu if is_large => seconds(2.5),
                 Place::Gpu => seconds(1.0),
             },
         }

@@ -10,7 +10,7 @@ use measure_protocol::{
     Client, ClientError, ClockEvents, Copy, DeviceRecord, Ran, Run, TensorFile, Write,
 };
 use runtimes::{Cache, Framework, Runtime};
-use test_ops::Model;
+use test_ops::{Model, PlanError};
 
 use super::super::testbed::Testbed;
 use super::case::{KernelCase, Place};
@@ -120,6 +120,8 @@ impl Process {
         if let Some(cupti) = cupti(testbed, framework)? {
             command.arg("--cupti").arg(cupti);
         }
+        // TensorFlow would take all of the GPU's memory, and there are two processes and copies.
+        command.env("TF_FORCE_GPU_ALLOW_GROWTH", "true");
         let log = testbed.scratch().join(format!("measure-{framework}.log"));
         let log = File::options().create(true).append(true).open(&log)?;
         Ok(Self {
@@ -147,7 +149,7 @@ impl Process {
             self.client.forget_inputs(VALUES)?;
             self.client.forget_inputs(OTHERS)?;
         }
-        let model = case.model();
+        let model = case.executed_model();
         self.load(testbed, case, OWN, &model)?;
         for (name, seed) in [(VALUES, 1), (OTHERS, 2)] {
             let data = Data::new(case, seed);
@@ -191,7 +193,12 @@ impl Process {
         name: &str,
         model: &Model,
     ) -> anyhow::Result<()> {
-        let repository = testbed.repository("kernels", std::slice::from_ref(model))?;
+        let written = testbed.repository("kernels", std::slice::from_ref(model));
+        let repository = written.map_err(|error| match error.downcast_ref::<PlanError>() {
+            // The small TensorRT, and those without a builder in any registry.
+            Some(PlanError::NoBuilder { .. }) => CannotUseGpu(format!("{error:#}")).into(),
+            _ => error,
+        })?;
         let place = match case.place {
             Place::Cpu => measure_protocol::Place::Cpu,
             Place::Gpu => measure_protocol::Place::Gpu(0),

@@ -11,6 +11,9 @@ use crate::quantity::round_quantity;
 /// The height of such a plot, in CSS pixels.
 pub const HEIGHT: u32 = 290;
 
+/// Where a logarithmic axis begins, as a part of the smallest value.
+const BELOW: f64 = 0.4;
+
 /// A line of a plot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
@@ -51,14 +54,14 @@ impl Axis {
     fn range(self, low: f64, high: f64) -> std::ops::Range<f64> {
         match self {
             Self::Linear(_) => 0.0..high * 1.1,
-            Self::Logarithmic(_) => (low * 0.8).ln()..(high * 1.25).ln(),
+            Self::Logarithmic(_) => (low * BELOW).ln()..(high * 1.25).ln(),
         }
     }
 
     fn ticks(self, low: f64, high: f64) -> Vec<f64> {
         match self {
             Self::Linear(_) => ticks::linear(high * 1.1, 6),
-            Self::Logarithmic(_) => ticks::logarithmic(low * 0.8, high * 1.25, 5),
+            Self::Logarithmic(_) => ticks::logarithmic(low * BELOW, high * 1.25, 6),
         }
     }
 }
@@ -75,7 +78,9 @@ pub fn size(bytes: f64) -> String {
 
 /// Draws `lines`, each with its mark at each point.
 pub fn draw(area: &Area, lines: &[Line], axis: Axis) -> DrawingResult {
-    let points = || lines.iter().flat_map(|line| &line.points);
+    // A reference is drawn as far as it is near what is held against it.
+    let held = lines.iter().filter(|line| !line.is_reference);
+    let points = || held.clone().flat_map(|line| &line.points);
     let values = points().map(|(_, value)| *value).filter(|it| *it > 0.0);
     let (low, high) = extremes(values);
     let (left, right) = extremes(points().map(|(bytes, _)| *bytes));
@@ -97,8 +102,11 @@ pub fn draw(area: &Area, lines: &[Line], axis: Axis) -> DrawingResult {
             series += 1;
             series - 1
         });
-        let placed: Vec<(f64, f64)> = line
-            .points
+        let points = match axis {
+            Axis::Logarithmic(_) if line.is_reference => from(&line.points, low * BELOW),
+            _ => line.points.clone(),
+        };
+        let placed: Vec<(f64, f64)> = points
             .iter()
             .filter(|(_, value)| *value > 0.0 || matches!(axis, Axis::Linear(_)))
             .map(|(bytes, value)| (bytes.log2(), axis.place(value.max(0.0))))
@@ -149,10 +157,10 @@ fn axes(
         let style = text().pos(Pos::new(HPos::Right, VPos::Center));
         area.draw(&Text::new(label, (start - 6, y), style))?;
     }
-    // Powers of 64 KiB's kind: four times, or sixteen times, as many bytes as the one before.
+    // Each label stands for so many powers of two more than the one before.
     let span = right.log2() - left.log2();
     let step = [1.0, 2.0, 4.0, 6.0, 8.0];
-    let step = step.into_iter().find(|step| span / step <= 5.0);
+    let step = step.into_iter().find(|step| span / step <= 5.5);
     let step = step.unwrap_or(10.0);
     let mut power = (left.log2() / step).ceil() * step;
     while power <= right.log2() {
@@ -206,6 +214,21 @@ fn legend(
     Ok(x + 38 + 8 * name.len() as i32)
 }
 
+/// The part of `points`, whose values ascend, from the value `low` on; it begins where the line between
+/// two points, straight where both axes are logarithmic, has that value.
+fn from(points: &[(f64, f64)], low: f64) -> Vec<(f64, f64)> {
+    let above = points.partition_point(|(_, value)| *value < low);
+    let mut part = points[above..].to_vec();
+    if let (Some(&(x1, y1)), Some(&(x2, y2))) =
+        (above.checked_sub(1).map(|i| &points[i]), part.first())
+        && y1 > 0.0
+    {
+        let share = (low / y1).ln() / (y2 / y1).ln();
+        part.insert(0, (x1 * (x2 / x1).powf(share), low));
+    }
+    part
+}
+
 fn extremes(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
@@ -215,6 +238,16 @@ fn extremes(values: impl Iterator<Item = f64>) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_cut_where_it_has_the_lowest_value() {
+        let cut = from(&[(1.0, 0.01), (100.0, 1.0), (1000.0, 10.0)], 0.1);
+        assert_eq!(cut.len(), 3);
+        assert!((cut[0].0 - 10.0).abs() < 1e-9 && cut[0].1 == 0.1, "{cut:?}");
+        assert_eq!(cut[1..], [(100.0, 1.0), (1000.0, 10.0)]);
+        assert_eq!(from(&[(1.0, 0.5)], 0.1), [(1.0, 0.5)]);
+        assert!(from(&[(1.0, 0.05)], 0.1).is_empty());
+    }
 
     #[test]
     fn sizes_are_short() {
