@@ -22,7 +22,7 @@ pub enum CuptiError {
     /// It is not there.
     #[error(
         "CUPTI, which has the times of kernels, cannot be opened ({reason}); install the package \
-         nvidia-cuda-cupti, or name libcupti.so with --cupti"
+         nvidia-cuda-cupti, or name libcupti.so with --cupti or REFERENCE_SERVER_CUPTI"
     )]
     Missing {
         /// What the dynamic loader said to the first file that exists, or to the last name.
@@ -79,7 +79,7 @@ impl Tracer {
             match unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
                 Ok(library) => return Self::of(library.into(), path),
                 Err(error) if !is_of_file => {
-                    reason = error.to_string();
+                    reason = reason_of(&error);
                     is_of_file = path.is_file();
                 }
                 Err(_) => {}
@@ -90,7 +90,7 @@ impl Tracer {
 
     fn of(library: libloading::Library, path: &Path) -> Result<Self, CuptiError> {
         let functions = Functions::of(&library).map_err(|error| CuptiError::Missing {
-            reason: error.to_string(),
+            reason: reason_of(&error),
         })?;
         // It has threads and callbacks in the driver: it must never be unmapped.
         std::mem::forget(library);
@@ -209,6 +209,12 @@ impl Tracer {
         };
         Err(CuptiError::Function { action, reason })
     }
+}
+
+/// What the dynamic loader said; the error itself only names its function.
+fn reason_of(error: &libloading::Error) -> String {
+    let source = std::error::Error::source(error);
+    source.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// Records begin at multiples of eight bytes.
