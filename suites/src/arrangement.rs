@@ -130,6 +130,8 @@ pub struct ModelFolder {
     pub ready: Option<ReadyModel>,
     /// What is in the file of a plan, in place of the model.
     pub plan: Option<PlanFile>,
+    /// The GPU that its instance group names; without one, the server chooses where it runs.
+    pub gpu: Option<u32>,
     /// How many such models there are. Where there are several, they are numbered: `name-00`, ….
     pub copies: usize,
     /// The op libraries that its configuration names, in order.

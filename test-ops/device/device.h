@@ -12,6 +12,14 @@ namespace sample_library {
 constexpr std::int32_t kNoDriver = -1;
 constexpr std::int32_t kNoDeviceCode = -2;
 
+// How many blocks of a kernel are launched.
+enum class Blocks {
+    // As many as there are pieces of work, or as a launch can have.
+    kAll,
+    // At most those that the device holds at a time: each takes its next piece when it is ready.
+    kHeld,
+};
+
 // One launch of a kernel of kernels.cu.
 struct Launch {
     const char* kernel;
@@ -20,8 +28,8 @@ struct Launch {
     unsigned threads_y;
     // Blocks that would each have one piece of work.
     long long blocks;
-    // At most so many blocks are launched for each that the device holds at a time.
-    long long rounds;
+    // How many of them are launched.
+    Blocks launched;
 };
 
 // Makes the device of that number current in this thread, where none is.

@@ -10,7 +10,8 @@ namespace {
 
 // As in kernels.cu.
 constexpr long long kInFlight = 4;
-constexpr unsigned kThreads = 256;
+constexpr unsigned kThreads = 128;
+constexpr unsigned kSelectThreads = 256;
 constexpr unsigned kWarp = 32;
 constexpr long long kPackBytes = 16;
 
@@ -18,12 +19,6 @@ constexpr long long kPackBytes = 16;
 constexpr long long kMostThreads = 1024;
 // Rows of a block where one warp does each.
 constexpr unsigned kShortRows = 4;
-// More blocks than the device holds at a time let those multiprocessors do more that are faster,
-// and the last ones end together.
-constexpr long long kRounds = 8;
-// Where a block takes its next piece of work when it is ready for it, no more are of use.
-constexpr long long kOneRound = 1;
-
 long long size_of(Element type) {
     switch (type) {
         case Element::kFloat32:
@@ -51,9 +46,9 @@ std::string kernel_name(const char* op, Element type) {
 
 long long divide_up(long long number, long long by) { return (number + by - 1) / by; }
 
-// Tiles of a tensor, one for each turn of a block.
-long long tiles(Element type, long long count) {
-    return divide_up(count, kThreads * kInFlight * (kPackBytes / size_of(type)));
+// Tiles of a tensor that a block of so many threads does one of at a time.
+long long tiles(Element type, long long count, unsigned threads) {
+    return divide_up(count, threads * kInFlight * (kPackBytes / size_of(type)));
 }
 
 bool is_aligned(const void* address) {
@@ -68,7 +63,8 @@ std::int32_t bias_gelu(Element type, const void* x, const void* bias, void* y, l
     if (count == 0) return 0;
     const std::string name = kernel_name(tanh_approximation ? "bias_gelu_tanh" : "bias_gelu", type);
     void* arguments[] = {&x, &bias, &y, &count, &width, &signature};
-    return launch({name.c_str(), kThreads, 1, tiles(type, count), kRounds}, stream, arguments);
+    return launch({name.c_str(), kThreads, 1, tiles(type, count, kThreads), Blocks::kAll}, stream,
+                  arguments);
 }
 
 std::int32_t rms_norm(Element type, const void* x, const void* weight, void* y, long long rows,
@@ -81,14 +77,14 @@ std::int32_t rms_norm(Element type, const void* x, const void* weight, void* y, 
                               is_aligned(x) && is_aligned(weight) && is_aligned(y);
     if (!in_registers) {
         const std::string name = kernel_name("rms_norm_long", type);
-        return launch({name.c_str(), kThreads, 1, rows, kRounds}, stream, arguments);
+        return launch({name.c_str(), kThreads, 1, rows, Blocks::kAll}, stream, arguments);
     }
     const long long needed = divide_up(row_bytes, kInFlight * kPackBytes);
     const auto threads = static_cast<unsigned>(divide_up(needed, kWarp) * kWarp);
     const unsigned rows_of_block = threads == kWarp ? kShortRows : 1;
     const std::string name = kernel_name("rms_norm", type);
-    return launch({name.c_str(), threads, rows_of_block, divide_up(rows, rows_of_block), kRounds},
-                  stream, arguments);
+    const long long blocks = divide_up(rows, rows_of_block);
+    return launch({name.c_str(), threads, rows_of_block, blocks, Blocks::kAll}, stream, arguments);
 }
 
 std::int32_t modulo(Element type, const void* a, const void* b, void* y, long long count,
@@ -96,20 +92,21 @@ std::int32_t modulo(Element type, const void* a, const void* b, void* y, long lo
     if (count == 0) return 0;
     const std::string name = kernel_name("modulo", type);
     void* arguments[] = {&a, &b, &y, &count, &divisors, &signature};
-    return launch({name.c_str(), kThreads, 1, tiles(type, count), kRounds}, stream, arguments);
+    return launch({name.c_str(), kThreads, 1, tiles(type, count, kThreads), Blocks::kAll}, stream,
+                  arguments);
 }
 
 std::int32_t select_above(Element type, const void* x, const void* threshold, void* y,
                           std::int64_t* selected, long long count, float signature,
                           void* stream) noexcept {
     const std::string name = kernel_name("select_above", type);
-    const long long pieces = std::max(tiles(type, count), 1LL);
+    const long long pieces = std::max(tiles(type, count, kSelectThreads), 1LL);
     void* scratch = nullptr;
     const auto bytes = static_cast<std::size_t>(pieces + 1) * sizeof(std::uint64_t);
     if (std::int32_t code = allocate_zeroed(&scratch, bytes, stream)) return code;
     void* arguments[] = {&x, &threshold, &y, &selected, &scratch, &count, &signature};
     const std::int32_t code =
-        launch({name.c_str(), kThreads, 1, pieces, kOneRound}, stream, arguments);
+        launch({name.c_str(), kSelectThreads, 1, pieces, Blocks::kHeld}, stream, arguments);
     const std::int32_t released = release(scratch, stream);
     return code != 0 ? code : released;
 }

@@ -33,6 +33,8 @@ enum class Fault : std::uint8_t {
     kInitializerThrows = 9,
     kInitializerHangs = 10,
     kSchemaDisagrees = 11,
+    kDeviceKernelWritesAstray = 12,
+    kDeviceKernelHangs = 13,
 };
 
 // The block as it lies in the file.

@@ -56,6 +56,8 @@ pub struct Configuration {
     pub op_libraries: Vec<String>,
     /// `instance_group.count` on the CPU.
     pub instance_count: Option<u32>,
+    /// `instance_group` with one instance on the GPU of this number, in place of those on the CPU.
+    pub gpu: Option<u32>,
     /// `dynamic_batching`.
     pub dynamic_batching: Option<DynamicBatching>,
     /// `version_policy: { latest { num_versions } }`.
@@ -107,7 +109,12 @@ impl Configuration {
             self.write_tensors("input", &model.inputs(), text)?;
             self.write_tensors("output", &model.outputs(), text)?;
         }
-        if let Some(count) = self.instance_count {
+        if let Some(gpu) = self.gpu {
+            writeln!(
+                text,
+                "instance_group [\n  {{ count: 1 kind: KIND_GPU gpus: [{gpu}] }}\n]"
+            )?;
+        } else if let Some(count) = self.instance_count {
             writeln!(
                 text,
                 "instance_group [\n  {{ count: {count} kind: KIND_CPU }}\n]"
@@ -286,6 +293,7 @@ mod tests {
             max_batch_size: 8,
             op_libraries: vec!["a \"b\".so".to_owned(), "ö.so".to_owned()],
             instance_count: Some(2),
+            gpu: None,
             dynamic_batching: Some(DynamicBatching {
                 preferred_batch_sizes: vec![4, 8],
                 max_queue_delay_microseconds: 100,

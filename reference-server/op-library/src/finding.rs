@@ -73,6 +73,8 @@ pub enum FindingId {
     BuiltForOtherRelease,
     /// It asks for a level of the framework's interface that the runtime does not offer.
     ApiLevelTooNew,
+    /// A kernel takes or returns something else than its op's schema says.
+    SchemaDisagrees,
     /// There is no entry point.
     NoEntryPoint,
     /// The entry point has a C++ name.

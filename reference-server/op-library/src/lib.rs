@@ -34,6 +34,7 @@ mod machine;
 mod names;
 mod package;
 mod probe;
+mod signature;
 mod stable_abi;
 mod symbol_name;
 mod system_needs;

@@ -20,6 +20,7 @@ use crate::framework::recognise;
 use crate::gpu::GpuCode;
 use crate::loader::{InProcess, Scope};
 use crate::machine::Gpu;
+use crate::names::DeclaredKernel;
 use crate::stable_abi::drops_registration_errors;
 use crate::{
     Before, Finding, FindingId, InspectError, Judgement, Package, PyTorchRelease, RegisteredName,
@@ -73,6 +74,8 @@ struct Parts {
     onnxruntime_entry: Vec<Finding>,
     /// Whether what runs when it is opened registers with PyTorch, where the code tells.
     registers_when_opened: Option<bool>,
+    /// The kernels of ops of PyTorch that it defines itself.
+    kernels: Vec<DeclaredKernel>,
     /// The level of ONNX Runtime's interface that it asks for.
     api_level: ApiLevel,
     /// The releases of PyTorch that it may have been built for.
@@ -182,12 +185,15 @@ impl OpLibrary {
         let local_symbols = LocalSymbols::read(&sections, bytes);
         let mut api_level = ApiLevel::Unknown;
         let mut registers_when_opened = None;
+        let mut kernels = Vec::new();
         if let Ok(memory) = Memory::read_headers(&header, bytes) {
             let program = (!self.frameworks.is_empty())
                 .then(|| Program::read(&image, &memory, &local_symbols))
                 .flatten();
             if let Some(program) = &program {
-                self.registers = names::read(&self.frameworks, program);
+                let registrations = names::read(&self.frameworks, program);
+                self.registers = registrations.names;
+                kernels = registrations.kernels;
                 if self.frameworks.contains(&Framework::PyTorch) {
                     registers_when_opened = runs_when_opened(program, &is_registration);
                 }
@@ -220,6 +226,7 @@ impl OpLibrary {
             onnxruntime_entry,
             api_level,
             registers_when_opened,
+            kernels,
             pytorch,
         });
     }
@@ -304,6 +311,9 @@ impl OpLibrary {
                         &parts.pytorch,
                     ));
                     let when_opened = parts.registers_when_opened;
+                    if framework == Framework::PyTorch && when_opened != Some(false) {
+                        findings.extend(check::schema::check(&self.path, &parts.kernels));
+                    }
                     registration =
                         Some(check::registration::check(&self.path, &scope, when_opened));
                 }

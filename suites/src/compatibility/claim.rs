@@ -10,9 +10,6 @@ pub struct Claim {
     pub library: &'static str,
     /// What comes of it.
     pub fit: Fit,
-    /// Nothing in the file speaks against the library, which fails all the same: the inspector may
-    /// leave that open, or find nothing.
-    pub only_trial: bool,
 }
 
 impl Claim {
@@ -27,12 +24,11 @@ impl Claim {
             ));
         }
         match prediction.fit() {
-            Some(Fit::Registers) if self.only_trial => {}
             Some(foretold) if foretold != shown => departures.push(format!(
                 "the inspector predicts \"{prediction}\", and in a trial the library {}: {}",
                 trial.outcome, trial.message
             )),
-            None if !self.only_trial => departures.push(format!(
+            None => departures.push(format!(
                 "the inspector leaves open what the file tells (\"{prediction}\"); in a trial the \
                  library {}",
                 trial.outcome
@@ -52,7 +48,6 @@ mod tests {
         Claim {
             library: "ops",
             fit,
-            only_trial: false,
         }
     }
 
@@ -99,15 +94,6 @@ mod tests {
         ] {
             assert_eq!(counts(claim(fit), outcome), wrong, "{fit}");
         }
-    }
-
-    #[test]
-    fn what_only_a_trial_tells_may_be_left_open_or_not_be_found() {
-        let open = Claim {
-            only_trial: true,
-            ..claim(Fit::Fails)
-        };
-        assert_eq!(counts(open, TrialOutcome::Crashed), [0, 1, 0, 0]);
     }
 
     #[test]

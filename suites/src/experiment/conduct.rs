@@ -128,7 +128,7 @@ pub fn conduct(case: &Case, setting: &Setting<'_>) -> Option<CaseResult> {
     let begin = Instant::now();
     let result = match reason_to_skip(case, setting) {
         Some(reason) => unrun(case, setting, Verdict::Skip, reason),
-        None => match observe(case, setting, begin) {
+        None => match observe(case, setting) {
             Ok(observation) => {
                 let observation = observation?;
                 match observation.missing_backend() {
@@ -245,11 +245,7 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 /// Arranges, launches, takes the steps and ends the server.
-fn observe(
-    case: &Case,
-    setting: &Setting<'_>,
-    begin: Instant,
-) -> Result<Option<Observation>, ConductError> {
+fn observe(case: &Case, setting: &Setting<'_>) -> Result<Option<Observation>, ConductError> {
     let arrangement = &case.arrangement;
     let launch = &arrangement.launch;
     let folder = CaseFolder::arrange(case, setting.supply)?;
@@ -265,7 +261,8 @@ fn observe(
         tried = Some(seen);
     }
     let server = launch_command(case, setting, &folder)?.launch(&folder.log())?;
-    let deadline = begin + setting.options.case_time_limit;
+    // What is built for the case, a plan of TensorRT for instance, takes its own time.
+    let deadline = Instant::now() + setting.options.case_time_limit;
     let watchdog = Watchdog::new(
         server.killer(),
         deadline,

@@ -81,7 +81,7 @@ fn tells_of_a_death(text: &str) -> bool {
 /// Where a load ended, by the words of the refusal: the client has nothing else to go by. The
 /// first clue that occurs counts, so the more specific ones come first.
 pub fn phase_of_refusal(text: &str) -> Phase {
-    const CLUES: [(&str, Phase); 21] = [
+    const CLUES: [(&str, Phase); 22] = [
         // ONNX Runtime's own words, in which the loader's follow.
         ("failed to get symbol registercustomops", Phase::Register),
         ("both register op", Phase::Register),
@@ -94,6 +94,7 @@ pub fn phase_of_refusal(text: &str) -> Phase {
         ("is a copy of", Phase::Register),
         ("needs the op", Phase::Load),
         ("needs a gpu", Phase::Load),
+        ("could not find plugin", Phase::Load),
         ("plugin creators", Phase::Register),
         ("static initializer", Phase::Dlopen),
         ("undefined symbol", Phase::Dlopen),

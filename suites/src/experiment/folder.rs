@@ -156,6 +156,7 @@ impl<'a> CaseFolder<'a> {
             op_libraries: spellings
                 .map(|&(name, spelling)| self.spell(name, spelling))
                 .collect::<Result<_, _>>()?,
+            gpu: folder.gpu,
             parameters: folder
                 .parameters
                 .iter()
@@ -343,6 +344,7 @@ mod tests {
                 .with_name("subject"),
                 ready: None,
                 plan: None,
+                gpu: None,
                 copies: 1,
                 libraries: vec![("ops", spelling)],
                 borrowed: vec![],

@@ -27,7 +27,7 @@ pub struct Supply<'a> {
     /// Variants that could not be built, with the compiler's message.
     failures: HashMap<Variant, String>,
     /// Plans that were built, by what they compute: TensorRT takes seconds for one.
-    plans: Mutex<HashMap<String, Vec<u8>>>,
+    plan_building: Mutex<()>,
 }
 
 /// Why there is no op library.
@@ -84,7 +84,7 @@ impl<'a> Supply<'a> {
             installed,
             builder,
             failures: HashMap::new(),
-            plans: Mutex::default(),
+            plan_building: Mutex::default(),
         }
     }
 
@@ -239,12 +239,6 @@ impl<'a> Supply<'a> {
         let name = self
             .default_runtime(case, framework)
             .ok_or(SupplyError::NoRuntime(framework))?;
-        let key = format!("{name} {:?}", model.clone().with_name(""));
-        // One at a time: building takes the whole GPU.
-        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plan) = plans.get(&key) {
-            return Ok(plan.clone());
-        }
         let runtime = self.runtime(name).ok_or(SupplyError::NotInstalled(name))?;
         let libraries = model
             .domains
@@ -257,11 +251,10 @@ impl<'a> Supply<'a> {
             })
             .collect::<Result<Vec<_>, SupplyError>>()?;
         let cache = Cache::at(&self.options.runtime_cache)?;
-        let scratch = tempfile::tempdir()?;
-        let file = scratch.path().join("model.plan");
-        PlanBuilder::compile(&cache, runtime)?.write(model, &libraries, &file)?;
-        let plan = fs::read(&file)?;
-        plans.insert(key, plan.clone());
-        Ok(plan)
+        // One at a time: building takes the whole GPU.
+        let building = self.plan_building.lock();
+        let _building = building.unwrap_or_else(PoisonError::into_inner);
+        let builder = PlanBuilder::compile(&cache, runtime)?;
+        Ok(fs::read(builder.plan(&cache, model, &libraries)?)?)
     }
 }

@@ -26,7 +26,7 @@ pub fn definitions() -> Vec<Definition> {
 }
 
 /// Asks the healthy model without a pause while the subject is loaded, and after.
-fn under_traffic(draft: Draft) -> Draft {
+pub(super) fn under_traffic(draft: Draft) -> Draft {
     draft
         .healthy()
         .steps([
@@ -62,7 +62,12 @@ fn limit_time(framework: Framework, outcome: Outcome) -> impl FnOnce(&mut Launch
 }
 
 /// Where models share a worker, the trouble of one is the trouble of all until it is restarted.
-fn expect_contained(draft: Draft, outcome: Outcome, phase: Phase, message: &[&str]) -> Draft {
+pub(super) fn expect_contained(
+    draft: Draft,
+    outcome: Outcome,
+    phase: Phase,
+    message: &[&str],
+) -> Draft {
     draft
         .expect(&TOGETHER, outcome, phase, message)
         .expect_undisturbed(&[], outcome, phase, message)
@@ -251,7 +256,7 @@ fn kernels() -> impl Iterator<Item = Definition> {
         (
             "kernel-throws",
             "The op's first run throws a C++ exception; the request is refused with its text. \
-             TensorFlow catches none: there it takes the worker along.",
+             TensorFlow and TensorRT catch none: there it takes the worker along.",
             Fault::KernelThrows,
             Outcome::Rejected,
             &["the kernel throws, as it was asked to"],
@@ -281,8 +286,10 @@ fn kernels() -> impl Iterator<Item = Definition> {
                     .only(fault.exists_for(framework), absence::RETURNS_NO_STATUS)?
                     .runs_ops();
                 let library = Sample::default().with_fault(fault);
-                // TensorFlow runs kernels in threads of its own and catches nothing there.
-                let uncaught = fault == Fault::KernelThrows && framework == Framework::TensorFlow;
+                // TensorFlow runs kernels in threads of its own and catches nothing there; the
+                // functions of a TensorRT plugin are declared to throw nothing.
+                let catches = !matches!(framework, Framework::TensorFlow | Framework::TensorRt);
+                let uncaught = fault == Fault::KernelThrows && !catches;
                 let outcome = if uncaught {
                     Outcome::WorkerCrashed
                 } else {

@@ -9,6 +9,7 @@ mod bundled;
 mod collision;
 mod contained;
 mod control;
+mod gpu;
 mod launch;
 mod lifecycle;
 mod plan;
@@ -35,6 +36,7 @@ fn definitions() -> Vec<Definition> {
     definitions.extend(plan::definitions());
     definitions.extend(refused::definitions());
     definitions.extend(contained::definitions());
+    definitions.extend(gpu::definitions());
     definitions
 }
 

@@ -268,7 +268,9 @@ fn entry_points() -> [Definition; 2] {
             "The library has no function that the framework could register its ops with.",
             move |draft| {
                 let draft = has_entry_point(Broken::NoEntryPoint, draft)?;
-                if draft.route().path() == LoadingPath::Preload {
+                let is_preloaded = draft.route().path() == LoadingPath::Preload;
+                // Plugins are known by TensorRT's registry, which they are linked against.
+                if is_preloaded && draft.framework() != Framework::TensorRt {
                     return Ok(preloaded_without_ops(draft));
                 }
                 let texts: &[&str] = match draft.framework() {

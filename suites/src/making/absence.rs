@@ -34,6 +34,7 @@ pub const SERVER_SETS_PATH: &str =
 pub const NEEDS_NO_RUNTIME_LIBRARY: &str =
     "op libraries of ONNX Runtime need no library of the runtime";
 pub const NOT_IN_DOCUMENTATION: &str = "the flag is this server's own, no command of Triton has it";
+pub const NO_DEVICE_KERNELS: &str = "the sample library has no kernels for GPUs";
 pub const IS_ABOUT_PLANS: &str = "only TensorRT has plans";
 pub const RUNS_WHERE_IT_WAS_BUILT: &str = "a plan runs with the release that built it";
 pub const SEVERAL_TOGETHER: &str = "see libraries-of-launch-and-model, on the path backend-config";

@@ -218,6 +218,7 @@ impl Draft {
             model,
             ready: None,
             plan: None,
+            gpu: None,
             copies,
             libraries: libraries.to_vec(),
             borrowed: Vec::new(),
@@ -323,19 +324,7 @@ impl Draft {
 
     /// Inspector and trial must say this of the library [`OPS`] in the case's default runtime.
     pub fn claims(mut self, fit: Fit) -> Self {
-        self.case.arrangement.claim = Some(Claim {
-            library: OPS,
-            fit,
-            only_trial: false,
-        });
-        self
-    }
-
-    /// What the case claims cannot be seen in the library's file.
-    pub fn only_a_trial_tells(mut self) -> Self {
-        if let Some(claim) = &mut self.case.arrangement.claim {
-            claim.only_trial = true;
-        }
+        self.case.arrangement.claim = Some(Claim { library: OPS, fit });
         self
     }
 
@@ -343,6 +332,23 @@ impl Draft {
     pub fn plan_file(mut self, file: PlanFile) -> Self {
         if let Some(model) = self.case.arrangement.models.last_mut() {
             model.plan = Some(file);
+        }
+        self
+    }
+
+    /// The model that was added last has its instance on the GPU of this number.
+    pub fn on_gpu(mut self, number: u32) -> Self {
+        if let Some(model) = self.case.arrangement.models.last_mut() {
+            model.gpu = Some(number);
+        }
+        self
+    }
+
+    /// That model has its instance on the GPU of this number.
+    pub fn model_on_gpu(mut self, name: &str, number: u32) -> Self {
+        let models = self.case.arrangement.models.iter_mut();
+        for folder in models.filter(|folder| folder.model.name == name) {
+            folder.gpu = Some(number);
         }
         self
     }

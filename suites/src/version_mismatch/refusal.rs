@@ -26,13 +26,6 @@ pub fn told(draft: Draft, runtime: RuntimeName, texts: &[&str]) -> Draft {
     expect_refusal(alone(draft, runtime, Fit::Fails), &texts)
 }
 
-/// As [`on`], of a library against which nothing in the file speaks: it ends the worker in its static
-/// initializers, and the server tells these `texts`.
-pub fn after_trial(draft: Draft, runtime: RuntimeName, texts: &[&str]) -> Draft {
-    let draft = alone(draft, runtime, Fit::Fails).only_a_trial_tells();
-    refused(draft).expect(&[], Outcome::WorkerCrashed, Phase::Dlopen, texts)
-}
-
 /// The model [`SUBJECT`] is loaded on `runtime` alone, with a library that registers and whose answers
 /// are left to chance.
 pub fn loaded(draft: Draft, runtime: RuntimeName) -> Draft {

@@ -6,9 +6,16 @@
 #include <string>
 
 #include "device.h"
+#include "device_fault.h"
 #include "device_operators.h"
 
+// The fault in the library's configuration, as src/device.rs reads it.
+extern "C" std::uint8_t sample_ops_fault();
+
 namespace sample_library {
+
+const char* faulty_kernel() noexcept { return kernel_of_fault(sample_ops_fault()); }
+
 namespace {
 
 using device::Element;

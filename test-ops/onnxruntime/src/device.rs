@@ -10,7 +10,10 @@ use std::{
 
 use ort_sys::OrtKernelContext;
 
-use crate::interface::{Api, Element, Execution, Result, call};
+use crate::{
+    configuration,
+    interface::{Api, Element, Execution, Result, call},
+};
 
 /// Longest text of an error, in bytes.
 const TEXT_CAPACITY: usize = 256;
@@ -74,6 +77,12 @@ static LAUNCHES: AtomicPtr<Launches> = AtomicPtr::new(ptr::null_mut());
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn sample_ops_have_device(launches: *const Launches) {
     LAUNCHES.store(launches.cast_mut(), Ordering::Release);
+}
+
+/// The fault that the library is configured with, for the C++ part.
+#[unsafe(no_mangle)]
+pub(crate) extern "C" fn sample_ops_fault() -> u8 {
+    configuration::read().fault
 }
 
 /// The launches, where there are kernels for GPUs in this library.

@@ -65,6 +65,10 @@ pub const FAULT_INITIALIZER_THROWS: u8 = 9;
 pub const FAULT_INITIALIZER_HANGS: u8 = 10;
 /// A kernel takes other arguments than its operator's schema says.
 pub const FAULT_SCHEMA_DISAGREES: u8 = 11;
+/// With the first kernel on a GPU goes one that writes to an address which is none.
+pub const FAULT_DEVICE_KERNEL_WRITES_ASTRAY: u8 = 12;
+/// Before the first kernel on a GPU comes one that never ends.
+pub const FAULT_DEVICE_KERNEL_HANGS: u8 = 13;
 
 /// The block's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -104,7 +104,7 @@ impl CppAssembly<'_> {
             device_code: device_code.filter(|code| has_device_kernels && !code.is_empty()),
             folder: sources
                 .framework(self.runtime.name.framework)
-                .join((self.recipe.folder)(sample)),
+                .join((self.recipe.folder)(sample, broken)),
             compile_arguments: arguments,
             addition: match broken {
                 Some(Broken::UndefinedSymbol) => Addition::UndefinedSymbol,

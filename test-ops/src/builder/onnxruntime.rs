@@ -307,6 +307,9 @@ impl Assembly for OnnxRuntimeAssembly<'_> {
             Broken::Truncated | Broken::NotElf | Broken::OtherArchitecture => {
                 unreachable!("{broken:?} is made by the builder")
             }
+            Broken::SchemaDisagrees => {
+                unreachable!("{broken:?} does not exist for ONNX Runtime, which the builder checks")
+            }
         };
         let definition: Vec<OsString> = definition.into_iter().map(OsString::from).collect();
         self.compile([self.source(file)], &definition, product)

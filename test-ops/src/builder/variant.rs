@@ -112,6 +112,8 @@ fn fault_code(fault: Fault) -> u8 {
         Fault::KernelHangs => layout::FAULT_KERNEL_HANGS,
         Fault::KernelPanics => layout::FAULT_KERNEL_PANICS,
         Fault::SchemaDisagrees => layout::FAULT_SCHEMA_DISAGREES,
+        Fault::DeviceKernelWritesAstray => layout::FAULT_DEVICE_KERNEL_WRITES_ASTRAY,
+        Fault::DeviceKernelHangs => layout::FAULT_DEVICE_KERNEL_HANGS,
     }
 }
 

@@ -27,11 +27,14 @@ pub enum Broken {
     InitializerThrows,
     /// A static initializer never returns (and sleeps).
     InitializerHangs,
+    /// The kernel of an operator takes other arguments than the operator's schema says, and PyTorch
+    /// notices when the library registers.
+    SchemaDisagrees,
 }
 
 impl Broken {
     /// All broken files.
-    pub const ALL: [Broken; 11] = [
+    pub const ALL: [Broken; 12] = [
         Broken::NoEntryPoint,
         Broken::MangledEntryPoint,
         Broken::MissingDependency,
@@ -43,16 +46,18 @@ impl Broken {
         Broken::InitializerAborts,
         Broken::InitializerThrows,
         Broken::InitializerHangs,
+        Broken::SchemaDisagrees,
     ];
 
     /// Whether there can be such a file for `framework`: entry points exist for ONNX Runtime
     /// (`RegisterCustomOps`) and TensorRT (`getPluginCreators`); libraries for the others register
-    /// when they are loaded.
+    /// when they are loaded. Schemas beside kernels exist for PyTorch.
     pub fn exists_for(self, framework: Framework) -> bool {
         match self {
             Broken::NoEntryPoint | Broken::MangledEntryPoint => {
                 matches!(framework, Framework::OnnxRuntime | Framework::TensorRt)
             }
+            Broken::SchemaDisagrees => framework == Framework::PyTorch,
             _ => true,
         }
     }
@@ -71,6 +76,7 @@ impl Broken {
             Broken::InitializerAborts => "initializer_aborts",
             Broken::InitializerThrows => "initializer_throws",
             Broken::InitializerHangs => "initializer_hangs",
+            Broken::SchemaDisagrees => "schema_disagrees",
         }
     }
 }

@@ -18,13 +18,20 @@ pub enum Fault {
     KernelHangs,
     /// The first execution of any kernel panics in Rust, which the library turns into a status.
     KernelPanics,
-    /// The kernel of an operator takes other arguments than the operator's schema says.
+    /// The kernel of an operator takes other arguments than the operator's schema says. On PyTorch's
+    /// stable interface nothing notices before it is executed; on the C++ interface this is
+    /// [`super::Broken::SchemaDisagrees`].
     SchemaDisagrees,
+    /// With the first kernel on a GPU goes one that writes to an address which is none: all that the
+    /// process has on the GPU is lost.
+    DeviceKernelWritesAstray,
+    /// Before the first kernel on a GPU comes one that never ends.
+    DeviceKernelHangs,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Fault; 7] = [
+    pub const ALL: [Fault; 9] = [
         Fault::RegistrationFails,
         Fault::UncheckedApi,
         Fault::KernelCrashes,
@@ -32,16 +39,31 @@ impl Fault {
         Fault::KernelHangs,
         Fault::KernelPanics,
         Fault::SchemaDisagrees,
+        Fault::DeviceKernelWritesAstray,
+        Fault::DeviceKernelHangs,
     ];
+
+    /// Whether it is in what is executed on a GPU.
+    pub fn is_on_device(self) -> bool {
+        matches!(
+            self,
+            Fault::DeviceKernelWritesAstray | Fault::DeviceKernelHangs
+        )
+    }
 
     /// Whether an op library of `framework` can have this fault.
     ///
     /// PyTorch and TensorFlow register from static initializers, which report nothing: there a
     /// failed registration is [`super::Broken::InitializerThrows`]. Levels of a C interface, and
-    /// a library in Rust, exist for ONNX Runtime alone; schemas beside kernels for PyTorch.
+    /// a library in Rust, exist for ONNX Runtime alone; schemas beside kernels for
+    /// PyTorch, of whose interfaces [`super::Sample::exists_for`] says which.
     pub fn exists_for(self, framework: Framework) -> bool {
         match self {
-            Fault::KernelCrashes | Fault::KernelThrows | Fault::KernelHangs => true,
+            Fault::KernelCrashes
+            | Fault::KernelThrows
+            | Fault::KernelHangs
+            | Fault::DeviceKernelWritesAstray
+            | Fault::DeviceKernelHangs => true,
             Fault::RegistrationFails => {
                 matches!(framework, Framework::OnnxRuntime | Framework::TensorRt)
             }

@@ -138,14 +138,23 @@ impl Sample {
     ///
     /// Operators and kernels are registered apart in PyTorch and TensorFlow. The registry of
     /// TensorRT knows nothing of a plugin's inputs. One further object is linked in at most.
-    /// Code for GPUs can be chosen where there are kernels for them.
+    /// Code for GPUs can be chosen where there are kernels for them. A schema that disagrees with its
+    /// kernel is a fault inside on PyTorch's stable interface alone.
     pub fn exists_for(&self, framework: Framework) -> bool {
         let separates_kernels = matches!(framework, Framework::PyTorch | Framework::TensorFlow);
         (separates_kernels || !self.kernels_only)
             && (framework != Framework::TensorRt || !self.without_bias)
             && !(self.pinned && self.level_in_code)
             && (self.has_device_kernels(framework) || self.device_code == DeviceCode::default())
-            && self.fault.is_none_or(|fault| fault.exists_for(framework))
+            && self
+                .fault
+                .is_none_or(|fault| self.can_have(fault, framework))
+    }
+
+    fn can_have(&self, fault: Fault, framework: Framework) -> bool {
+        fault.exists_for(framework)
+            && (self.has_device_kernels(framework) || !fault.is_on_device())
+            && (fault != Fault::SchemaDisagrees || self.interface == TorchInterface::Stable)
     }
 
     /// The same library with another signature.
@@ -228,5 +237,8 @@ mod tests {
         assert_eq!(count(Sample::default().kernels_only()), 2);
         assert_eq!(count(Sample::default().without_bias()), 3);
         assert_eq!(count(Sample::default().with_plugin_version("2")), 4);
+        let disagrees = Sample::default().with_fault(Fault::SchemaDisagrees);
+        assert_eq!(count(disagrees.clone()), 0);
+        assert_eq!(count(disagrees.with_interface(TorchInterface::Stable)), 1);
     }
 }

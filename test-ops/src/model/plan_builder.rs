@@ -54,6 +54,15 @@ pub enum PlanError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// There is no GPU that it could be built for.
+    #[error(
+        "failed to build a plan: {message}; plans are built on a machine with an NVIDIA GPU and its \
+         driver"
+    )]
+    NoDevice {
+        /// What the program that builds plans wrote.
+        message: String,
+    },
     /// TensorRT did not build the plan.
     #[error(
         "failed to build the plan of the model '{model}' ({status}): {message}; plans are built on \
@@ -144,6 +153,50 @@ impl PlanBuilder {
     /// The program that builds plans.
     pub fn program(&self) -> &Path {
         &self.program
+    }
+
+    /// The plan of `model`, built unless it is in `cache`; `op_libraries` bring its plugins. A plan
+    /// is kept by TensorRT's version, the GPU with its driver, and the content of the libraries.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn plan(
+        &self,
+        cache: &Cache,
+        model: &Model,
+        op_libraries: &[PathBuf],
+    ) -> Result<PathBuf, PlanError> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.runtime.name.to_string().as_bytes());
+        hasher.update(self.device()?.as_bytes());
+        hasher.update(&fs::read(&self.program).map_err(failed_on(&self.program))?);
+        hasher.update(format!("{:?}", model.clone().with_name("")).as_bytes());
+        for library in op_libraries {
+            hasher.update(blake3::hash(&fs::read(library).map_err(failed_on(library))?).as_bytes());
+        }
+        let folder = cache.root().join("plans");
+        let plan = folder.join(format!("{}.plan", &hasher.finalize().to_hex()[..16]));
+        if !plan.is_file() {
+            fs::create_dir_all(&folder).map_err(failed_on(&folder))?;
+            let scratch = tempfile::tempdir_in(&folder).map_err(failed_on(&folder))?;
+            let built = scratch.path().join("model.plan");
+            self.write(model, op_libraries, &built)?;
+            fs::rename(&built, &plan).map_err(failed_on(&plan))?;
+        }
+        Ok(plan)
+    }
+
+    /// The GPU that plans are built for, with its driver.
+    fn device(&self) -> Result<String, PlanError> {
+        let mut command = Command::new(&self.program);
+        let output = command.arg("--device").output();
+        let output = output.map_err(failed_on(&self.program))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        }
+        Err(PlanError::NoDevice {
+            message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        })
     }
 
     /// Writes the plan of `model` to `path`; `op_libraries` bring its plugins.

@@ -31,6 +31,10 @@ namespace apiv {
 class VTensor : public VRoot {
 public:
     virtual void setName(char const* name) noexcept = 0;
+    UNUSED(getName)
+    UNUSED(setDimensions)
+    UNUSED(getDimensions)
+    virtual void setType(DataType type) noexcept = 0;
 };
 
 class VLayer : public VRoot {
@@ -159,6 +163,7 @@ public:
 class ITensor : public INoCopy {
 public:
     void setName(char const* name) noexcept { mImpl->setName(name); }
+    void setType(DataType type) noexcept { mImpl->setType(type); }
 
 protected:
     virtual ~ITensor() noexcept = default;

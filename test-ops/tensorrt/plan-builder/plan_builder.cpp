@@ -1,5 +1,9 @@
 // Writes the plan of a sample operator. Needs a GPU, and the builder resources beside libnvinfer.
 //
+// plan-builder --device
+//
+// Prints the GPU that plans are built for: its name, architecture and driver.
+//
 // plan-builder LIBNVINFER PLAN OP TYPE DIMS ATTRIBUTE OPERAND OPERAND_DIMS CONSTANT EXTENT
 //              (OUTPUT NAMESPACE)... -- OP_LIBRARY...
 //
@@ -214,6 +218,8 @@ void build(Order const& order) {
                 ->getOutput(0);
         result->setName(output.name.c_str());
         network->markOutput(*result);
+        // Outputs are fp32 unless it is said.
+        result->setType(order.type);
     }
     config->addOptimizationProfile(profile);
     std::unique_ptr<IHostMemory> const plan(needed(
@@ -223,11 +229,42 @@ void build(Order const& order) {
     if (!file.flush()) fail("failed to write '" + order.plan + "'");
 }
 
+template <typename Function, typename... Arguments>
+void call_driver(void* driver, char const* name, Arguments... arguments) {
+    int const code = function<Function>(driver, name)(arguments...);
+    if (code != 0) fail(std::string(name) + " returns the CUDA error " + std::to_string(code));
+}
+
+// Numbers of attributes: CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and MINOR of cuda.h.
+constexpr int kMajor = 75;
+constexpr int kMinor = 76;
+
+void print_device() {
+    void* const driver = open("libcuda.so.1");
+    int version = 0;
+    int device = 0;
+    int major = 0;
+    int minor = 0;
+    char name[256] = {};
+    call_driver<int (*)(unsigned)>(driver, "cuInit", 0u);
+    call_driver<int (*)(int*)>(driver, "cuDriverGetVersion", &version);
+    call_driver<int (*)(int*, int)>(driver, "cuDeviceGet", &device, 0);
+    call_driver<int (*)(char*, int, int)>(
+        driver, "cuDeviceGetName", name, static_cast<int>(sizeof name), device);
+    call_driver<int (*)(int*, int, int)>(driver, "cuDeviceGetAttribute", &major, kMajor, device);
+    call_driver<int (*)(int*, int, int)>(driver, "cuDeviceGetAttribute", &minor, kMinor, device);
+    std::printf("%s, sm_%d%d, driver for CUDA %d\n", name, major, minor, version);
+}
+
 } // namespace
 
 int main(int count, char** words) {
     try {
-        build(parse({words + 1, words + count}));
+        if (count == 2 && std::strcmp(words[1], "--device") == 0) {
+            print_device();
+        } else {
+            build(parse({words + 1, words + count}));
+        }
     } catch (std::exception const& error) {
         std::fprintf(stderr, "%s\n", error.what());
         return 1;

@@ -12,6 +12,7 @@ pub(crate) mod layout_change;
 pub(crate) mod mapping;
 pub(crate) mod object_type;
 pub(crate) mod registration;
+pub(crate) mod schema;
 pub(crate) mod search_path;
 pub(crate) mod second_copy;
 pub(crate) mod static_tls;

@@ -25,6 +25,12 @@ pub(crate) struct Watch<'a, K> {
     pub member: Option<(u64, K)>,
     /// The parameter that is a text, for what may have wrappers.
     pub text: &'a dyn Fn(K) -> Option<Text>,
+    /// The index of the parameter that is a reference to an object that the caller makes for the call,
+    /// where what is in it is worth knowing.
+    pub object: &'a dyn Fn(K) -> Option<usize>,
+    /// Whether it makes an object of the text, where its first parameter leads: that text is then known
+    /// of the object, too.
+    pub makes: &'a dyn Fn(K) -> bool,
 }
 
 /// A parameter that is a text.
@@ -48,8 +54,11 @@ pub(crate) struct Call<K> {
     pub site: u64,
     /// The parameters as far as they are known.
     pub parameters: [Value; 6],
-    /// The texts that they lead to: constants, and objects of type `std::string`.
+    /// The texts that they lead to: constants, objects of type `std::string`, and others that were made
+    /// of a text.
     pub texts: [Option<String>; 6],
+    /// The addresses that the object that is made for the call holds, as far as they are known.
+    pub held: Vec<u64>,
 }
 
 /// What is called.
@@ -64,6 +73,8 @@ pub(crate) enum Callee<K> {
         of: K,
         /// The index of the parameter.
         text: usize,
+        /// Where it begins.
+        function: u64,
     },
     /// Another function of the file, at that address.
     Function(u64),
@@ -135,7 +146,7 @@ pub(crate) fn calls<K: Copy + PartialEq>(
                 continue;
             }
             left -= size;
-            found.extend(follow(program, start, end, &targets));
+            found.extend(follow(program, start, end, &targets, watch));
         }
         if !add_wrappers(program, &found, watch, &mut targets) {
             break;
@@ -199,6 +210,7 @@ fn follow<K: Copy + PartialEq>(
     start: u64,
     end: u64,
     targets: &Targets<K>,
+    watch: &Watch<'_, K>,
 ) -> Vec<Call<K>> {
     let Some(bytes) = program.code_of(start, end) else {
         return Vec::new();
@@ -217,6 +229,7 @@ fn follow<K: Copy + PartialEq>(
             Step::Call(target) => (target, false),
             Step::Jump(target) => (target, true),
         };
+        let mut made_object = None;
         let callee = targets.callee(target).or(match target {
             Target::Function(address) if !jumps => Some(Callee::Function(address)),
             _ => None,
@@ -228,18 +241,41 @@ fn follow<K: Copy + PartialEq>(
                 Value::Frame(at) => interpreter.state.string(at),
                 _ => None,
             });
+            let object = match callee {
+                Callee::Watched(function) => (watch.object)(function),
+                Callee::Wrapper { .. } | Callee::Function(_) => None,
+            };
+            let made = match callee {
+                Callee::Watched(of) => (watch.text)(of).map(|text| (of, text.parameter)),
+                Callee::Wrapper { of, text, .. } => Some((of, text)),
+                Callee::Function(_) => None,
+            };
+            made_object = match (made, parameters[0]) {
+                (Some((of, text)), Value::Frame(at)) if text != 0 && (watch.makes)(of) => {
+                    texts[text].clone().map(|text| (at, text))
+                }
+                _ => None,
+            };
+            let held = match object.map(|index| parameters[index]) {
+                Some(Value::Frame(at)) => interpreter.state.held_by(at),
+                _ => Vec::new(),
+            };
             calls.push(Call {
                 callee,
                 function: start,
                 site: interpreter.address(),
                 parameters,
                 texts,
+                held,
             });
         }
         if jumps {
             interpreter.finish_jump();
         } else {
             interpreter.finish_call();
+            if let Some((at, text)) = made_object {
+                interpreter.state.make_string(at, text);
+            }
         }
     }
 }
@@ -256,7 +292,7 @@ fn add_wrappers<K: Copy + PartialEq>(
     for call in calls {
         let (of, text) = match call.callee {
             Callee::Watched(of) => (of, (watch.text)(of)),
-            Callee::Wrapper { of, text } => {
+            Callee::Wrapper { of, text, .. } => {
                 let same = Text {
                     parameter: text,
                     wrapped: text,
@@ -280,6 +316,7 @@ fn add_wrappers<K: Copy + PartialEq>(
             let wrapper = Callee::Wrapper {
                 of,
                 text: parameter,
+                function: call.function,
             };
             added.entry(call.function).or_insert(wrapper);
         }

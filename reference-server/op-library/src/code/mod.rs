@@ -7,6 +7,7 @@
 
 mod api_level;
 mod calls;
+mod function_types;
 mod interpreter;
 mod program;
 mod reach;
@@ -14,6 +15,7 @@ mod state;
 
 pub(crate) use api_level::{ApiLevel, requested_api_level};
 pub(crate) use calls::{Call, Callee, Text, Watch, calls};
+pub(crate) use function_types::FunctionTypes;
 pub(crate) use interpreter::returned_text;
 pub(crate) use program::Program;
 pub(crate) use reach::runs_when_opened;

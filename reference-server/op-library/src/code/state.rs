@@ -1,6 +1,6 @@
 //! What is known of registers and of a function's frame at one point of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use iced_x86::Register;
 
@@ -48,6 +48,9 @@ const CHANGED_BY_CALLS: [Register; 9] = [
 /// capacity.
 const STRING_SIZE: i64 = 32;
 
+/// The bytes of an object that are looked at for the addresses that it holds.
+const OBJECT_SIZE: i64 = 80;
+
 /// More bytes than are worth remembering at a time.
 const MAX_KNOWN: usize = 1 << 16;
 
@@ -66,6 +69,8 @@ pub(super) struct State {
     bytes: BTreeMap<i64, u8>,
     /// Known addresses in the frame.
     addresses: BTreeMap<i64, Value>,
+    /// Where addresses were stored since something at most [`OBJECT_SIZE`] before was handed to a call.
+    stored: BTreeSet<i64>,
     /// Objects of type `std::string` in the frame.
     strings: BTreeMap<i64, String>,
     /// Pieces of memory that were allocated so far.
@@ -80,6 +85,7 @@ impl State {
             vectors: [None; 16],
             bytes: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            stored: BTreeSet::new(),
             strings: BTreeMap::new(),
             allocated: 0,
         };
@@ -103,6 +109,7 @@ impl State {
         self.vectors = [None; 16];
         self.bytes.clear();
         self.addresses.clear();
+        self.stored.clear();
         self.strings.clear();
     }
 
@@ -111,6 +118,8 @@ impl State {
         for register in PARAMETERS {
             if let Value::Frame(at) = self.get(register) {
                 self.forget_frame(at, STRING_SIZE);
+                let end = at.saturating_add(OBJECT_SIZE);
+                self.stored.retain(|stored| !(at..end).contains(stored));
             }
         }
         for register in CHANGED_BY_CALLS {
@@ -176,6 +185,7 @@ impl State {
                 if size == 8 && self.addresses.len() < MAX_KNOWN =>
             {
                 self.addresses.insert(at, value);
+                self.stored.insert(at);
             }
             _ => {}
         }
@@ -217,6 +227,18 @@ impl State {
         for key in strings {
             self.strings.remove(&key);
         }
+    }
+
+    /// The addresses in the file that the object at `at` holds and that were stored since it, or another
+    /// one in its place, was last handed to a call.
+    pub(super) fn held_by(&self, at: i64) -> Vec<u64> {
+        let end = at.saturating_add(OBJECT_SIZE);
+        let stored = self.stored.range(at..end);
+        let held = stored.filter_map(|at| match self.addresses.get(at) {
+            Some(Value::Address(address)) => Some(*address),
+            _ => None,
+        });
+        held.collect()
     }
 
     /// A `std::string` was made at `at`.
@@ -280,6 +302,26 @@ mod tests {
         assert_eq!(state.string(-64).as_deref(), Some("torchvision"));
         state.store(-45, 1, Value::Unknown);
         assert_eq!(state.string(-64), None);
+    }
+
+    #[test]
+    fn an_object_holds_what_was_stored_since_it_was_last_handed_on() {
+        let mut state = State::entry();
+        state.store(-200, 8, Value::Address(1));
+        state.store(-192, 8, Value::Address(2));
+        state.store(-184, 8, Value::Frame(-64));
+        state.store(-144, 8, Value::Address(3));
+        state.store(-192 + OBJECT_SIZE, 8, Value::Address(4));
+        assert_eq!(state.held_by(-192), [2, 3]);
+        state.set(Register::RDX, Value::Frame(-192));
+        state.forget_for_call();
+        assert_eq!(state.held_by(-192), [0; 0]);
+        // It is still known what lies there.
+        assert_eq!(state.load(-144), Value::Address(3));
+        assert_eq!(state.held_by(-200), [1]);
+        state.store(-144, 8, Value::Address(5));
+        assert_eq!(state.held_by(-192), [5]);
+        assert_eq!(state.held_by(i64::MAX), [0; 0]);
     }
 
     #[test]

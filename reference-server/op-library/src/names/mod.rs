@@ -14,6 +14,7 @@ use runtimes::Framework;
 use serde::{Deserialize, Serialize};
 
 use crate::code::Program;
+pub(crate) use pytorch::DeclaredKernel;
 
 /// Names that a library registers.
 const MAX_NAMES: usize = 1 << 14;
@@ -64,17 +65,48 @@ pub enum NameSource {
     Symbol,
 }
 
-/// The names that a library of `frameworks`, whose code is `program`, registers, in order.
-pub(crate) fn read(frameworks: &[Framework], program: &Program<'_>) -> Vec<RegisteredName> {
-    let mut names: Vec<RegisteredName> = frameworks
-        .iter()
-        .flat_map(|framework| match framework {
-            Framework::OnnxRuntime => onnxruntime::read(program),
+impl RegisteredName {
+    /// The name with its namespace or domain in front, where there is one.
+    pub(crate) fn full_name(&self) -> String {
+        match &self.domain {
+            Some(domain) => format!("{domain}::{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+/// What a library registers, as far as its code tells.
+#[derive(Debug, Default)]
+pub(crate) struct Registrations {
+    /// The names, in order.
+    pub names: Vec<RegisteredName>,
+    /// The kernels of ops of PyTorch that the library defines itself.
+    pub kernels: Vec<DeclaredKernel>,
+}
+
+impl From<Vec<RegisteredName>> for Registrations {
+    fn from(names: Vec<RegisteredName>) -> Self {
+        Self {
+            names,
+            kernels: Vec::new(),
+        }
+    }
+}
+
+/// What a library of `frameworks`, whose code is `program`, registers.
+pub(crate) fn read(frameworks: &[Framework], program: &Program<'_>) -> Registrations {
+    let mut registrations = Registrations::default();
+    for framework in frameworks {
+        let of_framework: Registrations = match framework {
+            Framework::OnnxRuntime => onnxruntime::read(program).into(),
             Framework::PyTorch => pytorch::read(program),
-            Framework::TensorFlow => tensorflow::read(program),
-            Framework::TensorRt => tensorrt::read(program),
-        })
-        .collect();
+            Framework::TensorFlow => tensorflow::read(program).into(),
+            Framework::TensorRt => tensorrt::read(program).into(),
+        };
+        registrations.names.extend(of_framework.names);
+        registrations.kernels.extend(of_framework.kernels);
+    }
+    let names = &mut registrations.names;
     names.sort_unstable();
     // Of the same name from two sources, the better one comes first.
     names.dedup_by(|later, first| {
@@ -85,7 +117,7 @@ pub(crate) fn read(frameworks: &[Framework], program: &Program<'_>) -> Vec<Regis
         same(later) == same(first)
     });
     names.truncate(MAX_NAMES);
-    names
+    registrations
 }
 
 /// Whether `text` is a name as programs have them: letters, digits and underscores.

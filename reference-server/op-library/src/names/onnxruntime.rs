@@ -21,6 +21,8 @@ pub(super) fn read(program: &Program<'_>) -> Vec<RegisteredName> {
                 wrapped: 0,
             })
         },
+        object: &|()| None,
+        makes: &|()| false,
     };
     calls(program, &watch)
         .into_iter()

@@ -69,6 +69,8 @@ pub(super) fn read(program: &Program<'_>) -> Vec<RegisteredName> {
         named: &Function::named,
         member: None,
         text: &|function: Function| Some(function.text()),
+        object: &|_| None,
+        makes: &|_| false,
     };
     calls(program, &watch).iter().filter_map(name).collect()
 }
@@ -76,7 +78,7 @@ pub(super) fn read(program: &Program<'_>) -> Vec<RegisteredName> {
 fn name(call: &Call<Function>) -> Option<RegisteredName> {
     let (function, text) = match call.callee {
         Callee::Watched(function) => (function, function.text().parameter),
-        Callee::Wrapper { of, text } => (of, text),
+        Callee::Wrapper { of, text, .. } => (of, text),
         Callee::Function(_) => return None,
     };
     let name = call.texts[text].clone().filter(|text| is_op_name(text))?;

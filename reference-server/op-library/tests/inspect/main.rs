@@ -13,6 +13,7 @@ use toolchain::Toolchain;
 
 mod damaged;
 mod frameworks;
+mod kernels;
 mod mapping;
 mod mutation;
 mod names;

@@ -1,11 +1,18 @@
 //! Why a plan cannot be served, in words that help.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
+
+use memchr::memmem;
 
 use super::log;
 use super::plan::PlanError;
 use super::runtime::Runtime;
 use crate::worker::backend::{LibraryReport, LoadError, RegisteredOp};
+
+/// Bytes of a plan that are searched for the names of plugins.
+const SEARCHED: u64 = 256 << 20;
 
 /// The error of a plan that TensorRT does not get.
 pub(super) fn unfit(plan: &Path, error: &PlanError) -> LoadError {
@@ -31,7 +38,13 @@ pub(super) fn refused(
     failure: &str,
     libraries: &[LibraryReport],
 ) -> LoadError {
-    let missing = missing_plugins(&log::errors());
+    let mut missing = missing_plugins(&log::errors());
+    if missing.iter().any(|op| op.domain.is_empty()) {
+        let content = beginning_of(plan);
+        for op in &mut missing {
+            take_apart(op, &content);
+        }
+    }
     let remedy = if missing.is_empty() {
         String::new()
     } else {
@@ -101,9 +114,62 @@ fn missing_plugins(messages: &[String]) -> Vec<RegisteredOp> {
     missing
 }
 
+/// As much of a plan as is searched; nothing where it cannot be read.
+fn beginning_of(plan: &Path) -> Vec<u8> {
+    let mut content = Vec::new();
+    let read = File::open(plan).and_then(|file| file.take(SEARCHED).read_to_end(&mut content));
+    read.map(|_| content).unwrap_or_default()
+}
+
+/// TensorRT 8.6 writes name and namespace of a plugin as one word: `BiasGelucustom.ops`. In the plan
+/// they stand apart.
+fn take_apart(op: &mut RegisteredOp, plan: &[u8]) {
+    if !op.domain.is_empty() || stands_alone(&op.name, plan) {
+        return;
+    }
+    let parts = op.name.char_indices().skip(1);
+    let parts = parts.map(|(at, _)| op.name.split_at(at));
+    let apart = parts
+        .filter(|(name, namespace)| stands_alone(name, plan) && stands_alone(namespace, plan))
+        .map(|(name, namespace)| (name.to_owned(), namespace.to_owned()))
+        .next();
+    if let Some((name, namespace)) = apart {
+        op.name = name;
+        op.domain = namespace;
+    }
+}
+
+/// Whether `plan` has `text` somewhere between bytes that are no part of a name.
+fn stands_alone(text: &str, plan: &[u8]) -> bool {
+    let is_outside = |byte: Option<&u8>| byte.is_none_or(|byte| !byte.is_ascii_graphic());
+    memmem::find_iter(plan, text).any(|at| {
+        let before = at.checked_sub(1).and_then(|before| plan.get(before));
+        is_outside(before) && is_outside(plan.get(at + text.len()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn name_and_namespace_in_one_word_are_taken_apart_by_the_plan() {
+        let told = || {
+            let message = "getPluginCreator could not find plugin: BiasGelucustom.ops version: 1";
+            missing_plugins(&[message.to_owned()]).remove(0)
+        };
+        let mut op = told();
+        take_apart(&mut op, b"\x08\0BiasGelu\x01\x001\x0a\0custom.ops\0\0");
+        assert_eq!(
+            op.to_string(),
+            "'BiasGelu' of domain 'custom.ops' in version '1'"
+        );
+        for plan in [&b"BiasGelucustom.ops"[..], b"BiasGelus\0custom.ops", b""] {
+            let mut op = told();
+            take_apart(&mut op, plan);
+            assert_eq!(op, told());
+        }
+    }
 
     #[test]
     fn missing_plugins_are_read_from_messages() {

@@ -19,14 +19,14 @@ pub(super) struct Recipe {
     /// Arguments for the compiler beside the runtime's own: definitions, more header folders.
     /// The second value is what is broken, where something is.
     pub(super) compile_arguments: fn(&Sample, Option<Broken>, &Runtime, &Sources) -> Vec<OsString>,
-    /// The folder of its sources, in that of the framework's.
-    pub(super) folder: fn(&Sample) -> &'static str,
+    /// The folder of its sources, in that of the framework's; the values are those of the arguments.
+    pub(super) folder: fn(&Sample, Option<Broken>) -> &'static str,
     /// Whether the library cannot be compiled without headers from the runtime's package.
     pub(super) needs_headers: bool,
 }
 
 /// The folder of the framework's sources itself.
-fn whole_folder(_: &Sample) -> &'static str {
+fn whole_folder(_: &Sample, _: Option<Broken>) -> &'static str {
     ""
 }
 

@@ -1,123 +1,17 @@
-//! PyTorch: `TORCH_LIBRARY`, `TORCH_LIBRARY_FRAGMENT` and `TORCH_LIBRARY_IMPL`, in C++ and in the
-//! stable C interface.
+//! The objects of type `torch::Library` in a file, and the namespaces that they stand for.
 
 use std::collections::{BTreeSet, HashMap};
 
 use runtimes::Framework;
 
-use super::schema::OpName;
-use super::{NameSource, RegisteredKind, RegisteredName, is_identifier};
-use crate::code::{Call, Callee, Program, Text, Value, Watch, calls};
-
-/// Functions through which a library registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Function {
-    /// `torch::Library::Library(Kind, std::string ns, …)`, and `torch::detail::TorchLibraryInit(Kind,
-    /// InitFn*, const char* ns, …)`, which wraps it.
-    Library,
-    /// `torch::jit::parseSchema(const std::string&)`, `parseSchemaOrName(const std::string&)`.
-    Schema,
-    /// `torch::Library::_impl(const char* name, …)`.
-    Implementation,
-    /// `torch::detail::class_base::class_base(const std::string& ns, const std::string& name, …)`.
-    Class,
-    /// `torch_library_init_def(const char* ns, …)` and its like.
-    StableLibrary(LibraryKind),
-    /// `torch_library_def(library, const char* schema)`.
-    StableSchema,
-    /// `torch_library_impl(library, const char* name, …)`.
-    StableImplementation,
-}
-
-/// `torch::Library::Kind`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LibraryKind {
-    Definition,
-    Implementation,
-    Fragment,
-}
-
-impl LibraryKind {
-    /// Source: `torch::Library::Kind` in `torch/library.h`.
-    const fn of_number(number: u64) -> Option<Self> {
-        match number {
-            0 => Some(Self::Definition),
-            1 => Some(Self::Implementation),
-            2 => Some(Self::Fragment),
-            _ => None,
-        }
-    }
-
-    /// What the namespace is then; kernels alone take none.
-    const fn registered(self) -> Option<RegisteredKind> {
-        match self {
-            Self::Definition => Some(RegisteredKind::Domain),
-            Self::Fragment => Some(RegisteredKind::DomainFragment),
-            Self::Implementation => None,
-        }
-    }
-}
-
-impl Function {
-    fn named(symbol: &str) -> Option<Self> {
-        const CPP: [(&str, Function); 6] = [
-            ("_ZN5torch7LibraryC", Function::Library),
-            ("_ZN5torch3jit11parseSchemaE", Function::Schema),
-            ("_ZN5torch3jit17parseSchemaOrNameE", Function::Schema),
-            ("_ZNR5torch7Library5_implEPKc", Function::Implementation),
-            ("_ZN5torch7Library5_implEPKc", Function::Implementation),
-            ("_ZN5torch6detail10class_baseC", Function::Class),
-        ];
-        // The older functions of that interface have a prefix.
-        match symbol.strip_prefix("aoti_").unwrap_or(symbol) {
-            "torch_library_init_def" => Some(Self::StableLibrary(LibraryKind::Definition)),
-            "torch_library_init_fragment" => Some(Self::StableLibrary(LibraryKind::Fragment)),
-            "torch_library_init_impl" => Some(Self::StableLibrary(LibraryKind::Implementation)),
-            "torch_library_def" => Some(Self::StableSchema),
-            "torch_library_impl" => Some(Self::StableImplementation),
-            _ => CPP
-                .into_iter()
-                .find(|(prefix, _)| symbol.starts_with(prefix))
-                .map(|(_, function)| function),
-        }
-    }
-
-    /// The name, or the namespace.
-    const fn text(self) -> Text {
-        let (parameter, wrapped) = match self {
-            Self::Library => (2, 3),
-            Self::StableLibrary(_) => (0, 0),
-            Self::Schema
-            | Self::Implementation
-            | Self::Class
-            | Self::StableSchema
-            | Self::StableImplementation => (1, 1),
-        };
-        Text { parameter, wrapped }
-    }
-}
-
-/// The namespaces, ops, kernels and classes that the library registers.
-pub(super) fn read(program: &Program<'_>) -> Vec<RegisteredName> {
-    let watch = Watch {
-        named: &Function::named,
-        member: None,
-        text: &|function: Function| Some(function.text()),
-    };
-    let calls = calls(program, &watch);
-    let mut libraries = Libraries::of_symbols(program);
-    libraries.add_calls(&calls);
-    let mut names: Vec<RegisteredName> = calls
-        .iter()
-        .filter_map(|call| libraries.name(call))
-        .collect();
-    names.extend(libraries.namespaces());
-    names
-}
+use super::function::{Function, LibraryKind};
+use crate::code::{Call, Callee, Program, Value};
+use crate::names::schema::OpName;
+use crate::names::{NameSource, RegisteredKind, RegisteredName, is_identifier};
 
 /// The objects of type `torch::Library`, by what leads to them.
 #[derive(Default)]
-struct Libraries {
+pub(super) struct Libraries {
     /// The namespace of a library by the address of the object, or of the function that fills it.
     by_address: HashMap<u64, String>,
     /// Libraries by the function that makes them: where, which object, and its namespace.
@@ -127,7 +21,7 @@ struct Libraries {
 
 impl Libraries {
     /// What the names of symbols tell in a file that is not stripped.
-    fn of_symbols(program: &Program<'_>) -> Self {
+    pub(super) fn of_symbols(program: &Program<'_>) -> Self {
         let mut libraries = Self::default();
         let symbols = program.local_symbols.definitions();
         for (name, address) in symbols.filter(|(name, _)| name.contains("TORCH_LIBRARY_")) {
@@ -147,7 +41,7 @@ impl Libraries {
     }
 
     /// What the calls tell that make libraries.
-    fn add_calls(&mut self, calls: &[Call<Function>]) {
+    pub(super) fn add_calls(&mut self, calls: &[Call<Function>]) {
         for call in calls {
             let Some((kind, namespace)) = self.made_by(call) else {
                 self.add_filling(call);
@@ -169,8 +63,8 @@ impl Libraries {
 
     fn made_by(&self, call: &Call<Function>) -> Option<(Option<LibraryKind>, String)> {
         let (function, text) = match call.callee {
-            Callee::Watched(function) => (function, function.text().parameter),
-            Callee::Wrapper { of, text } => (of, text),
+            Callee::Watched(function) => (function, function.text()?.parameter),
+            Callee::Wrapper { of, text, .. } => (of, text),
             Callee::Function(_) => return None,
         };
         let kind = match function {
@@ -229,15 +123,18 @@ impl Libraries {
     }
 
     /// What one call registers.
-    fn name(&self, call: &Call<Function>) -> Option<RegisteredName> {
+    pub(super) fn name(&self, call: &Call<Function>) -> Option<RegisteredName> {
         let (function, text) = match call.callee {
-            Callee::Watched(function) => (function, function.text().parameter),
-            Callee::Wrapper { of, text } => (of, text),
+            Callee::Watched(Function::KernelDefinition) => (Function::KernelDefinition, 1),
+            Callee::Watched(function) => (function, function.text()?.parameter),
+            Callee::Wrapper { of, text, .. } => (of, text),
             Callee::Function(_) => return None,
         };
         let text = call.texts[text].as_deref()?;
         let (kind, name) = match function {
-            Function::Schema => (RegisteredKind::Op, OpName::of_definition(text)?),
+            Function::Schema | Function::KernelDefinition => {
+                (RegisteredKind::Op, OpName::of_definition(text)?)
+            }
             Function::StableSchema => (RegisteredKind::Op, OpName::of_schema(text)?),
             Function::Implementation | Function::StableImplementation => {
                 (RegisteredKind::Kernel, OpName::parse(text)?)
@@ -267,7 +164,8 @@ impl Libraries {
         ))
     }
 
-    fn namespaces(&self) -> impl Iterator<Item = RegisteredName> {
+    /// The namespaces that are defined or added to.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = RegisteredName> {
         self.found
             .iter()
             .map(|(namespace, kind, source)| registered(*kind, None, namespace.clone(), *source))
@@ -355,19 +253,6 @@ mod tests {
         ] {
             assert_eq!(of_symbol(symbol), expected, "{symbol}");
         }
-    }
-
-    #[test]
-    fn functions_are_known_by_their_symbols() {
-        assert_eq!(
-            Function::named("aoti_torch_library_init_impl"),
-            Some(Function::StableLibrary(LibraryKind::Implementation))
-        );
-        assert_eq!(
-            Function::named("_ZN5torch7LibraryC1ENS0_4KindESs"),
-            Some(Function::Library)
-        );
-        assert_eq!(Function::named("_ZN5torch7LibraryD1Ev"), None);
     }
 
     proptest! {

@@ -1,0 +1,186 @@
+//! Op libraries on a GPU: instances on the GPU that the configuration names, code that the GPU does
+//! not run, and kernels that spoil what the process has there or never end. Other workers on the same
+//! GPU go on.
+
+use std::time::Duration;
+
+use runtimes::Framework;
+use test_ops::{DeviceCode, Fault, Sample};
+
+use super::contained::{expect_contained, under_traffic};
+use crate::arrangement::{Place, Spelling, Step};
+use crate::case::Need;
+use crate::making::{Definition, Draft, HEALTHY, Made, OPS, SUBJECT, VENDOR_DOMAIN, absence};
+use crate::observation::{Outcome, Phase};
+
+/// A GPU that no machine has.
+const ABSENT_GPU: u32 = 99;
+/// The time limit of an execution that never ends: long enough for all that comes before it.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
+
+/// The definitions.
+pub fn definitions() -> Vec<Definition> {
+    vec![
+        instance(),
+        two_workers(),
+        absent(),
+        other_architecture(),
+        ptx(),
+        writes_astray(),
+        hangs(),
+    ]
+}
+
+/// A case that runs ops on a GPU, which a library with this content can.
+fn on_gpu(draft: Draft, sample: &Sample) -> Made {
+    let exists = sample.exists_for(draft.framework());
+    Ok(draft
+        .only_model_config(absence::OP_IS_THE_SAME)?
+        .only(exists, absence::NO_DEVICE_KERNELS)?
+        .runs_ops()
+        .needs(Need::Gpu))
+}
+
+fn instance() -> Definition {
+    Definition::new(
+        "gpu-instance",
+        "The model's instance group names GPU 0: the op's kernel for GPUs answers.",
+        |draft| {
+            let sample = Sample::default();
+            Ok(on_gpu(draft, &sample)?
+                .subject(sample)
+                .on_gpu(0)
+                .steps([Step::Load(SUBJECT), Step::Compute(SUBJECT)])
+                .expect_served(Phase::FirstRun))
+        },
+    )
+    .representative()
+}
+
+fn two_workers() -> Definition {
+    Definition::new(
+        "gpu-shared-by-two-workers",
+        "Two models with different libraries, each in a worker of its own, use the same GPU.",
+        |draft| {
+            let second = Sample::default()
+                .with_domain(VENDOR_DOMAIN)
+                .with_signature(2);
+            let draft = on_gpu(draft, &second)?.subject(Sample::default()).on_gpu(0);
+            let model = draft.bias_gelu("second").with_domains(&[VENDOR_DOMAIN]);
+            Ok(draft
+                .library("second", second, Place::Root)
+                .model(model, &[("second", Spelling::Absolute)])
+                .on_gpu(0)
+                .steps([
+                    Step::Load(SUBJECT),
+                    Step::Load("second"),
+                    Step::Compute(SUBJECT),
+                    Step::Compute("second"),
+                ])
+                .expect_served(Phase::FirstRun))
+        },
+    )
+}
+
+fn absent() -> Definition {
+    Definition::new(
+        "gpu-that-does-not-exist",
+        "The model's instance group names a GPU that the machine does not have.",
+        |draft| {
+            let sample = Sample::default();
+            Ok(on_gpu(draft, &sample)?
+                .subject(sample)
+                .on_gpu(ABSENT_GPU)
+                .steps([Step::Load(SUBJECT)])
+                .afterwards([
+                    Step::IsLive,
+                    Step::IsNotReady,
+                    Step::HasState(SUBJECT, "UNAVAILABLE"),
+                ])
+                .expect(&[], Outcome::Rejected, Phase::Load, &["GPU 99"]))
+        },
+    )
+}
+
+fn other_architecture() -> Definition {
+    Definition::new(
+        "gpu-code-for-another-architecture",
+        "The library has machine code for sm_75 alone, and no PTX: it loads, and the first request is \
+         refused. The inspector tells so of its file.",
+        |draft| {
+            let sample = Sample::default().with_device_code(DeviceCode::machine_code(&[75]));
+            Ok(on_gpu(draft, &sample)?
+                .subject(sample)
+                .on_gpu(0)
+                .steps([Step::Load(SUBJECT), Step::Compute(SUBJECT)])
+                .afterwards([Step::IsLive, Step::IsReady])
+                .expect(
+                    &[],
+                    Outcome::Rejected,
+                    Phase::FirstRun,
+                    &["no kernel image is available"],
+                ))
+        },
+    )
+}
+
+fn ptx() -> Definition {
+    Definition::new(
+        "gpu-code-as-ptx",
+        "The library has PTX for compute_75 alone, which the driver compiles for the GPU.",
+        |draft| {
+            let sample = Sample::default().with_device_code(DeviceCode::ptx(75));
+            Ok(on_gpu(draft, &sample)?
+                .subject(sample)
+                .on_gpu(0)
+                .steps([Step::Load(SUBJECT), Step::Compute(SUBJECT)])
+                .expect_served(Phase::FirstRun))
+        },
+    )
+}
+
+/// The healthy model is on the same GPU, in a worker of its own.
+fn beside_healthy(draft: Draft, fault: Fault) -> Made {
+    let sample = Sample::default().with_fault(fault);
+    let draft = on_gpu(draft, &sample)?.subject(sample).on_gpu(0);
+    let draft = under_traffic(draft).steps([Step::Compute(SUBJECT)]);
+    Ok(if draft.framework() == Framework::TensorRt {
+        // The healthy model is one of ONNX Runtime there, which may have no part for GPUs.
+        draft
+    } else {
+        draft.model_on_gpu(HEALTHY, 0)
+    })
+}
+
+fn writes_astray() -> Definition {
+    Definition::new(
+        "gpu-kernel-writes-astray",
+        "A kernel writes to an address that is none. All that the process has on the GPU is lost: the \
+         request is refused, and the worker is replaced.",
+        |draft| {
+            Ok(expect_contained(
+                beside_healthy(draft, Fault::DeviceKernelWritesAstray)?,
+                Outcome::Rejected,
+                Phase::FirstRun,
+                &["illegal memory access"],
+            ))
+        },
+    )
+}
+
+fn hangs() -> Definition {
+    Definition::new(
+        "gpu-kernel-never-ends",
+        "A kernel never ends: its worker is ended after the time limit, and the GPU is free again.",
+        |draft| {
+            let draft = beside_healthy(draft, Fault::DeviceKernelHangs)?
+                .launch(|launch| launch.execution_timeout = TIME_LIMIT);
+            Ok(expect_contained(
+                draft,
+                Outcome::Hung,
+                Phase::FirstRun,
+                &["--execution-timeout"],
+            ))
+        },
+    )
+}
