@@ -142,7 +142,13 @@ impl Testbed {
         std::fs::create_dir_all(&version)
             .with_context(|| format!("failed to make the folder '{}'", version.display()))?;
         let file = version.join(model.format.file_name());
-        PlanBuilder::compile(&cache, &runtime)?.write(model, &[library], &file)?;
+        let plan = PlanBuilder::compile(&cache, &runtime)?.plan(&cache, model, &[library])?;
+        std::fs::copy(&plan, &file)
+            .with_context(|| format!("failed to copy the plan '{}'", plan.display()))?;
+        let configuration = Configuration {
+            gpu: Some(0),
+            ..configuration.clone()
+        };
         std::fs::write(folder.join("config.pbtxt"), configuration.to_text(model))
             .context("failed to write the configuration of a plan")
     }
