@@ -261,6 +261,32 @@ mod tests {
         );
     }
 
+    /// The functions are there, and their types fit as far as a machine without a GPU can tell.
+    #[test]
+    fn the_one_beside_pytorch_is_opened_and_asked() {
+        use runtimes::{Cache, Catalog, Framework};
+
+        let catalog = Catalog::builtin();
+        let entry = catalog.default_of(Framework::PyTorch).unwrap();
+        let runtime = Cache::locate(None).unwrap().find(&entry.name());
+        let Some(runtime) = runtime else {
+            eprintln!("SKIPPED: {} is not installed", entry.name());
+            return;
+        };
+        let candidates = crate::measure::cupti::candidates(None, &runtime.library_dirs);
+        assert!(candidates[0].is_file(), "{candidates:?}");
+        let tracer = Tracer::open(&candidates).unwrap();
+        assert!(tracer.now().unwrap() > 0);
+        match tracer.start() {
+            Ok(()) => assert_eq!(tracer.stop().unwrap(), []),
+            // Without a driver there is nothing to record.
+            Err(CuptiError::Function { reason, .. }) => {
+                assert!(reason.contains("CUPTI_ERROR"), "{reason}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+
     #[test]
     fn a_library_that_is_another_one_is_refused() {
         let error = Tracer::open(&["libm.so.6".into()]).err().unwrap();
