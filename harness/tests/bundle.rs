@@ -12,8 +12,10 @@ use suites::Verdict;
 const RUNTIME: &str = "onnxruntime-1.32.0";
 /// Little enough for several parts.
 const SPLIT: u64 = 16 << 20;
-/// A case that is served and one that is refused, each on all loading paths.
-const FILTER: &str = "load-time/onnxruntime/.*/(absolute-path|undefined-symbol)$";
+/// A case that is served and one that is refused, each on all loading paths, and a kernel that is
+/// compared with a composition.
+const FILTER: &str = "load-time/onnxruntime/.*/(absolute-path|undefined-symbol)$|\
+    ^kernel/cpu/onnxruntime/RmsNorm/1x64/fp32/speed-up$";
 
 /// Parts in a scratch folder.
 struct Parts {
@@ -120,6 +122,10 @@ fn a_bundle_runs_where_nothing_is_installed() {
     let whole = results(&bundle).pop().unwrap();
     assert_eq!(whole.cases.len(), 6, "{}", text(&output));
     assert!(whole.cases.iter().all(|case| case.verdict == Verdict::Pass));
+    // Where there is a GPU, kernels are not measured on the CPU.
+    let measured = if suites::has_gpu() { 0 } else { 1 };
+    assert_eq!(whole.measurements.len(), measured, "{}", text(&output));
+    assert!(whole.run.problems.is_empty(), "{:?}", whole.run.problems);
     assert_eq!(
         whole.run.command_line,
         ["./harness", "run", "--bundle", "."]

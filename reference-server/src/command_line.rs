@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::front::options::Options;
+use crate::measure::options::MeasureOptions;
 use crate::probe::options::ProbeOptions;
 
 /// Serves models with custom operators over the KServe v2 protocol, each set of op libraries in a
@@ -35,6 +36,11 @@ pub enum Command {
     /// serves models and without an inspection before it. Those behind one that fails are not
     /// reached. Standard output holds the JSON alone, standard error the log.
     Probe(ProbeOptions),
+    /// Executes models in this process, without a server, and times them and their GPU kernels.
+    ///
+    /// Models are loaded by the code that serves them. What is done is asked on standard input, one
+    /// JSON object a line, and answered on standard output likewise.
+    Measure(MeasureOptions),
 }
 
 const EXAMPLES: &str = "Examples:

@@ -6,6 +6,7 @@ use clap::Parser;
 use reference_server::command_line::{Command, CommandLine};
 use reference_server::front::options::{LogFormat, WORKER_COMMAND};
 use reference_server::front::{self, preload};
+use reference_server::measure;
 use reference_server::probe;
 use reference_server::worker;
 use tracing_subscriber::filter::LevelFilter;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         start_log(options.log_verbose, options.log_format);
         match command {
             Some(Command::Probe(options)) => return probe::command::run(&options, &preloaded),
+            Some(Command::Measure(options)) => return measure::command::run(&options, &preloaded),
             None => front::server::run(options, preloaded),
         }
     };

@@ -134,6 +134,18 @@ impl Tensor {
     /// # Errors
     /// The first difference.
     pub fn compare(&self, expected: &Tensor) -> Result<(), Mismatch> {
+        self.compare_within(expected, reference::Tolerance::of(self.data_type))
+    }
+
+    /// The same within another tolerance.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn compare_within(
+        &self,
+        expected: &Tensor,
+        tolerance: reference::Tolerance,
+    ) -> Result<(), Mismatch> {
         if self.data_type != expected.data_type {
             return Err(Mismatch::DataType {
                 actual: self.data_type,
@@ -146,7 +158,6 @@ impl Tensor {
                 expected: expected.shape.clone(),
             });
         }
-        let tolerance = reference::Tolerance::of(self.data_type);
         let mut differing = self
             .values
             .iter()

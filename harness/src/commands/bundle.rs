@@ -28,6 +28,8 @@ pub fn bundle(arguments: &Bundle) -> Result<Exit, Failure> {
     // What this machine cannot measure for want of a GPU the other one may.
     let mut measured = work.measured();
     measured.extend(&work.unmeasurable);
+    let of_gpu = work.on_gpu.iter();
+    measured.extend(of_gpu.filter(|framework| !work.measured().contains(framework)));
     let select = &arguments.select;
     let needed = provision::needed(&work.cases, &measured, &select.runtimes, select.full);
     check_left_out(&arguments.without_runtime, needed.names())?;

@@ -105,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         measurements: Vec::new(),
         check: None,
     };
-    if work.is_empty() {
+    if work.is_empty() && work.skipped.is_none() {
         terminal.say("this part of the run has neither a case nor a measurement");
     }
     match run_cases(&work.cases, &options, terminal) {
@@ -114,6 +114,10 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .run
             .problems
             .push(format!("no case was run: {error}")),
+    }
+    if let Some(skipped) = &work.skipped {
+        terminal.say(skipped);
+        results.run.notices.push(skipped.clone());
     }
     if !cancellation.is_cancelled() && !work.experiments.is_empty() {
         for framework in &work.unmeasurable {
@@ -131,9 +135,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let Measured {
             measurements,
             problems,
+            notices,
         } = measure(&plan, terminal);
+        for notice in &notices {
+            terminal.say(notice);
+        }
         results.measurements = measurements;
         results.run.problems.extend(problems);
+        results.run.notices.extend(notices);
     }
     results.run.interrupted = cancellation.is_cancelled();
     results.run.duration_s = begin.elapsed().as_secs_f64();

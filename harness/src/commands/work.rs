@@ -8,7 +8,8 @@ use suites::{Case, Profile, Selection};
 
 use super::Failure;
 use crate::command_line::Run as Arguments;
-use crate::experiments::{self, Experiment};
+use crate::experiments::{self, Experiment, Place};
+use crate::quantity::count;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -19,6 +20,10 @@ pub struct Work {
     pub experiments: Vec<Experiment>,
     /// The frameworks that would be measured too if this machine could serve models of them.
     pub unmeasurable: Vec<Framework>,
+    /// What else is not measured, and why, in a sentence.
+    pub skipped: Option<String>,
+    /// The frameworks that are measured on a machine with a GPU alone.
+    pub on_gpu: Vec<Framework>,
 }
 
 impl Work {
@@ -71,6 +76,7 @@ impl Work {
             Some(shard) => experiments::part_of(&all, shard),
             None => all,
         };
+        let (skipped, on_gpu) = without_kernels(&mut experiments, suites::has_gpu());
         let mut unmeasurable = measured(&experiments);
         let measurable = experiments::measurable(&unmeasurable);
         unmeasurable.retain(|framework| !measurable.contains(framework));
@@ -82,6 +88,8 @@ impl Work {
             cases: suites::cases(&selection),
             experiments,
             unmeasurable,
+            skipped,
+            on_gpu,
         })
     }
 
@@ -94,6 +102,29 @@ impl Work {
     pub fn is_empty(&self) -> bool {
         self.cases.is_empty() && self.experiments.is_empty()
     }
+}
+
+/// Leaves those kernels out that this machine does not measure: those on a GPU where there is none, which
+/// is told in a sentence, and their stand-ins on a CPU where there is one. Returns the sentence, and
+/// the frameworks that it is about.
+fn without_kernels(
+    experiments: &mut Vec<Experiment>,
+    has_gpu: bool,
+) -> (Option<String>, Vec<Framework>) {
+    let left_out = if has_gpu { Place::Cpu } else { Place::Gpu };
+    let is_left_out = |experiment: &Experiment| experiment.place() == Some(left_out);
+    let (out, kept): (Vec<Experiment>, Vec<Experiment>) = experiments
+        .iter()
+        .partition(|experiment| is_left_out(experiment));
+    *experiments = kept;
+    if has_gpu || out.is_empty() {
+        return (None, Vec::new());
+    }
+    let sentence = format!(
+        "kernels on a GPU are not measured ({}), because this machine has no NVIDIA GPU",
+        count(out.len(), "measurement")
+    );
+    (Some(sentence), measured(&out))
 }
 
 fn measured(experiments: &[Experiment]) -> Vec<Framework> {
@@ -150,6 +181,30 @@ mod tests {
         let line: Vec<&str> = filter.into_iter().chain(["--shard", "2/2"]).collect();
         assert!(work(&line).expect("a part").is_empty());
         assert!(work(&["--filter", "^no such case$"]).is_err());
+    }
+
+    #[test]
+    fn kernels_are_measured_on_a_gpu_where_there_is_one_and_told_where_there_is_none() {
+        let filter = regex::Regex::new("^kernel/.*pytorch.*/64x1024/fp32").expect("a pattern");
+        let all = experiments::experiments(&[Framework::PyTorch], Some(&filter));
+        let places = |experiments: &[Experiment]| -> BTreeSet<bool> {
+            let places = experiments.iter().filter_map(Experiment::place);
+            places.map(|place| place == Place::Gpu).collect()
+        };
+        let mut with_gpu = all.clone();
+        assert_eq!(without_kernels(&mut with_gpu, true), (None, Vec::new()));
+        assert_eq!(places(&with_gpu), BTreeSet::from([true]));
+        let gpu_alone = with_gpu.len();
+
+        let mut without_gpu = all;
+        let (sentence, frameworks) = without_kernels(&mut without_gpu, false);
+        assert_eq!(places(&without_gpu), BTreeSet::new());
+        assert_eq!(frameworks, [Framework::PyTorch]);
+        let sentence = sentence.expect("something is skipped");
+        assert!(
+            sentence.contains(&format!("({gpu_alone} measurements)")),
+            "{sentence}"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use runtimes::Framework;
 use suites::Shard;
 use test_ops::{DataType, Op};
 
+use super::kernel::{self, KernelCase, Place, Quantity};
 use crate::measurement::{About, Kind, Policy};
 
 /// Elements of a row of the small tensor.
@@ -49,6 +50,8 @@ pub enum Experiment {
     OpTime(Framework, Tensor),
     /// The load generator against a null server that answers with this tensor.
     NullServing(Tensor, u32),
+    /// A model executed in process.
+    Kernel(KernelCase, Quantity),
     /// Requests over HTTP with binary tensors at a concurrency.
     Serving(Framework, Tensor, u32),
 }
@@ -66,6 +69,8 @@ pub fn experiments(frameworks: &[Framework], filter: Option<&Regex>) -> Vec<Expe
             Experiment::IdleMemory(*framework),
         ]);
         all.extend(op_tensors(*framework).map(|tensor| Experiment::OpTime(*framework, tensor)));
+        let kernels = kernel::cases(*framework).into_iter();
+        all.extend(kernels.map(|(case, quantity)| Experiment::Kernel(case, quantity)));
     }
     let mut null = Vec::new();
     let mut serving = Vec::new();
@@ -148,7 +153,17 @@ impl Experiment {
             | Self::LoadIntoRunningWorker(framework)
             | Self::OpTime(framework, _)
             | Self::Serving(framework, _, _) => Some(framework),
+            Self::Kernel(case, _) => Some(case.framework),
             Self::NullServing(..) => None,
+        }
+    }
+
+    /// The place of a model that is executed in process.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Kernel(case, _) => Some(case.place),
+            _ => None,
         }
     }
 
@@ -169,6 +184,7 @@ impl Experiment {
         let startup = |framework: Framework, what: &str| About {
             id: format!("startup/{framework}/{what}"),
             kind: Kind::Startup,
+            aspect: None,
             framework: framework.to_string(),
             op: None,
             shape: None,
@@ -183,6 +199,7 @@ impl Experiment {
                 dtype(tensor)
             ),
             kind: Kind::Serving,
+            aspect: None,
             framework,
             op: Some(op.to_owned()),
             shape: Some(vec![1, tensor.row]),
@@ -210,6 +227,7 @@ impl Experiment {
                     dtype(tensor)
                 ),
                 kind: Kind::Kernel,
+                aspect: None,
                 framework: framework.to_string(),
                 op: Some(tensor.op.to_string()),
                 shape: Some(vec![1, tensor.row]),
@@ -217,6 +235,7 @@ impl Experiment {
                 concurrency: None,
                 unit: "us",
             },
+            Self::Kernel(case, quantity) => case.about(quantity),
             Self::NullServing(tensor, slots) => serving("none".to_owned(), "null", tensor, slots),
             Self::Serving(framework, tensor, slots) => {
                 serving(framework.to_string(), tensor.op.name(), tensor, slots)
@@ -227,6 +246,9 @@ impl Experiment {
     /// When it counts and ends. `quick` takes about a fifth of the time.
     #[must_use]
     pub fn policy(&self, quick: bool) -> Policy {
+        if let Self::Kernel(case, _) = self {
+            return case.policy(quick);
+        }
         let seconds = |full: f64| Duration::from_secs_f64(if quick { full / 5.0 } else { full });
         match self.about().kind {
             Kind::Startup => Policy {

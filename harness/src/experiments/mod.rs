@@ -5,6 +5,7 @@
 //! the sample op library and generated models.
 
 mod experiment;
+mod kernel;
 mod op_time;
 mod plan;
 mod quiet;
@@ -13,6 +14,7 @@ mod startup;
 mod testbed;
 
 pub use experiment::{Experiment, Tensor, experiments, measurable, part_of};
+pub use kernel::{KernelCase, Place, Quantity};
 pub use plan::{Event, Measured, Plan, conduct};
 pub use quiet::machine_warnings;
 pub use testbed::Testbed;

@@ -1,11 +1,18 @@
 //! Makes the experiments one after the other.
 
+use runtimes::Framework;
 use suites::{Cancellation, RunOptions};
 
 use super::experiment::Experiment;
+use super::kernel::{CannotUseGpu, Circumstances, Processes, measure_kernel};
 use super::testbed::Testbed;
 use super::{op_time, serving, startup};
 use crate::measurement::{Kind, Measurement, MonotonicClock, Samples, Subject, Warning, measure};
+use crate::quantity::bytes;
+
+/// So many failures one after the other show that the next would fail too: each takes the start of a
+/// process.
+const FAILURES: u32 = 4;
 
 /// What is to be measured, and how.
 #[derive(Debug)]
@@ -47,6 +54,8 @@ pub struct Measured {
     pub measurements: Vec<Measurement>,
     /// What could not be measured, and why.
     pub problems: Vec<String>,
+    /// What was left out, and what it was measured on.
+    pub notices: Vec<String>,
 }
 
 /// Makes every experiment of `plan`. One that fails becomes a problem, and the others are made all
@@ -65,18 +74,34 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
             return measured;
         }
     };
+    let mut processes = Processes::default();
+    let mut left_out: Vec<Framework> = Vec::new();
+    let mut failures = 0;
+    let mut devices: Vec<String> = Vec::new();
     for experiment in &plan.experiments {
+        let framework = experiment.framework();
+        let is_kernel = experiment.place().is_some();
+        if is_kernel && framework.is_some_and(|framework| left_out.contains(&framework)) {
+            continue;
+        }
         if plan.options.cancellation.is_cancelled() {
             break;
         }
         let about = experiment.about();
         let id = about.id.clone();
         events(Event::Began { id: &id });
-        match make(experiment, &testbed, plan.quick) {
-            Ok(samples) => {
+        match make(experiment, &testbed, &mut processes, plan.quick) {
+            Ok((samples, circumstances)) => {
+                failures = 0;
                 let Some(mut measurement) = Measurement::new(about, samples) else {
                     continue;
                 };
+                if let Some(circumstances) = circumstances {
+                    measurement.device = circumstances.device;
+                    measurement.bandwidth_fraction = circumstances.bandwidth_fraction;
+                    measurement.warnings.extend(circumstances.warnings);
+                }
+                devices.extend(described(&processes).filter(|_| devices.is_empty()));
                 measurement
                     .warnings
                     .extend(generator_overhead(&measurement, &measured.measurements));
@@ -87,7 +112,16 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
             }
             // Servers are killed when a run is cancelled, so what fails then is no problem.
             Err(_) if plan.options.cancellation.is_cancelled() => break,
+            Err(error) if error.is::<CannotUseGpu>() => {
+                left_out.extend(framework);
+                processes.end();
+                measured
+                    .notices
+                    .push(format!("no kernels on the GPU are measured: {error}"));
+            }
             Err(error) => {
+                processes.end();
+                failures = if is_kernel { failures + 1 } else { 0 };
                 let reason = format!("{error:#}");
                 events(Event::Failed {
                     id: &id,
@@ -96,13 +130,69 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
                 measured
                     .problems
                     .push(format!("{id} was not measured: {reason}"));
+                if failures == FAILURES {
+                    failures = 0;
+                    left_out.extend(framework);
+                    measured.problems.push(format!(
+                        "kernels in {} are not measured any more, after {FAILURES} failures one after \
+                         the other",
+                        framework.map_or("no framework", Framework::title)
+                    ));
+                }
             }
         }
     }
+    measured.notices.extend(devices);
     measured
 }
 
-fn make(experiment: &Experiment, testbed: &Testbed, quick: bool) -> anyhow::Result<Samples> {
+/// What kernels are measured on, in a sentence, as soon as its copies have been measured.
+fn described(processes: &Processes) -> Option<String> {
+    let (device, copy_rate) = processes.device()?;
+    let copy_rate = copy_rate?;
+    let word = |value: Option<u32>, unit: &str| {
+        value.map_or_else(|| "unknown".to_owned(), |value| format!("{value} {unit}"))
+    };
+    Some(format!(
+        "kernels were measured on {} ({}, driver {}, {} of memory with ECC {}, multiprocessors at {} of \
+         {}, memory at {}, power limit {}), whose own copies of 512 MiB read and write {:.2} TB/s together",
+        device.name,
+        device.uuid,
+        device.driver.as_deref().unwrap_or("unknown"),
+        bytes(device.memory_bytes),
+        match device.ecc {
+            Some(true) => "on",
+            Some(false) => "off",
+            None => "unknown",
+        },
+        word(device.sm_clock_mhz, "MHz"),
+        word(device.highest_sm_clock_mhz, "MHz"),
+        word(device.memory_clock_mhz, "MHz"),
+        word(device.power_limit_w, "W"),
+        copy_rate / 1e6,
+    ))
+}
+
+/// What an experiment gave, and under which circumstances where it executed a model itself.
+type Made = (Samples, Option<Circumstances>);
+
+fn make(
+    experiment: &Experiment,
+    testbed: &Testbed,
+    processes: &mut Processes,
+    quick: bool,
+) -> anyhow::Result<Made> {
+    if let Experiment::Kernel(case, quantity) = *experiment {
+        let (samples, circumstances) = measure_kernel(testbed, processes, (case, quantity), quick)?;
+        return Ok((samples, Some(circumstances)));
+    }
+    // Other experiments have the machine to themselves.
+    processes.end();
+    Ok((serve(experiment, testbed, quick)?, None))
+}
+
+/// The experiments with a server.
+fn serve(experiment: &Experiment, testbed: &Testbed, quick: bool) -> anyhow::Result<Samples> {
     let run = |subject: &mut dyn Subject| {
         let cancellation = &testbed.options().cancellation;
         let mut cancellable = Cancellable {
@@ -129,6 +219,7 @@ fn make(experiment: &Experiment, testbed: &Testbed, quick: bool) -> anyhow::Resu
         Experiment::OpTime(framework, tensor) => {
             run(&mut op_time::op_time(testbed, framework, tensor)?)
         }
+        Experiment::Kernel(..) => anyhow::bail!("a kernel is not timed with a server"),
         Experiment::NullServing(tensor, slots) => run(&mut serving::null_serving(tensor, slots)?),
         Experiment::Serving(framework, tensor, slots) => {
             run(&mut serving::serving(testbed, framework, tensor, slots)?)

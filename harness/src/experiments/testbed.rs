@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use runtimes::{Cache, Framework, RuntimeName};
+use runtimes::{Cache, Framework, Runtime, RuntimeName};
 use suites::RunOptions;
 use suites::server::{ServerCommand, ServerProcess};
-use test_ops::{Builder, Configuration, Library, Model, ModelRepository, ParameterSource, Sample};
+use test_ops::{
+    Builder, Configuration, Format, Library, Model, ModelRepository, ParameterSource, PlanBuilder,
+    Sample,
+};
 
 use super::experiment::Tensor;
 
@@ -49,11 +52,7 @@ impl Testbed {
         if library.is_file() {
             return Ok(library);
         }
-        let cache = Cache::at(&self.options.runtime_cache)?;
-        let runtime = self.runtime(framework)?;
-        let runtime = cache
-            .find(&runtime)
-            .with_context(|| format!("{runtime} is not installed; run `cargo harness setup`"))?;
+        let (cache, runtime) = self.installed(framework)?;
         Builder::in_cache(&cache).build_to(
             &Library::new(framework, Sample::default()),
             &runtime,
@@ -62,7 +61,27 @@ impl Testbed {
         Ok(library)
     }
 
-    fn runtime(&self, framework: Framework) -> anyhow::Result<RuntimeName> {
+    /// The cache, and in it the runtime that is measured of `framework`.
+    fn installed(&self, framework: Framework) -> anyhow::Result<(Cache, Runtime)> {
+        let cache = Cache::at(&self.options.runtime_cache)?;
+        let runtime = self.runtime(framework)?;
+        let runtime = cache
+            .find(&runtime)
+            .with_context(|| format!("{runtime} is not installed; run `cargo harness setup`"))?;
+        Ok((cache, runtime))
+    }
+
+    /// The folder, for files of measurements.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// The runtime that is measured of `framework`.
+    ///
+    /// # Errors
+    /// Where the catalogue has none.
+    pub fn runtime(&self, framework: Framework) -> anyhow::Result<RuntimeName> {
         self.options
             .runtime_of(framework)
             .with_context(|| format!("the catalogue of runtimes has none of {framework}"))
@@ -100,9 +119,38 @@ impl Testbed {
                 instance_count: Some(1),
                 ..Configuration::with_op_libraries([library.to_string_lossy()])
             };
-            repository.add(model, &configuration)?;
+            if model.format == Format::Plan {
+                self.add_plan(&repository, model, &configuration, library)?;
+            } else {
+                repository.add(model, &configuration)?;
+            }
         }
         Ok(repository.root().to_owned())
+    }
+
+    /// Adds a model whose file TensorRT's builder writes, for the GPU of this machine.
+    fn add_plan(
+        &self,
+        repository: &ModelRepository,
+        model: &Model,
+        configuration: &Configuration,
+        library: PathBuf,
+    ) -> anyhow::Result<()> {
+        let (cache, runtime) = self.installed(Framework::TensorRt)?;
+        let folder = repository.model_folder(&model.name);
+        let version = folder.join("1");
+        std::fs::create_dir_all(&version)
+            .with_context(|| format!("failed to make the folder '{}'", version.display()))?;
+        let file = version.join(model.format.file_name());
+        let plan = PlanBuilder::compile(&cache, &runtime)?.plan(&cache, model, &[library])?;
+        std::fs::copy(&plan, &file)
+            .with_context(|| format!("failed to copy the plan '{}'", plan.display()))?;
+        let configuration = Configuration {
+            gpu: Some(0),
+            ..configuration.clone()
+        };
+        std::fs::write(folder.join("config.pbtxt"), configuration.to_text(model))
+            .context("failed to write the configuration of a plan")
     }
 
     /// How a server of `repository` is launched.

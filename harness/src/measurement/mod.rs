@@ -15,6 +15,6 @@ mod warning;
 pub use clock::{Clock, MonotonicClock};
 pub use engine::{Policy, Samples, measure};
 pub use load_generator::{Answer, JSON_LENGTH_HEADER, LoadError, LoadGenerator, PreparedRequest};
-pub use record::{About, Kind, Measurement};
+pub use record::{About, Aspect, Kind, Measurement};
 pub use subject::Subject;
 pub use warning::Warning;

@@ -20,6 +20,33 @@ pub enum Kind {
     Memory,
 }
 
+/// What of a model that was executed in process a measurement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aspect {
+    /// The durations of the kernels of one execution, by the GPU's own records.
+    KernelTime,
+    /// From the call of the framework to its return.
+    WallTime,
+    /// The wall time without kernels and copies.
+    LaunchOverhead,
+    /// How many times as long the framework's own operators take for the same function.
+    SpeedUp,
+}
+
+impl Aspect {
+    /// The name in the result files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KernelTime => "kernel-time",
+            Self::WallTime => "wall-time",
+            Self::LaunchOverhead => "launch-overhead",
+            Self::SpeedUp => "speed-up",
+        }
+    }
+}
+
 impl Kind {
     /// The name in the result files.
     #[must_use]
@@ -41,6 +68,9 @@ pub struct Measurement {
     pub id: String,
     /// What was measured.
     pub kind: Kind,
+    /// What of it, where the model was executed in process, without a server.
+    #[serde(default)]
+    pub aspect: Option<Aspect>,
     /// The framework, `none` where no framework takes part.
     pub framework: String,
     /// The op in the model.
@@ -49,12 +79,12 @@ pub struct Measurement {
     pub shape: Option<Vec<u64>>,
     /// The element type, `fp32` or `fp16`.
     pub dtype: Option<String>,
-    /// Where the op ran: `cpu`.
+    /// Where the op ran: `cpu`, or the name of the GPU.
     pub device: String,
     /// Requests that were under way at the same time (serving).
     #[serde(default)]
     pub concurrency: Option<u32>,
-    /// The unit of the values below: `us`, `ms`, or `MiB` of memory.
+    /// The unit of the values below: `us`, `ms`, `MiB` of memory, or `×` of a speed-up.
     pub unit: String,
     /// How many samples there are.
     pub samples: usize,
@@ -68,8 +98,8 @@ pub struct Measurement {
     pub ci95: Option<[f64; 2]>,
     /// Requests a second (serving).
     pub throughput: Option<f64>,
-    /// Bytes that the op moves a second as a fraction of the device's copy bandwidth. Not stated
-    /// on a CPU, where tensors of these sizes stay in its caches and the fraction would exceed 1.
+    /// Bytes that the op must move, by the time of its kernels, as a fraction of what the device's own
+    /// copies of 512 MiB move, measured in the same process just before. Not stated on a CPU, where tensors of these sizes stay in its caches and the fraction would exceed 1.
     pub bandwidth_fraction: Option<f64>,
     /// What a reader should know before believing the numbers.
     pub warnings: Vec<Warning>,
@@ -86,6 +116,8 @@ pub struct About {
     pub id: String,
     /// See [`Measurement::kind`].
     pub kind: Kind,
+    /// See [`Measurement::aspect`].
+    pub aspect: Option<Aspect>,
     /// See [`Measurement::framework`].
     pub framework: String,
     /// See [`Measurement::op`].
@@ -121,6 +153,7 @@ impl Measurement {
             observed: thinned(ascending),
             id: about.id,
             kind: about.kind,
+            aspect: about.aspect,
             framework: about.framework,
             op: about.op,
             shape: about.shape,
@@ -165,6 +198,7 @@ mod tests {
         About {
             id: "serving/onnxruntime/test".into(),
             kind,
+            aspect: None,
             framework: "onnxruntime".into(),
             op: Some("BiasGelu".into()),
             shape: Some(vec![1, 64]),

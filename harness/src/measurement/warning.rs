@@ -44,6 +44,15 @@ pub enum Warning {
         /// The share of the processors' time that it took.
         share: f64,
     },
+    /// The clock of the GPU was held down, or changed.
+    GpuClock {
+        /// The lowest clock of its multiprocessors after a round, in MHz.
+        lowest_mhz: u32,
+        /// The highest, in MHz.
+        highest_mhz: u32,
+        /// What held it down, such as `the power limit`; empty where the GPU does not tell.
+        by: Vec<String>,
+    },
     /// The processor's clock follows the load.
     ClockScaling {
         /// The governor's name.
@@ -98,6 +107,22 @@ impl fmt::Display for Warning {
                  end them and measure again",
                 share * 100.0
             ),
+            Self::GpuClock {
+                lowest_mhz,
+                highest_mhz,
+                by,
+            } => {
+                let by = match by.as_slice() {
+                    [] => String::new(),
+                    reasons => format!(" ({} held it down)", reasons.join(" and ")),
+                };
+                write!(
+                    f,
+                    "the clock of the GPU was between {lowest_mhz} and {highest_mhz} MHz{by}: let it \
+                     cool down, end other programs on it, or lock its clocks for numbers that can be \
+                     compared"
+                )
+            }
             Self::ClockScaling { governor } => write!(
                 f,
                 "the processor's clock follows the load (governor '{governor}'): set the governor \
@@ -129,6 +154,11 @@ mod tests {
             Warning::BusyMachine { share: 0.62 },
             Warning::ClockScaling {
                 governor: "powersave".into(),
+            },
+            Warning::GpuClock {
+                lowest_mhz: 1410,
+                highest_mhz: 1980,
+                by: vec!["the power limit".into(), "its temperature".into()],
             },
         ];
         let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();

@@ -140,6 +140,14 @@ pub struct Plots {
     pub throughput: Vec<Figure>,
     /// Op time inside the worker.
     pub op_time: Vec<Figure>,
+    /// Times of kernels on a GPU.
+    pub kernel_time: Vec<Figure>,
+    /// Kernels' share of the bandwidth of copies.
+    pub bandwidth: Vec<Figure>,
+    /// What executions take beside kernels and copies.
+    pub launch_overhead: Vec<Figure>,
+    /// Speed-up over a framework's own operators.
+    pub speed_up: Vec<Figure>,
     /// Start-up and load times.
     pub startup: Vec<Figure>,
 }

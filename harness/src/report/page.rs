@@ -182,6 +182,10 @@ fn by_section(plots: &[Plot]) -> Plots {
             Section::Latency => sections.latency.push(figure),
             Section::Throughput => sections.throughput.push(figure),
             Section::OpTime => sections.op_time.push(figure),
+            Section::KernelTime => sections.kernel_time.push(figure),
+            Section::Bandwidth => sections.bandwidth.push(figure),
+            Section::LaunchOverhead => sections.launch_overhead.push(figure),
+            Section::SpeedUp => sections.speed_up.push(figure),
             Section::Startup => sections.startup.push(figure),
         }
     }

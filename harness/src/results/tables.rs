@@ -1,6 +1,7 @@
 //! `cases.csv` and `measurements.csv`.
 
 use super::record::Results;
+use crate::measurement::Aspect;
 
 /// The cases, one a line, under the field names of `results.json`, and the part of the run that each
 /// is from, where it had several.
@@ -88,6 +89,7 @@ pub fn measurements_csv(results: &Results) -> Result<Vec<u8>, csv::Error> {
         "bandwidth_fraction",
         "warnings",
         "part",
+        "aspect",
     ])?;
     for measurement in &results.measurements {
         let warnings: Vec<String> = measurement
@@ -123,6 +125,7 @@ pub fn measurements_csv(results: &Results) -> Result<Vec<u8>, csv::Error> {
                     .part_of_measurement(&measurement.id)
                     .map(|part| &part.shard),
             ),
+            text(measurement.aspect.map(Aspect::name)),
         ])?;
     }
     writer

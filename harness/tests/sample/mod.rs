@@ -1,7 +1,7 @@
 //! A made-up run with every verdict and every kind of measurement, for tests of what is written
 //! about a run.
 
-use harness::measurement::{About, Kind, Measurement, Samples, Warning};
+use harness::measurement::{About, Aspect, Kind, Measurement, Samples, Warning};
 use harness::results::{
     Check, CheckedLibrary, CheckedModel, CheckedPair, Counts, Fit, Machine, Meeting, Predicted,
     Results, Run, RuntimeRecord, SCHEMA_VERSION, Selected,
@@ -266,6 +266,7 @@ fn measured(
     let about = About {
         id: id.to_owned(),
         kind,
+        aspect: None,
         framework: id.split('/').nth(1).unwrap_or("none").to_owned(),
         op: Some(op.to_owned()).filter(|op| !op.is_empty()),
         shape: Some(shape.to_vec()).filter(|shape| !shape.is_empty()),
@@ -349,6 +350,69 @@ pub fn sample_measurements() -> Vec<Measurement> {
         budget_s: 2.0,
     });
     measurements
+}
+
+/// Kernels on a GPU, in three frameworks: what an H200 may take, copies at 4.2 TB/s.
+#[allow(dead_code, reason = "each test executable uses a part of this module")]
+pub fn sample_kernels() -> Vec<Measurement> {
+    let bytes_a_microsecond = 4.2e6;
+    let mut kernels = Vec::new();
+    for (index, framework) in ["onnxruntime", "pytorch", "tensorflow"].iter().enumerate() {
+        for op in ["BiasGelu", "RmsNorm"] {
+            for (dtype, size) in [("fp32", 4.0), ("fp16", 2.0)] {
+                for power in [8, 14, 18, 20, 24, 26, 28, 29] {
+                    let bytes = 2_f64.powi(power);
+                    let columns = if power < 10 { 64.0 } else { 1024.0 };
+                    let shape = [(bytes / size / columns).max(1.0) as u64, columns as u64];
+                    let floor = 2.0 * bytes / bytes_a_microsecond;
+                    let own = 1.0 + index as f64 / 50.0;
+                    let time = (2.1 + floor / 0.93) * own;
+                    let id = format!(
+                        "kernel/gpu/{framework}/{op}/{}x{}/{dtype}",
+                        shape[0], shape[1]
+                    );
+                    let mut add = |aspect: Aspect, median: f64| {
+                        let about = About {
+                            id: match aspect {
+                                Aspect::KernelTime => id.clone(),
+                                other => format!("{id}/{}", other.name()),
+                            },
+                            kind: Kind::Kernel,
+                            aspect: Some(aspect),
+                            framework: (*framework).to_owned(),
+                            op: Some(op.to_owned()),
+                            shape: Some(shape.to_vec()),
+                            dtype: Some(dtype.to_owned()),
+                            concurrency: None,
+                            unit: if aspect == Aspect::SpeedUp {
+                                "×"
+                            } else {
+                                "us"
+                            },
+                        };
+                        let measured = Measurement::new(about, spread(median, 60));
+                        kernels.push(Measurement {
+                            device: "NVIDIA H200".to_owned(),
+                            bandwidth_fraction: (aspect == Aspect::KernelTime)
+                                .then_some(floor / median),
+                            ..measured.expect("there are samples")
+                        });
+                    };
+                    add(Aspect::KernelTime, time);
+                    add(Aspect::WallTime, time * 3.0 + 20.0);
+                    add(
+                        Aspect::SpeedUp,
+                        1.1 + index as f64 / 4.0 + f64::from(power) / 20.0,
+                    );
+                    if power <= 20 {
+                        let overhead = 18.0 + 6.0 * index as f64 + f64::from(power) / 10.0;
+                        add(Aspect::LaunchOverhead, overhead);
+                    }
+                }
+            }
+        }
+    }
+    kernels
 }
 
 fn measured_into(

@@ -46,18 +46,23 @@ impl Hosted {
         self.runtime.framework
     }
 
+    /// What a backend needs to know to map the runtime.
+    pub fn specification(&self) -> RuntimeSpecification {
+        RuntimeSpecification {
+            framework: self.framework(),
+            runtime: self.runtime.to_string(),
+            main_library: self.main_library.clone(),
+            library_dirs: self.library_dirs.clone(),
+            bridge: self.bridge.clone(),
+            preloaded: self.preloaded.clone(),
+            python: self.python.clone(),
+        }
+    }
+
     /// The request that opens it in a worker.
     pub fn open_request(&self) -> Request {
         Request::Open {
-            specification: RuntimeSpecification {
-                framework: self.framework(),
-                runtime: self.runtime.to_string(),
-                main_library: self.main_library.clone(),
-                library_dirs: self.library_dirs.clone(),
-                bridge: self.bridge.clone(),
-                preloaded: self.preloaded.clone(),
-                python: self.python.clone(),
-            },
+            specification: self.specification(),
             libraries: self.libraries.clone(),
         }
     }

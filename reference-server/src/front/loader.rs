@@ -12,6 +12,7 @@ use super::blocking::blocking;
 use super::fingerprint::Fingerprint;
 use super::hosting::Hosting;
 use super::known_ops::KnownOps;
+use super::model_specification::specification;
 use super::op_set::OpSet;
 use super::options::{Options, RuntimeSelect};
 use super::runtime_choice::{Choice, RuntimeChoice};
@@ -21,11 +22,10 @@ use super::statistics::Statistics;
 use super::worker::{GivenUp, Loaded, Placement};
 use super::workers::{Tenant, Workers};
 use crate::configuration::{
-    ConfigurationError, DeclaredTensor, ModelConfiguration, ReportedTensor, SearchPlaces,
-    VersionFolder,
+    ConfigurationError, ModelConfiguration, ReportedTensor, SearchPlaces, VersionFolder,
 };
 use crate::protocol::Signature;
-use crate::worker::backend::{LoadError, ModelSpecification, TensorSignature};
+use crate::worker::backend::{LoadError, TensorSignature};
 
 /// Loads model versions into workers.
 pub struct Loader {
@@ -240,19 +240,8 @@ impl Loader {
             .workers
             .worker_for(&tenant, self.hosting.launch(runtime));
         let key = self.keys.fetch_add(1, Ordering::Relaxed);
-        let specification = ModelSpecification {
-            key,
-            name: plan.name.clone(),
-            version: version.version,
-            file: configuration
-                .model_path(version)
-                .map_err(|error| LoadError::new(error.to_string()))?,
-            declared_inputs: signatures(configuration.declared_inputs()),
-            declared_outputs: signatures(configuration.declared_outputs()),
-            op_libraries: set.own_paths(),
-            instances: configuration.instances.clone(),
-            parameters: configuration.parameters.clone(),
-        };
+        let specification = specification(configuration, version, key, set.own_paths())
+            .map_err(|error| LoadError::new(error.to_string()))?;
         let op_libraries = [hosted.libraries.clone(), set.own_paths()].concat();
         let statistics = Arc::new(Statistics::default());
         let scheduler = Scheduler::new(statistics.clone());
@@ -408,18 +397,6 @@ fn describe(configuration: &ModelConfiguration, loaded: &Loaded) -> Result<Descr
     let inputs = numbers(&signature.inputs, &loaded.inputs)?;
     let outputs = numbers(&signature.outputs, &loaded.outputs)?;
     Ok((configuration, signature, inputs, outputs))
-}
-
-/// Declared tensors in the worker's terms.
-fn signatures(tensors: Vec<DeclaredTensor>) -> Vec<TensorSignature> {
-    tensors
-        .into_iter()
-        .map(|tensor| TensorSignature {
-            name: tensor.name,
-            data_type: tensor.data_type,
-            dims: tensor.dims,
-        })
-        .collect()
 }
 
 /// How the model's queue behaves.

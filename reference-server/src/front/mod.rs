@@ -17,6 +17,7 @@ pub mod known_ops;
 pub mod loaded_files;
 pub mod loader;
 pub mod metrics;
+pub mod model_specification;
 pub mod op_set;
 pub mod options;
 pub mod preload;

@@ -100,11 +100,7 @@ impl WorkerProcess {
         command
             .arg(super::options::WORKER_COMMAND)
             .env_remove(preload::VARIABLE)
-            // Writing a backtrace takes seconds, in which a crash looks like a hang.
-            .env("RUST_BACKTRACE", "0")
-            .env("LD_LIBRARY_PATH", library_path(&launch.library_path))
-            .envs(pytorch::wait_policy())
-            .envs(tensorflow::log_level())
+            .envs(environment(&launch.library_path))
             .stdin(Stdio::null())
             .stdout(output_end.try_clone()?)
             .stderr(output_end)
@@ -297,6 +293,20 @@ fn preload_list(libraries: &[PathBuf]) -> OsString {
         .map(|library| library.as_os_str())
         .collect::<Vec<_>>()
         .join(OsStr::new(":"))
+}
+
+/// What is set in the environment of a process that maps runtimes with libraries in `folders`.
+pub fn environment(folders: &[PathBuf]) -> impl Iterator<Item = (&'static str, OsString)> {
+    let words = pytorch::wait_policy()
+        .into_iter()
+        .chain(tensorflow::log_level());
+    [
+        // Writing a backtrace takes seconds, in which a crash looks like a hang.
+        ("RUST_BACKTRACE", "0".into()),
+        ("LD_LIBRARY_PATH", library_path(folders)),
+    ]
+    .into_iter()
+    .chain(words.map(|(name, value)| (name, value.into())))
 }
 
 fn library_path(folders: &[PathBuf]) -> OsString {

@@ -110,7 +110,10 @@ impl ModelSpecification {
                 Device::Gpu(number) => gpus().with_number(number, runtime),
             })
             .collect::<Result<_, String>>()
-            .map_err(|reason| LoadError::new(format!("the model '{}' {reason}", self.name)))
+            .map_err(|reason| LoadError {
+                without_gpu: matches!(gpus(), Gpus::None(_)),
+                ..LoadError::new(format!("the model '{}' {reason}", self.name))
+            })
     }
 }
 
@@ -291,6 +294,9 @@ pub struct LoadError {
     /// Whether the reason is that a library was opened without an error and registered no op.
     #[serde(default)]
     pub registers_nothing: bool,
+    /// Whether the reason is that an instance is to be on a GPU and the runtime uses none.
+    #[serde(default)]
+    pub without_gpu: bool,
 }
 
 impl LoadError {
@@ -302,6 +308,7 @@ impl LoadError {
             refused_api: None,
             library: None,
             registers_nothing: false,
+            without_gpu: false,
         }
     }
 }

@@ -16,7 +16,7 @@ fn is_installed() -> bool {
 ///
 /// # Errors
 /// The driver is not installed, or has none.
-pub(super) fn present() -> Result<u32, Obstacle> {
+pub(crate) fn present() -> Result<u32, Obstacle> {
     if !is_installed() {
         return Err(Obstacle {
             fault: "NVIDIA's driver (libcuda.so.1) is not installed".to_owned(),

@@ -7,10 +7,11 @@
 pub mod backend;
 pub mod exception_barrier;
 pub mod executor;
-mod gpu;
+pub(crate) mod gpu;
 pub mod gpus;
 pub mod onnxruntime;
 pub mod op_library;
+pub mod opening;
 pub mod outputs;
 pub mod own_namespaces;
 pub mod parameters;

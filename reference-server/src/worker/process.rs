@@ -14,11 +14,8 @@ use super::backend::{
     Backend, LibraryReport, LoadError, LoadedModel, ModelSpecification, RuntimeSpecification,
 };
 use super::executor::{Executor, Surroundings};
-use super::onnxruntime::OnnxRuntimeBackend;
-use super::pytorch::PyTorchBackend;
+use super::opening::open;
 use super::recorder::Recorder;
-use super::tensorflow::TensorFlowBackend;
-use super::tensorrt::TensorRtBackend;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
 use crate::ipc::region::Region;
@@ -161,12 +158,7 @@ impl Worker {
         libraries: &[PathBuf],
     ) -> Result<Vec<LibraryReport>, LoadError> {
         let arena = self.surroundings.arena.clone();
-        let mut backend: Box<dyn Backend> = match specification.framework {
-            Framework::OnnxRuntime => Box::new(OnnxRuntimeBackend::open(specification, arena)?),
-            Framework::PyTorch => Box::new(PyTorchBackend::open(specification, arena)?),
-            Framework::TensorFlow => Box::new(TensorFlowBackend::open(specification, arena)?),
-            Framework::TensorRt => Box::new(TensorRtBackend::open(specification, arena)?),
-        };
+        let mut backend = open(specification, arena)?;
         let reports = backend.load_libraries(libraries)?;
         self.backends.insert(specification.framework, backend);
         Ok(reports)

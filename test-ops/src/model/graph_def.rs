@@ -40,7 +40,7 @@ struct NodeDef {
 
 #[derive(Clone, PartialEq, Message)]
 struct AttrValue {
-    #[prost(oneof = "Value", tags = "2, 4, 6, 7, 8")]
+    #[prost(oneof = "Value", tags = "2, 4, 5, 6, 7, 8")]
     value: Option<Value>,
 }
 
@@ -50,6 +50,8 @@ enum Value {
     Text(Vec<u8>),
     #[prost(float, tag = "4")]
     Number(f32),
+    #[prost(bool, tag = "5")]
+    Flag(bool),
     #[prost(int32, tag = "6")]
     Type(i32),
     #[prost(message, tag = "7")]
@@ -80,6 +82,9 @@ struct DimProto {
     size: i64,
 }
 
+/// `DT_BOOL` of `types.proto`
+const BOOL: i32 = 10;
+
 /// `DataType` of `types.proto`
 pub(super) fn element_type(data_type: DataType) -> i32 {
     match data_type {
@@ -105,6 +110,13 @@ pub(super) fn graph(model: &Model) -> GraphDef {
             model.parameter_name(),
             &model.constant_parameter(),
         ));
+    }
+    if model.composed {
+        node.extend(composition(model));
+        return GraphDef {
+            node,
+            versions: Some(VersionDef { producer: PRODUCER }),
+        };
     }
     for (domain, output) in model.domains.iter().zip(model.outputs()) {
         node.push(NodeDef {
@@ -179,6 +191,76 @@ fn constant(name: &str, tensor: &Tensor) -> NodeDef {
             ("dtype", Value::Type(dtype)),
             ("value", Value::Tensor(value)),
         ]),
+    }
+}
+
+/// The function by TensorFlow's own operators, which has none for a GELU or a norm of this kind.
+fn composition(model: &Model) -> Vec<NodeDef> {
+    let parameter = model.parameter_name();
+    let scalar =
+        |name: &str, value: f64| constant(name, &Tensor::new(model.data_type, &[], vec![value]));
+    let own = || Value::Type(element_type(model.data_type));
+    let plain = |op: &str, input: &[&str], name: &str| built_in(op, input, name, [("T", own())]);
+    match model.op {
+        Op::BiasGelu => vec![
+            scalar("half", 0.5),
+            scalar("one", 1.0),
+            scalar("root_of_half", std::f64::consts::FRAC_1_SQRT_2),
+            plain("AddV2", &["x", parameter], "sum"),
+            plain("Mul", &["sum", "root_of_half"], "scaled"),
+            plain("Erf", &["scaled"], "erf"),
+            plain("AddV2", &["erf", "one"], "twice_normal"),
+            plain("Mul", &["sum", "half"], "halved"),
+            plain("Mul", &["halved", "twice_normal"], "y"),
+        ],
+        Op::RmsNorm => vec![
+            scalar("epsilon", f64::from(model.epsilon)),
+            constant("last_axis", &Tensor::new(DataType::Int32, &[1], vec![-1.0])),
+            plain("Square", &["x"], "squares"),
+            built_in(
+                "Mean",
+                &["squares", "last_axis"],
+                "mean",
+                [
+                    ("T", own()),
+                    ("Tidx", Value::Type(element_type(DataType::Int32))),
+                    ("keep_dims", Value::Flag(true)),
+                ],
+            ),
+            plain("AddV2", &["mean", "epsilon"], "above_zero"),
+            plain("Rsqrt", &["above_zero"], "scale"),
+            plain("Mul", &["x", "scale"], "normal"),
+            plain("Mul", &["normal", parameter], "y"),
+        ],
+        Op::Modulo => vec![plain("FloorMod", &["x", parameter], "y")],
+        Op::SelectAbove => vec![
+            plain("Greater", &["x", parameter], "above"),
+            built_in("Where", &["above"], "places", [("T", Value::Type(BOOL))]),
+            built_in(
+                "GatherNd",
+                &["x", "places"],
+                "y",
+                [
+                    ("Tparams", own()),
+                    ("Tindices", Value::Type(element_type(DataType::Int64))),
+                ],
+            ),
+        ],
+    }
+}
+
+/// A node of one of TensorFlow's own operators.
+fn built_in<const N: usize>(
+    op: &str,
+    input: &[&str],
+    name: &str,
+    attributes: [(&str, Value); N],
+) -> NodeDef {
+    NodeDef {
+        name: name.to_owned(),
+        op: op.to_owned(),
+        input: input.iter().map(|&name| name.to_owned()).collect(),
+        attr: named(attributes),
     }
 }
 

@@ -27,6 +27,7 @@ pub use torchscript::{torch_script, torch_script_with_buffers};
 
 use runtimes::Framework;
 
+use crate::reference::Tolerance;
 use crate::{Approximation, DEFAULT_DOMAIN, DataType, Op, Tensor, spelling};
 
 /// Where an operator's second operand (bias, weight, divisor, threshold) comes from.
@@ -79,6 +80,8 @@ pub struct Model {
     /// The operator's full name, as a library [registers](crate::Sample::with_op_named) it, in
     /// place of its own.
     pub operator_name: Option<String>,
+    /// Whether the framework's own operators compute the function, in place of the sample operator.
+    pub composed: bool,
     /// Which file it becomes.
     pub format: Format,
 }
@@ -115,6 +118,7 @@ impl Model {
             epsilon: 1e-5,
             without_bias: false,
             operator_name: None,
+            composed: false,
             format: Format::Onnx,
         }
     }
@@ -167,6 +171,24 @@ impl Model {
     /// The same model with another full name of its operator.
     pub fn with_operator_name(mut self, name: &str) -> Model {
         self.operator_name = Some(name.to_owned());
+        self
+    }
+
+    /// A model of the same function, named like `composed_bias_gelu_fp32`, that needs no op library: the
+    /// framework's own operators compute it, as far as there is one in one operator and else in as few
+    /// as possible. It is what a custom operator is compared with.
+    ///
+    /// # Panics
+    /// When it has several domains, no bias or an approximation: those are not compared.
+    pub fn composed(mut self) -> Model {
+        assert!(
+            self.domains.len() == 1
+                && !self.without_bias
+                && self.approximation == Approximation::None,
+            "a composition is of one plain operator"
+        );
+        self.name = format!("composed_{}", self.name);
+        self.composed = true;
         self
     }
 
@@ -254,6 +276,15 @@ impl Model {
     /// When `inputs` are not the tensors that [`Model::inputs`] asks for.
     pub fn expected(&self, inputs: &[Tensor], signatures: &[(&str, u8)]) -> Vec<Tensor> {
         evaluate::evaluate(self, inputs, signatures)
+    }
+
+    /// How far an answer may lie from [`Model::expected`].
+    pub fn tolerance(&self) -> Tolerance {
+        if self.composed {
+            Tolerance::in_steps(self.data_type)
+        } else {
+            Tolerance::of(self.data_type)
+        }
     }
 
     /// The model as the bytes of a `model.onnx`, whatever its format.

@@ -5,14 +5,16 @@ use prost::Message;
 use runtimes::Framework;
 
 use super::{Model, Node, ParameterSource, TensorSpec};
-use crate::{DataType, Op};
+use crate::{DataType, Op, Tensor};
 
 /// Version of the file format: 10 came with ONNX 1.16, which every catalogued runtime reads.
 const IR_VERSION: i64 = 10;
-/// Version of the standard operators; the sample models use none of them.
+/// Version of the standard operators, which only compositions use.
 const STANDARD_OPSET: i64 = 21;
 /// `AttributeProto.AttributeType.FLOAT`
 const ATTRIBUTE_FLOAT: i32 = 1;
+/// `AttributeProto.AttributeType.INT`
+const ATTRIBUTE_INTEGER: i32 = 2;
 /// `AttributeProto.AttributeType.STRING`
 const ATTRIBUTE_STRING: i32 = 3;
 
@@ -72,6 +74,8 @@ struct AttributeProto {
     name: String,
     #[prost(float, optional, tag = "2")]
     f: Option<f32>,
+    #[prost(int64, optional, tag = "3")]
+    i: Option<i64>,
     #[prost(bytes = "vec", optional, tag = "4")]
     s: Option<Vec<u8>>,
     #[prost(int32, tag = "20")]
@@ -143,6 +147,9 @@ fn element_type(data_type: DataType) -> i32 {
 }
 
 pub(super) fn encode(model: &Model) -> Vec<u8> {
+    if model.composed {
+        return encode_composition(model);
+    }
     let outputs = model.outputs();
     let mut opset_import = vec![standard_opset()];
     let standard = String::new();
@@ -162,20 +169,97 @@ pub(super) fn encode(model: &Model) -> Vec<u8> {
             domain: domain.clone(),
         });
     }
-    let initializer = match model.parameter_source {
+    let graph = GraphProto {
+        node,
+        name: model.name.clone(),
+        initializer: constants(model),
+        input: model.inputs().iter().map(value_info).collect(),
+        output: outputs.iter().map(value_info).collect(),
+    };
+    encode_graph(graph, opset_import)
+}
+
+/// The second operand where it is no input.
+fn constants(model: &Model) -> Vec<TensorProto> {
+    match model.parameter_source {
         ParameterSource::Input => Vec::new(),
         ParameterSource::Constant => {
-            let parameter = model.constant_parameter();
-            vec![TensorProto {
-                dims: parameter
-                    .shape
-                    .iter()
-                    .map(|&extent| extent as i64)
-                    .collect(),
-                data_type: element_type(parameter.data_type),
-                name: model.parameter_name().to_owned(),
-                raw_data: Some(parameter.to_bytes()),
-            }]
+            vec![initializer(
+                model.parameter_name(),
+                &model.constant_parameter(),
+            )]
+        }
+    }
+}
+
+fn initializer(name: &str, tensor: &Tensor) -> TensorProto {
+    TensorProto {
+        dims: tensor.shape.iter().map(|&extent| extent as i64).collect(),
+        data_type: element_type(tensor.data_type),
+        name: name.to_owned(),
+        raw_data: Some(tensor.to_bytes()),
+    }
+}
+
+/// The function by ONNX's own operators. Their standard defines the remainder of a floored division
+/// for integers alone, and a norm of this kind in later versions than every catalogued runtime has; ONNX
+/// Runtime knows this form of it and runs it as one operator of its own.
+fn encode_composition(model: &Model) -> Vec<u8> {
+    let parameter = model.parameter_name();
+    let scalar = |name: &str, value: f64| {
+        initializer(name, &Tensor::new(model.data_type, &[1], vec![value]))
+    };
+    let indices = |name: &str, value: f64| {
+        initializer(name, &Tensor::new(DataType::Int64, &[1], vec![value]))
+    };
+    let mut initializer = constants(model);
+    let node = match model.op {
+        Op::BiasGelu => vec![
+            standard("Add", &["x", parameter], "sum", Vec::new()),
+            standard("Gelu", &["sum"], "y", attributes(model)),
+        ],
+        Op::RmsNorm => {
+            initializer.extend([
+                scalar("two", 2.0),
+                scalar("epsilon", f64::from(model.epsilon)),
+                indices("last_axis", -1.0),
+            ]);
+            vec![
+                standard("Pow", &["x", "two"], "squares", Vec::new()),
+                standard("ReduceMean", &["squares", "last_axis"], "mean", Vec::new()),
+                standard("Add", &["mean", "epsilon"], "above_zero", Vec::new()),
+                standard("Sqrt", &["above_zero"], "root", Vec::new()),
+                standard("Div", &["x", "root"], "normal", Vec::new()),
+                standard("Mul", &["normal", parameter], "y", Vec::new()),
+            ]
+        }
+        Op::Modulo if !model.data_type.is_float() => {
+            vec![standard("Mod", &["x", parameter], "y", Vec::new())]
+        }
+        Op::Modulo => {
+            initializer.push(scalar("zero", 0.0));
+            let truncated = AttributeProto {
+                name: "fmod".to_owned(),
+                f: None,
+                i: Some(1),
+                s: None,
+                r#type: ATTRIBUTE_INTEGER,
+            };
+            vec![
+                standard("Mod", &["x", parameter], "remainder", vec![truncated]),
+                standard("Mul", &["remainder", parameter], "product", Vec::new()),
+                standard("Less", &["product", "zero"], "differs", Vec::new()),
+                standard("Add", &["remainder", parameter], "moved", Vec::new()),
+                standard("Where", &["differs", "moved", "remainder"], "y", Vec::new()),
+            ]
+        }
+        Op::SelectAbove => {
+            initializer.push(indices("flat", -1.0));
+            vec![
+                standard("Greater", &["x", parameter], "above", Vec::new()),
+                standard("Reshape", &["above", "flat"], "chosen", Vec::new()),
+                standard("Compress", &["x", "chosen"], "y", Vec::new()),
+            ]
         }
     };
     let graph = GraphProto {
@@ -183,9 +267,26 @@ pub(super) fn encode(model: &Model) -> Vec<u8> {
         name: model.name.clone(),
         initializer,
         input: model.inputs().iter().map(value_info).collect(),
-        output: outputs.iter().map(value_info).collect(),
+        output: model.outputs().iter().map(value_info).collect(),
     };
-    encode_graph(graph, opset_import)
+    encode_graph(graph, vec![standard_opset()])
+}
+
+/// A node of one of ONNX's own operators, named after its output.
+fn standard(
+    operator: &str,
+    input: &[&str],
+    output: &str,
+    attribute: Vec<AttributeProto>,
+) -> NodeProto {
+    NodeProto {
+        input: input.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        name: format!("make_{output}"),
+        op_type: operator.to_owned(),
+        attribute,
+        domain: String::new(),
+    }
 }
 
 /// A model of one node of any operator.
@@ -239,12 +340,14 @@ fn attributes(model: &Model) -> Vec<AttributeProto> {
         Op::BiasGelu => vec![AttributeProto {
             name: "approximate".to_owned(),
             f: None,
+            i: None,
             s: Some(model.approximation.name().as_bytes().to_vec()),
             r#type: ATTRIBUTE_STRING,
         }],
         Op::RmsNorm => vec![AttributeProto {
             name: "epsilon".to_owned(),
             f: Some(model.epsilon),
+            i: None,
             s: None,
             r#type: ATTRIBUTE_FLOAT,
         }],

@@ -164,6 +164,11 @@ fn methods(model: &Model) -> String {
     if model.parameter_source == ParameterSource::Constant {
         line(format!("{parameter} = self.{parameter}"));
     }
+    if model.composed {
+        line(format!("y0 = {}", composition(model)));
+        line("return y0".to_owned());
+        return text;
+    }
     for (index, domain) in model.domains.iter().enumerate() {
         let op = model
             .operator(Framework::PyTorch, domain)
@@ -182,6 +187,22 @@ fn methods(model: &Model) -> String {
         _ => format!("return ({})", results.join(", ")),
     });
     text
+}
+
+/// The function by PyTorch's own operators, as an expression.
+fn composition(model: &Model) -> String {
+    let parameter = model.parameter_name();
+    match model.op {
+        // In this version of the format it has no attribute yet.
+        Op::BiasGelu => format!("torch.gelu(torch.add(x, {parameter}))"),
+        Op::RmsNorm => format!(
+            "torch.rms_norm(x, {:?}, {parameter}, {:?})",
+            model.parameter_dims(),
+            f64::from(model.epsilon)
+        ),
+        Op::Modulo => format!("torch.remainder(x, {parameter})"),
+        Op::SelectAbove => format!("torch.masked_select(x, torch.gt(x, {parameter}))"),
+    }
 }
 
 #[cfg(test)]

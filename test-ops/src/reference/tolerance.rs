@@ -20,6 +20,12 @@ impl Tolerance {
         absolute: 1e-6,
         relative: 1e-3,
     };
+    /// fp16, computed by several operators of a framework: each rounds to fp16, and rounding before a
+    /// GELU's tail is magnified by it.
+    pub const FP16_IN_STEPS: Tolerance = Tolerance {
+        absolute: 2e-3,
+        relative: 4e-3,
+    };
     /// Integers are exact.
     pub const EXACT: Tolerance = Tolerance {
         absolute: 0.0,
@@ -32,6 +38,14 @@ impl Tolerance {
             DataType::Fp32 => Tolerance::FP32,
             DataType::Fp16 => Tolerance::FP16,
             DataType::Int32 | DataType::Int64 => Tolerance::EXACT,
+        }
+    }
+
+    /// The tolerance of results that several operators of a framework computed.
+    pub fn in_steps(data_type: DataType) -> Tolerance {
+        match data_type {
+            DataType::Fp16 => Tolerance::FP16_IN_STEPS,
+            other => Tolerance::of(other),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The plots of a run, one module each.
 
+mod kernel;
 mod latency;
+mod lines;
 mod op_time;
 mod palette;
 mod plot;
@@ -22,6 +24,7 @@ pub fn plots(results: &Results) -> Result<Vec<Plot>, PlotError> {
     let mut plots = latency::draw(measurements)?;
     plots.extend(throughput::draw(measurements)?);
     plots.extend(op_time::draw(measurements)?);
+    plots.extend(kernel::draw(measurements)?);
     plots.extend(startup::draw(measurements)?);
     Ok(plots)
 }

@@ -9,7 +9,8 @@ use crate::quantity::quantity;
 /// at the same size, on a linear axis where they are of one order.
 pub fn draw(measurements: &[Measurement]) -> Result<Vec<Plot>, PlotError> {
     let mut groups: Vec<Vec<&Measurement>> = Vec::new();
-    for kernel in measurements.iter().filter(|m| m.kind == Kind::Kernel) {
+    let in_worker = |m: &&Measurement| m.kind == Kind::Kernel && m.aspect.is_none();
+    for kernel in measurements.iter().filter(in_worker) {
         let same = |group: &Vec<&Measurement>| {
             (&group[0].framework, &group[0].shape) == (&kernel.framework, &kernel.shape)
         };

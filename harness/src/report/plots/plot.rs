@@ -15,6 +15,14 @@ pub enum Section {
     Throughput,
     /// Op time inside the worker.
     OpTime,
+    /// Times of kernels on a GPU.
+    KernelTime,
+    /// Kernels' share of the bandwidth of copies.
+    Bandwidth,
+    /// What executions take beside kernels and copies.
+    LaunchOverhead,
+    /// Speed-up over a framework's own operators.
+    SpeedUp,
     /// Start-up and load times.
     Startup,
 }
