@@ -103,3 +103,20 @@ fn code_can_be_chosen_where_there_are_kernels_for_gpus() {
     let stable = sample.clone().with_interface(TorchInterface::Stable);
     assert!(!exists(Framework::PyTorch, &stable));
 }
+
+#[test]
+fn what_a_library_says_of_itself_is_read_without_its_code() {
+    let path = build(Sample::default(), runtime());
+    let whole = std::fs::read(&path).expect("a file");
+    let without = op_library::content_without_code(&path).expect("a file");
+    assert_eq!(whole.len(), without.len());
+    let holds = |content: &[u8], text: &[u8]| {
+        let mut places = content.windows(text.len());
+        places.any(|place| place == text)
+    };
+    // How a fat binary begins.
+    let magic = [0x50, 0xed, 0x55, 0xba];
+    assert!(holds(&whole, &magic) && !holds(&without, &magic));
+    let name = test_ops::DEFAULT_DOMAIN.as_bytes();
+    assert!(holds(&whole, name) && holds(&without, name));
+}

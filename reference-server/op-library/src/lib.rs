@@ -43,6 +43,7 @@ mod verdict;
 pub use before::Before;
 pub use built_for::PyTorchRelease;
 pub use collision::{Collision, CollisionKind, Consequence, Providers};
+pub use elf::content_without_code;
 pub use error::InspectError;
 pub use finding::{Finding, FindingId, Severity};
 pub use gpu::{Architecture, ComputeCapability, GpuCode, Portability};

@@ -14,6 +14,7 @@ mod notes;
 mod relocations;
 mod sections;
 mod symbols;
+mod without_code;
 
 pub(crate) use bytes::{Bytes, FileBytes};
 pub(crate) use header::{Header, HeaderError, ObjectType};
@@ -25,3 +26,4 @@ pub(crate) use notes::iterate as notes;
 pub(crate) use relocations::iterate as relocations;
 pub(crate) use sections::Sections;
 pub(crate) use symbols::{Reference, Symbols};
+pub use without_code::content_without_code;

@@ -13,7 +13,7 @@ pub(super) fn ops_of(
     path: &Path,
     ops: impl IntoIterator<Item = String>,
 ) -> io::Result<Vec<String>> {
-    let content = std::fs::read(path)?;
+    let content = op_library::content_without_code(path)?;
     let texts: HashSet<&[u8]> = content.split(|byte| *byte == 0).collect();
     let mentioned = ops.into_iter().filter(|op| texts.contains(op.as_bytes()));
     Ok(mentioned.collect())
