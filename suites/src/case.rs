@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use regex::Regex;
-use runtimes::{Framework, Runtime, RuntimeName, Size, python_libraries_for};
+use runtimes::{Catalog, Framework, Runtime, RuntimeName, Size, python_libraries_for};
 use serde::{Deserialize, Serialize};
 
 use crate::arrangement::Arrangement;
@@ -189,6 +189,8 @@ pub enum Need {
     FullRuntime(RuntimeName),
     /// There is an NVIDIA GPU with its driver.
     Gpu,
+    /// The runtime of this framework that the run is made with can execute on a GPU.
+    RuntimeForGpus(Framework),
     /// There is none.
     NoGpu,
     /// There is a shared library of Python, which op libraries that are extension modules take its
@@ -208,6 +210,12 @@ impl Need {
             Self::Runtime(name) => has(name, Size::Small),
             Self::FullRuntime(name) => has(name, Size::Full),
             Self::Gpu => has_gpu(),
+            Self::RuntimeForGpus(framework) => {
+                let mut own = installed
+                    .iter()
+                    .filter(|it| it.name.framework == *framework);
+                own.next().is_some_and(is_for_gpus)
+            }
             Self::NoGpu => !has_gpu(),
             Self::PythonLibrary => !python_libraries_for(Path::new(""), None).is_empty(),
         }
@@ -226,11 +234,32 @@ impl Need {
                 )
             }
             Self::Gpu => "run it on a machine that has one".to_owned(),
+            Self::RuntimeForGpus(framework) => Catalog::builtin().for_gpus(*framework).map_or_else(
+                || "name one with --runtime".to_owned(),
+                |entry| {
+                    let name = entry.name();
+                    format!(
+                        "install {name} with `cargo harness setup --runtime {name} --full` and run \
+                         with `--runtime {name}`"
+                    )
+                },
+            ),
             Self::NoGpu => "run it on a machine that has none".to_owned(),
             Self::PythonLibrary => {
                 "install it (Debian and Ubuntu: apt-get install libpython3-dev)".to_owned()
             }
         }
+    }
+}
+
+/// Whether the framework's part for GPUs is there.
+fn is_for_gpus(runtime: &Runtime) -> bool {
+    let has = |file: &str| runtime.main_library.with_file_name(file).is_file();
+    match runtime.name.framework {
+        Framework::OnnxRuntime => has("libonnxruntime_providers_cuda.so"),
+        Framework::PyTorch => has("libtorch_cuda.so"),
+        Framework::TensorFlow => runtime.size == Size::Full,
+        Framework::TensorRt => true,
     }
 }
 
@@ -245,6 +274,9 @@ impl fmt::Display for Need {
             Self::Runtime(name) => write!(f, "runtime {name}"),
             Self::FullRuntime(name) => write!(f, "runtime {name} in its full size"),
             Self::Gpu => f.write_str("an NVIDIA GPU"),
+            Self::RuntimeForGpus(framework) => {
+                write!(f, "a runtime of {} for GPUs", framework.title())
+            }
             Self::NoGpu => f.write_str("a machine without an NVIDIA GPU"),
             Self::PythonLibrary => f.write_str("a shared library of Python"),
         }

@@ -136,7 +136,11 @@ pub fn needed(
                     wanted.add(*name, Size::Full, &format!("needed by {}", case.id));
                 }
                 // Gigabytes for few cases: they are skipped with the option that installs them.
-                Need::FullRuntime(_) | Need::Gpu | Need::NoGpu | Need::PythonLibrary => {}
+                Need::FullRuntime(_)
+                | Need::Gpu
+                | Need::RuntimeForGpus(_)
+                | Need::NoGpu
+                | Need::PythonLibrary => {}
             }
         }
     }

@@ -98,8 +98,9 @@ pub struct Measurement {
     pub ci95: Option<[f64; 2]>,
     /// Requests a second (serving).
     pub throughput: Option<f64>,
-    /// Bytes that the op must move, by the time of its kernels, as a fraction of what the device's own
-    /// copies of 512 MiB move, measured in the same process just before. Not stated on a CPU, where tensors of these sizes stay in its caches and the fraction would exceed 1.
+    /// Bytes that the op must move, by the time of its kernels, as a fraction of what a copy of its
+    /// first input moves under the same conditions, measured in the same process just before. Not
+    /// stated on a CPU, where tensors of these sizes stay in its caches.
     pub bandwidth_fraction: Option<f64>,
     /// What a reader should know before believing the numbers.
     pub warnings: Vec<Warning>,

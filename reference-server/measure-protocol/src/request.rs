@@ -104,4 +104,7 @@ pub struct Copy {
     pub bytes: u64,
     /// How many copies.
     pub count: u32,
+    /// What is copied has just come from the CPU's memory, as the inputs of a model have: some of it is
+    /// in the caches still, and has to be written back while the copy is made.
+    pub from_host: bool,
 }

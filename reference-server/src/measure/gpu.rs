@@ -93,17 +93,29 @@ impl Gpu {
         self.synchronize()
     }
 
-    /// Copies `bytes` within the GPU's memory, `count` times, each after the cache was overwritten.
+    /// Copies `bytes` within the GPU's memory, `count` times, each after the cache was overwritten and,
+    /// where `from_host`, what is copied has come from the CPU's memory.
     ///
     /// # Errors
     /// The driver refuses, for lack of memory, say.
-    pub(super) fn copy(&mut self, bytes: usize, count: u32) -> Result<(), MeasureError> {
+    pub(super) fn copy(
+        &mut self,
+        bytes: usize,
+        count: u32,
+        from_host: bool,
+    ) -> Result<(), MeasureError> {
+        let host = vec![1_u8; if from_host { bytes } else { 0 }];
         let (from, to) = (Memory::take(bytes)?, Memory::take(bytes)?);
         // SAFETY: the block is that long. What it holds does not matter, only that it is there.
         unsafe { result::memset_d8_sync(from.address, 1, bytes) }
             .map_err(failed("fill a buffer"))?;
         for _ in 0..count {
             self.flush()?;
+            if from_host {
+                // SAFETY: the block is as long as the vector.
+                unsafe { result::memcpy_htod_sync(from.address, &host) }
+                    .map_err(failed("copy to the GPU"))?;
+            }
             // SAFETY: both blocks are that long, live until the synchronization below, and apart.
             unsafe {
                 result::memcpy_dtod_async(to.address, from.address, bytes, result::stream::null())

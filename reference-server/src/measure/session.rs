@@ -332,6 +332,7 @@ impl Session {
         let copied = gpu.copy(
             usize::try_from(copy.bytes).unwrap_or(usize::MAX),
             copy.count,
+            copy.from_host,
         );
         let recorded = tracer.stop();
         copied?;

@@ -286,6 +286,7 @@ fn without_a_gpu_nothing_is_said_about_kernels() {
     let copy = Copy {
         bytes: 1 << 20,
         count: 1,
+        from_host: true,
     };
     assert!(refusal(bench.client.copy(copy)).contains("GPU"));
     let folder = bench.repository.model_folder(&model.name);

@@ -46,7 +46,11 @@ fn runtimes_to_name(case: &Case, options: &RunOptions) -> Vec<RuntimeName> {
     let default = options.runtime_in(case, case.framework);
     let needed = case.needs.iter().filter_map(|need| match need {
         Need::Runtime(name) => Some(*name),
-        Need::FullRuntime(_) | Need::Gpu | Need::NoGpu | Need::PythonLibrary => None,
+        Need::FullRuntime(_)
+        | Need::Gpu
+        | Need::RuntimeForGpus(_)
+        | Need::NoGpu
+        | Need::PythonLibrary => None,
     });
     let mut names: Vec<RuntimeName> = Vec::new();
     for name in default.into_iter().chain(needed) {

@@ -9,7 +9,6 @@ use test_ops::{DeviceCode, Fault, Sample};
 
 use super::contained::{expect_contained, under_traffic};
 use crate::arrangement::{Place, Spelling, Step};
-use crate::case::Need;
 use crate::making::{Definition, Draft, HEALTHY, Made, SUBJECT, VENDOR_DOMAIN, absence};
 use crate::observation::{Outcome, Phase};
 
@@ -38,8 +37,7 @@ fn on_gpu(draft: Draft, sample: &Sample) -> Made {
     Ok(draft
         .only_model_config(absence::OP_IS_THE_SAME)?
         .only(exists, absence::NO_DEVICE_KERNELS)?
-        .runs_ops()
-        .needs(Need::Gpu))
+        .runs_on_gpu())
 }
 
 fn instance() -> Definition {

@@ -425,6 +425,19 @@ impl Draft {
         builder.into_iter().fold(self.needs(Need::Gpu), Self::needs)
     }
 
+    /// As [`runs_ops`](Self::runs_ops), on a GPU in every framework.
+    pub fn runs_on_gpu(self) -> Self {
+        let framework = self.framework();
+        let draft = self.runs_ops();
+        let needs_gpu = !draft.case.needs.contains(&Need::Gpu);
+        let draft = if needs_gpu {
+            draft.needs(Need::Gpu)
+        } else {
+            draft
+        };
+        draft.needs(Need::RuntimeForGpus(framework))
+    }
+
     /// The model is served, under every isolation.
     pub fn expect_served(self, phase: Phase) -> Self {
         self.runs_ops().expect(&[], Outcome::Served, phase, &[])

@@ -266,16 +266,25 @@ impl Process {
             .map_or_else(|| "cpu".to_owned(), |device| device.name.clone())
     }
 
-    /// Measures what the device's own copies move, in bytes a microsecond: twice what is copied, since
-    /// it is read and written, by the median of the copies' times.
+    /// What a copy of `bytes` moves under the conditions of an execution, in bytes a microsecond. What
+    /// the device's own copies move without them is measured with the first.
     ///
     /// # Errors
     /// The GPU refuses, or has no record of its copies.
-    pub fn measure_copies(&mut self) -> anyhow::Result<f64> {
+    pub fn measure_copies(&mut self, bytes: u64) -> anyhow::Result<f64> {
+        if self.copy_rate.is_none() {
+            self.copy_rate = Some(self.rate_of_copies(COPY_BYTES, false)?);
+        }
+        self.rate_of_copies(bytes, true)
+    }
+
+    /// Twice what is copied, since it is read and written, by the median of the copies' times.
+    fn rate_of_copies(&mut self, bytes: u64, from_host: bool) -> anyhow::Result<f64> {
         let mut copy = |count| {
             self.client.copy(Copy {
-                bytes: COPY_BYTES,
+                bytes,
                 count,
+                from_host,
             })
         };
         copy(COPIES.0)?;
@@ -283,9 +292,7 @@ impl Process {
         times.sort_unstable();
         let median = times.get(times.len() / 2);
         let median = *median.context("the GPU has no record of its copies")? as f64 / 1e3;
-        let rate = 2.0 * COPY_BYTES as f64 / median;
-        self.copy_rate = Some(rate);
-        Ok(rate)
+        Ok(2.0 * bytes as f64 / median)
     }
 }
 

@@ -15,8 +15,8 @@ use crate::statistics;
 pub struct Circumstances {
     /// The GPU's name, or `cpu`.
     pub device: String,
-    /// What the op must move, by the time of its kernels, as a fraction of what the device's copies
-    /// move; of kernel times alone.
+    /// What the op must move, by the time of its kernels, as a fraction of what a copy of the op's first
+    /// input moves under the same conditions; of kernel times alone.
     pub bandwidth_fraction: Option<f64>,
     /// What a reader should know.
     pub warnings: Vec<Warning>,
@@ -60,7 +60,7 @@ pub fn measure_kernel(
     let is_traced = on_gpu && matches!(quantity, Quantity::KernelTime | Quantity::SpeedUp);
     let process = processes.of(testbed, case, is_traced)?;
     let copy_rate = match quantity {
-        Quantity::KernelTime => Some(process.measure_copies()?),
+        Quantity::KernelTime => Some(process.measure_copies(case.bytes())?),
         _ => None,
     };
     if quantity == Quantity::SpeedUp {
