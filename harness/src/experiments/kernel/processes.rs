@@ -90,6 +90,8 @@ impl Processes {
         case: KernelCase,
         traced: bool,
     ) -> anyhow::Result<&mut Process> {
+        self.processes
+            .retain(|process| !process.is_spent_before(case));
         let known = self
             .processes
             .iter()
@@ -134,6 +136,14 @@ impl Process {
             copy_rate: None,
             device: None,
         })
+    }
+
+    /// Whether `case` has to be measured in another process: TensorRT 8.6 overflows its stack where it
+    /// prepares a second plan in a process that CUPTI has traced.
+    fn is_spent_before(&self, case: KernelCase) -> bool {
+        self.framework == Framework::TensorRt
+            && self.is_traced
+            && self.case.is_some_and(|measured| measured != case)
     }
 
     /// Lets go of another case, and loads the model and the inputs of this one.

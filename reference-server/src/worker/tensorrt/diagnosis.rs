@@ -48,15 +48,11 @@ pub(super) fn refused(
     let remedy = if missing.is_empty() {
         String::new()
     } else {
-        let registered: Vec<String> = libraries
-            .iter()
-            .flat_map(|library| &library.ops)
-            .map(ToString::to_string)
-            .collect();
+        let registered: Vec<String> = libraries.iter().map(registered).collect();
         let registered = if registered.is_empty() {
             "no op library is loaded".to_owned()
         } else {
-            format!("op libraries register {}", registered.join(", "))
+            registered.join(", ")
         };
         format!(
             "; {registered}: name the op library that provides the plugin in model_operations {{ \
@@ -71,6 +67,17 @@ pub(super) fn refused(
             runtime.version
         ))
     }
+}
+
+/// `'libops.so' registers 'RmsNorm' in version '1'`.
+fn registered(library: &LibraryReport) -> String {
+    let ops: Vec<String> = library.ops.iter().map(ToString::to_string).collect();
+    let ops = if ops.is_empty() {
+        "no plugin".to_owned()
+    } else {
+        ops.join(", ")
+    };
+    format!("'{}' registers {ops}", library.path.display())
 }
 
 /// The plugins that TensorRT says nobody registered.
