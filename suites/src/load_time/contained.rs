@@ -43,11 +43,11 @@ pub(super) fn under_traffic(draft: Draft) -> Draft {
 }
 
 /// The server's time limits where something hangs: enough for the framework's worker to start on a
-/// busy machine.
+/// busy machine, with gigabytes of a full PyTorch that nobody has read before.
 fn time_limit(framework: Framework) -> Duration {
     Duration::from_secs(match framework {
         Framework::OnnxRuntime => 3,
-        _ => 10,
+        _ => 20,
     })
 }
 
