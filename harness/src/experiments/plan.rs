@@ -149,7 +149,6 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
 /// What kernels are measured on, in a sentence, as soon as its copies have been measured.
 fn described(processes: &Processes) -> Option<String> {
     let (device, copy_rate) = processes.device()?;
-    let copy_rate = copy_rate?;
     let word = |value: Option<u32>, unit: &str| {
         value.map_or_else(|| "unknown".to_owned(), |value| format!("{value} {unit}"))
     };

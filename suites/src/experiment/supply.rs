@@ -26,7 +26,7 @@ pub struct Supply<'a> {
     builder: &'a Builder,
     /// Variants that could not be built, with the compiler's message.
     failures: HashMap<Variant, String>,
-    /// Plans that were built, by what they compute: TensorRT takes seconds for one.
+    /// Held while a plan is built, which takes the whole GPU.
     plan_building: Mutex<()>,
 }
 
@@ -251,7 +251,6 @@ impl<'a> Supply<'a> {
             })
             .collect::<Result<Vec<_>, SupplyError>>()?;
         let cache = Cache::at(&self.options.runtime_cache)?;
-        // One at a time: building takes the whole GPU.
         let building = self.plan_building.lock();
         let _building = building.unwrap_or_else(PoisonError::into_inner);
         let builder = PlanBuilder::compile(&cache, runtime)?;

@@ -138,7 +138,7 @@ impl Sample {
     /// Operators and kernels are registered apart in PyTorch and TensorFlow. The registry of
     /// TensorRT knows nothing of a plugin's inputs. One further object is linked in at most.
     /// Code for GPUs can be chosen where there are kernels for them. A schema that disagrees with its
-    /// kernel is a fault inside on PyTorch's stable interface alone.
+    /// kernel is a fault of libraries on PyTorch's stable interface alone: others end the process.
     pub fn exists_for(&self, framework: Framework) -> bool {
         let separates_kernels = matches!(framework, Framework::PyTorch | Framework::TensorFlow);
         (separates_kernels || !self.kernels_only)

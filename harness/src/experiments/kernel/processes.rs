@@ -73,10 +73,11 @@ impl Processes {
         self.processes.clear();
     }
 
-    /// The GPU of a process that has one.
-    pub fn device(&self) -> Option<(&DeviceRecord, Option<f64>)> {
+    /// The GPU of a process that has measured what the device's copies move, in bytes a microsecond, and
+    /// that.
+    pub fn device(&self) -> Option<(&DeviceRecord, f64)> {
         let mut processes = self.processes.iter();
-        processes.find_map(|process| Some((process.device.as_ref()?, process.copy_rate)))
+        processes.find_map(|process| Some((process.device.as_ref()?, process.copy_rate?)))
     }
 
     /// The process for `case`, with its model and inputs, whose answers are right. `traced`: the one
