@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use runtimes::{Cache, Catalog, Origin, Size};
+use runtimes::{Cache, Catalog, Framework, Origin, Size};
 use suites::{Cancellation, CaseResult, Prober, Profile, Verdict};
 
 use super::closing::{closing, command_line, exit};
@@ -293,6 +293,11 @@ fn small_runtimes(runtimes: &[TriedRuntime], check: &Check) -> Option<String> {
         let entry = Catalog::builtin().get(&tried.runtime.name);
         tried.runtime.origin == Origin::Cache
             && tried.runtime.size == Size::Small
+            // In the others, the full size is for what executes on a GPU: op libraries load without.
+            && matches!(
+                tried.runtime.name.framework,
+                Framework::PyTorch | Framework::TensorRt
+            )
             && entry.is_some_and(|entry| entry.largest_size() == Size::Full)
     };
     let small: Vec<&str> = runtimes
