@@ -76,7 +76,7 @@ impl Work {
             Some(shard) => experiments::part_of(&all, shard),
             None => all,
         };
-        let (skipped, on_gpu) = without_kernels(&mut experiments, suites::has_gpu());
+        let (skipped, on_gpu) = without_place(&mut experiments, suites::has_gpu());
         let mut unmeasurable = measured(&experiments);
         let measurable = experiments::measurable(&unmeasurable);
         unmeasurable.retain(|framework| !measurable.contains(framework));
@@ -104,10 +104,10 @@ impl Work {
     }
 }
 
-/// Leaves those kernels out that this machine does not measure: those on a GPU where there is none, which
-/// is told in a sentence, and their stand-ins on a CPU where there is one. Returns the sentence, and
+/// Leaves out what this machine does not measure: models on a GPU where there is none, which is told in a
+/// sentence, and their stand-ins on a CPU where there is one. Returns the sentence, and
 /// the frameworks that it is about.
-fn without_kernels(
+fn without_place(
     experiments: &mut Vec<Experiment>,
     has_gpu: bool,
 ) -> (Option<String>, Vec<Framework>) {
@@ -121,7 +121,7 @@ fn without_kernels(
         return (None, Vec::new());
     }
     let sentence = format!(
-        "kernels on a GPU are not measured ({}), because this machine has no NVIDIA GPU",
+        "nothing is measured on a GPU ({} left out), because this machine has no NVIDIA GPU",
         count(out.len(), "measurement")
     );
     (Some(sentence), measured(&out))
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn kernels_are_measured_on_a_gpu_where_there_is_one_and_told_where_there_is_none() {
+    fn models_are_measured_on_a_gpu_where_there_is_one_and_told_where_there_is_none() {
         let filter = regex::Regex::new("^kernel/.*pytorch.*/64x1024/fp32").expect("a pattern");
         let all = experiments::experiments(&[Framework::PyTorch], Some(&filter));
         let places = |experiments: &[Experiment]| -> BTreeSet<bool> {
@@ -192,17 +192,17 @@ mod tests {
             places.map(|place| place == Place::Gpu).collect()
         };
         let mut with_gpu = all.clone();
-        assert_eq!(without_kernels(&mut with_gpu, true), (None, Vec::new()));
+        assert_eq!(without_place(&mut with_gpu, true), (None, Vec::new()));
         assert_eq!(places(&with_gpu), BTreeSet::from([true]));
         let gpu_alone = with_gpu.len();
 
         let mut without_gpu = all;
-        let (sentence, frameworks) = without_kernels(&mut without_gpu, false);
+        let (sentence, frameworks) = without_place(&mut without_gpu, false);
         assert_eq!(places(&without_gpu), BTreeSet::new());
         assert_eq!(frameworks, [Framework::PyTorch]);
         let sentence = sentence.expect("something is skipped");
         assert!(
-            sentence.contains(&format!("({gpu_alone} measurements)")),
+            sentence.contains(&format!("({gpu_alone} measurements left out)")),
             "{sentence}"
         );
     }

@@ -7,7 +7,7 @@ use runtimes::Framework;
 use suites::Shard;
 use test_ops::{DataType, Op};
 
-use super::kernel::{self, KernelCase, Place, Quantity};
+use super::kernel::{self, KernelCase, Place, Quantity, RequestCase};
 use crate::measurement::{About, Kind, Policy};
 
 /// Elements of a row of the small tensor.
@@ -52,8 +52,10 @@ pub enum Experiment {
     NullServing(Tensor, u32),
     /// A model executed in process.
     Kernel(KernelCase, Quantity),
-    /// Requests over HTTP with binary tensors at a concurrency.
+    /// Requests over HTTP with binary tensors at a concurrency, to a model on the CPU.
     Serving(Framework, Tensor, u32),
+    /// Requests over HTTP to a model that is executed in process too, or of a series.
+    Requests(RequestCase),
 }
 
 /// Every experiment of `frameworks` whose id matches `filter`, in the order in which they are made.
@@ -82,6 +84,11 @@ pub fn experiments(frameworks: &[Framework], filter: Option<&Regex>) -> Vec<Expe
             }
             serving.push(Experiment::Serving(*framework, tensor, slots));
         }
+        serving.extend(
+            kernel::requests(*framework)
+                .into_iter()
+                .map(Experiment::Requests),
+        );
     }
     all.extend(null);
     all.extend(serving);
@@ -154,15 +161,18 @@ impl Experiment {
             | Self::OpTime(framework, _)
             | Self::Serving(framework, _, _) => Some(framework),
             Self::Kernel(case, _) => Some(case.framework),
+            Self::Requests(request) => Some(request.case.framework),
             Self::NullServing(..) => None,
         }
     }
 
-    /// The place of a model that is executed in process.
+    /// Where it is made, if not on every machine: on those with a GPU, or on those without one, where
+    /// it stands in for another.
     #[must_use]
     pub fn place(&self) -> Option<Place> {
         match self {
             Self::Kernel(case, _) => Some(case.place),
+            Self::Requests(request) if request.case.place == Place::Gpu => Some(Place::Gpu),
             _ => None,
         }
     }
@@ -236,6 +246,7 @@ impl Experiment {
                 unit: "us",
             },
             Self::Kernel(case, quantity) => case.about(quantity),
+            Self::Requests(request) => request.about(),
             Self::NullServing(tensor, slots) => serving("none".to_owned(), "null", tensor, slots),
             Self::Serving(framework, tensor, slots) => {
                 serving(framework.to_string(), tensor.op.name(), tensor, slots)
@@ -304,9 +315,9 @@ mod tests {
 
     #[test]
     fn a_filter_selects_by_id() {
-        let filter = Regex::new("^serving/.*/c4$").unwrap();
+        let filter = Regex::new("^serving/.*/1x64/.*/c4$").unwrap();
         let some = experiments(&[Framework::OnnxRuntime], Some(&filter));
-        assert_eq!(some.len(), 4);
+        assert_eq!(some.len(), 3);
         assert!(experiments(&[], None).is_empty());
     }
 

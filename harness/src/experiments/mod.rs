@@ -14,7 +14,7 @@ mod startup;
 mod testbed;
 
 pub use experiment::{Experiment, Tensor, experiments, measurable, part_of};
-pub use kernel::{KernelCase, Place, Quantity};
+pub use kernel::{KernelCase, Place, Quantity, RequestCase};
 pub use plan::{Event, Measured, Plan, conduct};
 pub use quiet::machine_warnings;
 pub use testbed::Testbed;

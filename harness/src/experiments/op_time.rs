@@ -8,6 +8,7 @@ use serde_json::Value;
 use suites::client::Client;
 
 use super::experiment::Tensor;
+use super::kernel::Place;
 use super::serving::Exchange;
 use super::testbed::{Control, PATIENCE, Testbed};
 use crate::measurement::{LoadGenerator, Subject};
@@ -23,11 +24,12 @@ pub fn op_time(
     let repository = testbed.repository(
         &format!("op-time-{framework}-{}", model.name),
         std::slice::from_ref(&model),
+        Place::Cpu,
     )?;
     let (server, _) =
         testbed.start(&testbed.command(framework, &repository, Control::AllAtStart)?)?;
     let client = Client::new(server.http_address(), PATIENCE)?;
-    let exchange = Exchange::new(&model);
+    let exchange = Exchange::new(&model, 1);
     let mut generator = LoadGenerator::connect(server.http_address(), 1)?;
     exchange.check(&generator.once(&exchange.request)?)?;
     let mut before = settled(

@@ -80,8 +80,8 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
     let mut devices: Vec<String> = Vec::new();
     for experiment in &plan.experiments {
         let framework = experiment.framework();
-        let is_kernel = experiment.place().is_some();
-        if is_kernel && framework.is_some_and(|framework| left_out.contains(&framework)) {
+        let is_placed = experiment.place().is_some();
+        if is_placed && framework.is_some_and(|framework| left_out.contains(&framework)) {
             continue;
         }
         if plan.options.cancellation.is_cancelled() {
@@ -117,11 +117,11 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
                 processes.end();
                 measured
                     .notices
-                    .push(format!("no kernels on the GPU are measured: {error}"));
+                    .push(format!("nothing is measured on the GPU: {error}"));
             }
             Err(error) => {
                 processes.end();
-                failures = if is_kernel { failures + 1 } else { 0 };
+                failures = if is_placed { failures + 1 } else { 0 };
                 let reason = format!("{error:#}");
                 events(Event::Failed {
                     id: &id,
@@ -134,9 +134,9 @@ pub fn conduct(plan: &Plan, events: &mut dyn FnMut(Event)) -> Measured {
                     failures = 0;
                     left_out.extend(framework);
                     measured.problems.push(format!(
-                        "kernels in {} are not measured any more, after {FAILURES} failures one after \
+                        "{} is not measured in process or on a GPU any more, after {FAILURES} failures one after \
                          the other",
-                        framework.map_or("no framework", Framework::title)
+                        framework.map_or("nothing", Framework::title)
                     ));
                 }
             }
@@ -172,7 +172,7 @@ fn described(processes: &Processes) -> Option<String> {
     ))
 }
 
-/// What an experiment gave, and under which circumstances where it executed a model itself.
+/// What an experiment gave, and under which circumstances where those are not a server on the CPU.
 type Made = (Samples, Option<Circumstances>);
 
 fn make(
@@ -185,9 +185,17 @@ fn make(
         let (samples, circumstances) = measure_kernel(testbed, processes, (case, quantity), quick)?;
         return Ok((samples, Some(circumstances)));
     }
+    let circumstances = match *experiment {
+        Experiment::Requests(request) => Some(Circumstances {
+            device: processes.device_of(testbed, request.case)?,
+            bandwidth_fraction: None,
+            warnings: Vec::new(),
+        }),
+        _ => None,
+    };
     // Other experiments have the machine to themselves.
     processes.end();
-    Ok((serve(experiment, testbed, quick)?, None))
+    Ok((serve(experiment, testbed, quick)?, circumstances))
 }
 
 /// The experiments with a server.
@@ -219,6 +227,7 @@ fn serve(experiment: &Experiment, testbed: &Testbed, quick: bool) -> anyhow::Res
             run(&mut op_time::op_time(testbed, framework, tensor)?)
         }
         Experiment::Kernel(..) => anyhow::bail!("a kernel is not timed with a server"),
+        Experiment::Requests(request) => run(&mut serving::requests(testbed, request)?),
         Experiment::NullServing(tensor, slots) => run(&mut serving::null_serving(tensor, slots)?),
         Experiment::Serving(framework, tensor, slots) => {
             run(&mut serving::serving(testbed, framework, tensor, slots)?)

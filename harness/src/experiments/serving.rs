@@ -9,6 +9,7 @@ use suites::server::ServerProcess;
 use test_ops::Model;
 
 use super::experiment::Tensor;
+use super::kernel::{Place, RequestCase};
 use super::testbed::{Control, Testbed};
 use crate::measurement::{Answer, JSON_LENGTH_HEADER, LoadGenerator, PreparedRequest, Subject};
 
@@ -24,10 +25,10 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A request of one row to `model` and the answer by the reference maths.
+    /// A request of `rows` rows to `model` and the answer by the reference maths.
     #[must_use]
-    pub fn new(model: &Model) -> Self {
-        let inputs = model.sample_inputs(1, 1);
+    pub fn new(model: &Model, rows: usize) -> Self {
+        let inputs = model.sample_inputs(rows, 1);
         let named = |names: Vec<test_ops::TensorSpec>, tensors: Vec<test_ops::Tensor>| {
             let pairs = names.into_iter().zip(tensors);
             pairs
@@ -98,14 +99,46 @@ pub fn serving(
     tensor: Tensor,
     concurrency: u32,
 ) -> anyhow::Result<Served> {
-    let model = Testbed::model(framework, tensor);
+    serve(
+        testbed,
+        &Testbed::model(framework, tensor),
+        Place::Cpu,
+        1,
+        concurrency,
+    )
+}
+
+/// The same for a model that is executed in process too, on the CPU or the first GPU.
+pub fn requests(testbed: &Testbed, request: RequestCase) -> anyhow::Result<Served> {
+    let RequestCase {
+        case, concurrency, ..
+    } = request;
+    let rows = usize::try_from(case.rows).unwrap_or(usize::MAX);
+    serve(
+        testbed,
+        &case.executed_model(),
+        case.place,
+        rows,
+        concurrency,
+    )
+}
+
+fn serve(
+    testbed: &Testbed,
+    model: &Model,
+    place: Place,
+    rows: usize,
+    concurrency: u32,
+) -> anyhow::Result<Served> {
+    let framework = model.format.framework();
     let repository = testbed.repository(
-        &format!("serving-{framework}-{}", model.name),
-        std::slice::from_ref(&model),
+        &format!("serving-{framework}-{place:?}-{}", model.name),
+        std::slice::from_ref(model),
+        place,
     )?;
     let (server, _) =
         testbed.start(&testbed.command(framework, &repository, Control::AllAtStart)?)?;
-    let exchange = Exchange::new(&model);
+    let exchange = Exchange::new(model, rows);
     let mut generator = LoadGenerator::connect(server.http_address(), concurrency)?;
     exchange.check(&generator.once(&exchange.request)?)?;
     Ok(Served {
@@ -123,7 +156,7 @@ impl Subject for Served {
 
 /// The same against a null server that answers with as many bytes as a server would.
 pub fn null_serving(tensor: Tensor, concurrency: u32) -> anyhow::Result<impl Subject> {
-    let exchange = Exchange::new(&Testbed::model(Framework::OnnxRuntime, tensor));
+    let exchange = Exchange::new(&Testbed::model(Framework::OnnxRuntime, tensor), 1);
     let bytes: usize = exchange
         .expected
         .iter()

@@ -9,6 +9,7 @@ use suites::server::ServerProcess;
 use test_ops::{DataType, Op};
 
 use super::experiment::Tensor;
+use super::kernel::Place;
 use super::testbed::{Control, PATIENCE, Testbed};
 use crate::measurement::Subject;
 
@@ -26,7 +27,11 @@ fn models(framework: Framework) -> [test_ops::Model; 2] {
 
 /// A round is a server with two models, from spawn to ready, and its end.
 pub fn spawn_to_ready(testbed: &Testbed, framework: Framework) -> anyhow::Result<impl Subject> {
-    let repository = testbed.repository(&format!("startup-{framework}"), &models(framework))?;
+    let repository = testbed.repository(
+        &format!("startup-{framework}"),
+        &models(framework),
+        Place::Cpu,
+    )?;
     let command = testbed.command(framework, &repository, Control::AllAtStart)?;
     Ok(move || {
         let (mut server, elapsed) = testbed.start(&command)?;
@@ -46,6 +51,7 @@ pub fn model_load(
     let repository = testbed.repository(
         &format!("model-load-{framework}"),
         &[subject.clone(), neighbour.clone()],
+        Place::Cpu,
     )?;
     let command = testbed.command(framework, &repository, Control::OnRequest)?;
     let (server, _) = testbed.start(&command)?;
@@ -95,7 +101,11 @@ fn unloaded(
 /// nobody asks it for anything: the resident set, in MiB.
 pub fn idle_memory(testbed: &Testbed, framework: Framework) -> anyhow::Result<impl Subject> {
     const MIB: f64 = (1 << 20) as f64;
-    let repository = testbed.repository(&format!("memory-{framework}"), &models(framework))?;
+    let repository = testbed.repository(
+        &format!("memory-{framework}"),
+        &models(framework),
+        Place::Cpu,
+    )?;
     let command = testbed.command(framework, &repository, Control::AllAtStart)?;
     Ok(move || {
         let (mut server, _) = testbed.start(&command)?;

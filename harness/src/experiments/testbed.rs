@@ -13,6 +13,7 @@ use test_ops::{
 };
 
 use super::experiment::Tensor;
+use super::kernel::Place;
 
 /// The longest wait for a server to be ready, or for something it was asked to do.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -107,16 +108,23 @@ impl Testbed {
         model.in_format(framework).with_name(&name)
     }
 
-    /// Writes a repository of `models`, each with one instance and the sample op library.
+    /// Writes a repository of `models`, each with one instance at `place` and the sample op library.
+    /// TensorRT's are on the first GPU wherever the others are.
     ///
     /// # Errors
     /// Where a file cannot be written.
-    pub fn repository(&self, name: &str, models: &[Model]) -> anyhow::Result<PathBuf> {
+    pub fn repository(
+        &self,
+        name: &str,
+        models: &[Model],
+        place: Place,
+    ) -> anyhow::Result<PathBuf> {
         let repository = ModelRepository::create(self.scratch.path().join(name))?;
         for model in models {
             let library = self.library(model.format.framework())?;
             let configuration = Configuration {
                 instance_count: Some(1),
+                gpu: (place == Place::Gpu || model.format == Format::Plan).then_some(0),
                 ..Configuration::with_op_libraries([library.to_string_lossy()])
             };
             if model.format == Format::Plan {
@@ -145,10 +153,6 @@ impl Testbed {
         let plan = PlanBuilder::compile(&cache, &runtime)?.plan(&cache, model, &[library])?;
         std::fs::copy(&plan, &file)
             .with_context(|| format!("failed to copy the plan '{}'", plan.display()))?;
-        let configuration = Configuration {
-            gpu: Some(0),
-            ..configuration.clone()
-        };
         std::fs::write(folder.join("config.pbtxt"), configuration.to_text(model))
             .context("failed to write the configuration of a plan")
     }

@@ -20,7 +20,7 @@ pub enum Kind {
     Memory,
 }
 
-/// What of a model that was executed in process a measurement is.
+/// What of a model that is executed in process, or in process as well, a measurement is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Aspect {
@@ -28,10 +28,17 @@ pub enum Aspect {
     KernelTime,
     /// From the call of the framework to its return.
     WallTime,
+    /// The wall time of executions one right after the other, with the caches as the one before left
+    /// them: what a request over the network is held against.
+    CallTime,
     /// The wall time without kernels and copies.
     LaunchOverhead,
     /// How many times as long the framework's own operators take for the same function.
     SpeedUp,
+    /// A request over the network to the same model.
+    Request,
+    /// One of a series of such requests that differ in their rows.
+    BatchSize,
 }
 
 impl Aspect {
@@ -41,8 +48,11 @@ impl Aspect {
         match self {
             Self::KernelTime => "kernel-time",
             Self::WallTime => "wall-time",
+            Self::CallTime => "call-time",
             Self::LaunchOverhead => "launch-overhead",
             Self::SpeedUp => "speed-up",
+            Self::Request => "request",
+            Self::BatchSize => "batch-size",
         }
     }
 }
@@ -68,7 +78,7 @@ pub struct Measurement {
     pub id: String,
     /// What was measured.
     pub kind: Kind,
-    /// What of it, where the model was executed in process, without a server.
+    /// What of it, where the model was executed in process, or in process as well.
     #[serde(default)]
     pub aspect: Option<Aspect>,
     /// The framework, `none` where no framework takes part.

@@ -41,6 +41,8 @@ pub struct Page {
     pub highlights: Vec<Fact>,
     /// What the load generator itself takes.
     pub generator: Option<String>,
+    /// What a request takes longer than the call in process.
+    pub above_call: Option<String>,
     /// Plots by section.
     pub plots: Plots,
     /// Advice on all measurements.
@@ -138,6 +140,8 @@ pub struct Plots {
     pub latency: Vec<Figure>,
     /// Throughput against concurrency.
     pub throughput: Vec<Figure>,
+    /// Throughput against the rows of a request.
+    pub batch_size: Vec<Figure>,
     /// Op time inside the worker.
     pub op_time: Vec<Figure>,
     /// Times of kernels on a GPU.

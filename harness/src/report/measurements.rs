@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::context::Fact;
-use crate::measurement::{Kind, Measurement};
+use super::plots::{same_tensor, subject};
+use crate::measurement::{Aspect, Kind, Measurement};
 use crate::quantity::{quantity, rate};
 use crate::results::Part;
 
@@ -81,6 +82,39 @@ pub fn generator(measurements: &[Measurement]) -> Option<String> {
     })
 }
 
+/// How much longer a request at concurrency 1 takes than the call of the framework in process, in a
+/// sentence; nothing where no model was measured both ways.
+pub fn above_call(measurements: &[Measurement]) -> Option<String> {
+    let of = |aspect: Aspect| {
+        measurements
+            .iter()
+            .filter(move |m| m.aspect == Some(aspect))
+    };
+    let alone = of(Aspect::Request).filter(|request| request.concurrency == Some(1));
+    let pairs = alone.filter_map(|request| {
+        let call = of(Aspect::CallTime).find(|call| same_tensor(call, request))?;
+        Some((request, call))
+    });
+    let parts: Vec<String> = pairs
+        .map(|(request, call)| {
+            format!(
+                "{} ({} of {}, {})",
+                quantity(request.median - call.median, &request.unit),
+                quantity(request.median, &request.unit),
+                request.framework,
+                subject(request)
+            )
+        })
+        .collect();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "At concurrency 1 a request over HTTP takes longer than the call of the framework in \
+             process by, at the medians: {}.",
+            parts.join(", ")
+        )
+    })
+}
+
 /// The numbers that matter most: the quickest start and the best and smallest of serving.
 pub fn highlights(measurements: &[Measurement]) -> Vec<Fact> {
     let mut facts = Vec::new();
@@ -108,4 +142,33 @@ pub fn highlights(measurements: &[Measurement]) -> Vec<Fact> {
         facts.push(Fact::new(name, rate(throughput)));
     }
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::sample_batches;
+
+    #[test]
+    fn a_request_is_held_against_the_call_of_the_same_model() {
+        let mut both: Vec<Measurement> = sample_batches();
+        let request = both.last_mut().unwrap();
+        request.aspect = Some(Aspect::Request);
+        request.concurrency = Some(1);
+        request.median = 75.0;
+        let request = request.clone();
+        assert_eq!(above_call(&both), None);
+        both.push(Measurement {
+            kind: Kind::Kernel,
+            aspect: Some(Aspect::CallTime),
+            concurrency: None,
+            median: 40.0,
+            ..request
+        });
+        let text = above_call(&both).unwrap();
+        assert!(
+            text.contains("35.0 µs (75.0 µs of pytorch, BiasGelu"),
+            "{text}"
+        );
+    }
 }

@@ -11,7 +11,7 @@ use super::conflicts::conflict_tables;
 use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
 use super::heat_map::heat_maps;
 use super::machine::{machines, part_rows, run_facts};
-use super::measurements::{MeasurementRow, generator, highlights};
+use super::measurements::{MeasurementRow, above_call, generator, highlights};
 use super::plots::{Plot, Section};
 use crate::command_text::command_text;
 use crate::results::{Overall, Results};
@@ -94,6 +94,7 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
         conflicts: conflict_tables(&results.cases),
         highlights: highlights(&results.measurements),
         generator: generator(&results.measurements),
+        above_call: above_call(&results.measurements),
         plots: by_section(plots),
         warnings: results
             .run
@@ -181,6 +182,7 @@ fn by_section(plots: &[Plot]) -> Plots {
         match plot.section {
             Section::Latency => sections.latency.push(figure),
             Section::Throughput => sections.throughput.push(figure),
+            Section::BatchSize => sections.batch_size.push(figure),
             Section::OpTime => sections.op_time.push(figure),
             Section::KernelTime => sections.kernel_time.push(figure),
             Section::Bandwidth => sections.bandwidth.push(figure),

@@ -662,3 +662,39 @@ pub fn sample_check() -> Results {
     results.check = Some(check);
     results
 }
+
+/// Made-up requests of 1 to 256 rows of 1,024 elements to ONNX Runtime on a CPU and to two frameworks on
+/// a GPU.
+#[allow(dead_code, reason = "each test executable uses a part of this module")]
+pub fn sample_batches() -> Vec<Measurement> {
+    let series = [
+        ("onnxruntime", "cpu", 90.0),
+        ("onnxruntime", "gpu", 240.0),
+        ("pytorch", "gpu", 260.0),
+    ];
+    let mut batches = Vec::new();
+    for (framework, place, alone) in series {
+        for rows in [1_u64, 4, 16, 64, 256] {
+            let about = About {
+                id: format!("serving/{place}/{framework}/BiasGelu/{rows}x1024/fp32/http/c4"),
+                kind: Kind::Serving,
+                aspect: Some(Aspect::BatchSize),
+                framework: framework.to_owned(),
+                op: Some("BiasGelu".to_owned()),
+                shape: Some(vec![rows, 1024]),
+                dtype: Some("fp32".to_owned()),
+                concurrency: Some(4),
+                unit: "us",
+            };
+            let measured = Measurement::new(about, spread(alone + 2.5 * rows as f64, 60));
+            batches.push(Measurement {
+                device: match place {
+                    "cpu" => "cpu".to_owned(),
+                    _ => "NVIDIA H200".to_owned(),
+                },
+                ..measured.expect("there are samples")
+            });
+        }
+    }
+    batches
+}

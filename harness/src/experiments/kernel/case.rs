@@ -16,6 +16,15 @@ pub enum Place {
     Gpu,
 }
 
+impl Place {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
+}
+
 /// What is measured of a case.
 pub type Quantity = Aspect;
 
@@ -54,6 +63,8 @@ const SWEEP: [u64; 7] = [
 const FEW: [u64; 3] = [256 * KIB, 16 * MIB, 256 * MIB];
 /// Bytes of the tensors on a CPU.
 const ON_CPU: [u64; 2] = [MIB, 16 * MIB];
+/// Below so many bytes, a tensor is that of the smallest model.
+const TINY: u64 = KIB;
 /// Up to so many bytes, launches are what takes time.
 const SMALL: u64 = MIB;
 /// From so many bytes on, a sample takes tens of milliseconds, for its way to the GPU and back.
@@ -62,6 +73,55 @@ const LARGE: u64 = 64 * MIB;
 /// Bytes of the tensors in TensorRT, beside the smallest: each has a plan of its own, which takes some
 /// ten seconds to build.
 const IN_PLANS: [u64; 1] = [256 * MIB];
+
+/// Rows of the requests of a series, of [`BATCH_COLUMNS`] elements each.
+const BATCHES: [u64; 5] = [1, 4, 16, 64, 256];
+/// Elements of a row of a request of a series: 4 KiB of fp32.
+const BATCH_COLUMNS: u64 = 1024;
+/// Requests of a series that are under way at the same time.
+const BATCH_CONCURRENCY: u32 = 4;
+
+/// A request over HTTP to the model of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestCase {
+    /// The model, the place and the tensor.
+    pub case: KernelCase,
+    /// Requests under way at the same time.
+    pub concurrency: u32,
+    /// Whether it is one of a series that differ in their rows.
+    pub is_batch: bool,
+}
+
+/// The requests that are timed of `framework`: on a GPU those with the smallest model, and a series with
+/// more and more rows; that series on a CPU for ONNX Runtime alone, because the way to the model is the
+/// same for all.
+pub fn requests(framework: Framework) -> Vec<RequestCase> {
+    let request = |place, rows, columns, concurrency, is_batch| RequestCase {
+        case: KernelCase {
+            framework,
+            place,
+            op: Op::BiasGelu,
+            data_type: DataType::Fp32,
+            rows,
+            columns,
+        },
+        concurrency,
+        is_batch,
+    };
+    let series =
+        |place| BATCHES.map(|rows| request(place, rows, BATCH_COLUMNS, BATCH_CONCURRENCY, true));
+    let mut requests = [1, 4]
+        .map(|slots| request(Place::Gpu, 1, 64, slots, false))
+        .to_vec();
+    // A plan has fixed extents: each size would be another model.
+    if framework != Framework::TensorRt {
+        requests.extend(series(Place::Gpu));
+    }
+    if framework == Framework::OnnxRuntime {
+        requests.extend(series(Place::Cpu));
+    }
+    requests
+}
 
 /// Everything that is timed of `framework`: on a GPU, and what stands in for it where there is none.
 pub fn cases(framework: Framework) -> Vec<(KernelCase, Quantity)> {
@@ -122,6 +182,13 @@ impl KernelCase {
     fn quantities(self) -> impl Iterator<Item = Quantity> {
         let all: &[Quantity] = match self.place {
             Place::Cpu => &[Quantity::WallTime, Quantity::SpeedUp],
+            Place::Gpu if self.bytes() < TINY => &[
+                Quantity::KernelTime,
+                Quantity::WallTime,
+                Quantity::CallTime,
+                Quantity::LaunchOverhead,
+                Quantity::SpeedUp,
+            ],
             Place::Gpu if self.bytes() <= SMALL => &[
                 Quantity::KernelTime,
                 Quantity::WallTime,
@@ -165,10 +232,7 @@ impl KernelCase {
     /// What a measurement of `quantity` is about, with its id.
     #[must_use]
     pub fn about(self, quantity: Quantity) -> About {
-        let place = match self.place {
-            Place::Cpu => "cpu",
-            Place::Gpu => "gpu",
-        };
+        let place = self.place.name();
         let dtype = self.data_type.protocol_name().to_lowercase();
         let Self {
             framework,
@@ -234,6 +298,48 @@ impl KernelCase {
     }
 }
 
+impl RequestCase {
+    /// What its measurement is about, with its id.
+    #[must_use]
+    pub fn about(self) -> About {
+        let aspect = if self.is_batch {
+            Aspect::BatchSize
+        } else {
+            Aspect::Request
+        };
+        let About {
+            op,
+            shape,
+            dtype,
+            framework,
+            ..
+        } = self.case.about(aspect);
+        let KernelCase {
+            place,
+            op: name,
+            rows,
+            columns,
+            ..
+        } = self.case;
+        let element = dtype.as_deref().unwrap_or_default();
+        About {
+            id: format!(
+                "serving/{}/{framework}/{name}/{rows}x{columns}/{element}/http/c{}",
+                place.name(),
+                self.concurrency
+            ),
+            kind: Kind::Serving,
+            aspect: Some(aspect),
+            framework,
+            op,
+            shape,
+            dtype,
+            concurrency: Some(self.concurrency),
+            unit: "us",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -259,7 +365,9 @@ mod tests {
             match quantity {
                 Quantity::LaunchOverhead => assert!(case.bytes() <= SMALL),
                 Quantity::KernelTime => assert_eq!(case.place, Place::Gpu),
+                Quantity::CallTime => assert_eq!((case.place, case.rows), (Place::Gpu, 1)),
                 Quantity::WallTime | Quantity::SpeedUp => {}
+                Quantity::Request | Quantity::BatchSize => panic!("{case:?} needs a server"),
             }
             if case.place == Place::Cpu {
                 assert!(case.bytes() <= 16 * MIB);

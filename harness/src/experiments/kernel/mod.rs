@@ -9,6 +9,6 @@ mod data;
 mod processes;
 mod subject;
 
-pub use case::{KernelCase, Place, Quantity, cases};
+pub use case::{KernelCase, Place, Quantity, RequestCase, cases, requests};
 pub use processes::{CannotUseGpu, Processes};
 pub use subject::{Circumstances, measure_kernel};

@@ -34,6 +34,15 @@ pub const COPY_BYTES: u64 = 512 << 20;
 /// Copies that are thrown away, and those that count.
 const COPIES: (u32, u32) = (5, 20);
 
+/// What a GPU's caches hold when an execution begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caches {
+    /// Nothing of the model's: something else was written there.
+    Overwritten,
+    /// What the execution before left.
+    AsTheyAre,
+}
+
 /// A framework's runtime cannot use the GPU that this machine has.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -44,6 +53,8 @@ pub struct CannotUseGpu(pub String);
 #[derive(Debug, Default)]
 pub struct Processes {
     processes: Vec<Process>,
+    /// What each framework's GPU is named.
+    gpus: Vec<(Framework, String)>,
 }
 
 /// A process with the models of one case.
@@ -78,6 +89,24 @@ impl Processes {
     pub fn device(&self) -> Option<(&DeviceRecord, f64)> {
         let mut processes = self.processes.iter();
         processes.find_map(|process| Some((process.device.as_ref()?, process.copy_rate?)))
+    }
+
+    /// What `case` is executed on: the name of the GPU, or `cpu`. A process that executes it tells it,
+    /// once a framework.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn device_of(&mut self, testbed: &Testbed, case: KernelCase) -> anyhow::Result<String> {
+        if case.place == Place::Cpu {
+            return Ok("cpu".to_owned());
+        }
+        let known = self.gpus.iter().find(|(own, _)| *own == case.framework);
+        if let Some((_, name)) = known {
+            return Ok(name.clone());
+        }
+        let name = self.of(testbed, case, false)?.device_name();
+        self.gpus.push((case.framework, name.clone()));
+        Ok(name)
     }
 
     /// The process for `case`, with its model and inputs, whose answers are right. `traced`: the one
@@ -204,7 +233,7 @@ impl Process {
         name: &str,
         model: &Model,
     ) -> anyhow::Result<()> {
-        let written = testbed.repository("kernels", std::slice::from_ref(model));
+        let written = testbed.repository("kernels", std::slice::from_ref(model), case.place);
         let repository = written.map_err(|error| match error.downcast_ref::<PlanError>() {
             // The small TensorRT, and those without a builder in any registry.
             Some(PlanError::NoBuilder { .. }) => CannotUseGpu(format!("{error:#}")).into(),
@@ -248,18 +277,17 @@ impl Process {
         checked.with_context(|| format!("the model '{}' answers with wrong values", model.name))
     }
 
-    /// Executes `models` `count` times, each time on other inputs than the time before and, on a GPU,
-    /// with none of them in its cache.
+    /// Executes `models` `count` times, each time on other inputs than the time before.
     ///
     /// # Errors
     /// An execution fails.
-    pub fn run(&mut self, models: &[&str], count: u32) -> anyhow::Result<Ran> {
+    pub fn run(&mut self, models: &[&str], count: u32, caches: Caches) -> anyhow::Result<Ran> {
         Ok(self.client.run(&Run {
             models: models.iter().map(|&name| name.to_owned()).collect(),
             inputs: vec![VALUES.to_owned(), OTHERS.to_owned()],
             count,
             trace: self.is_traced,
-            flush: true,
+            flush: caches == Caches::Overwritten,
         })?)
     }
 

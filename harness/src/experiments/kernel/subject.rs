@@ -1,12 +1,12 @@
 //! What the measuring engine sees of a case.
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use measure_protocol::{ClockEvents, Ran, Sample};
 use suites::Cancellation;
 
 use super::super::testbed::Testbed;
 use super::case::{KernelCase, Place, Quantity};
-use super::processes::{COMPOSED, OWN, Process, Processes, held_down};
+use super::processes::{COMPOSED, Caches, OWN, Process, Processes, held_down};
 use crate::measurement::{MonotonicClock, Samples, Warning, measure};
 use crate::statistics;
 
@@ -29,6 +29,7 @@ const CLOCK_CHANGE: f64 = 0.1;
 ///
 /// - The kernel time is the sum of the durations of the kernels of one execution.
 /// - The wall time is from the call of the framework to its return, in a process that is not traced.
+/// - The call time is the same with the caches as the execution before left them.
 /// - The launch overhead is the wall time without the median time of kernels and copies of the same
 ///   execution in the traced process: what is left is the framework's own work, launches, and waiting.
 /// - The speed-up is the time of the composition by that of the op, of two executions one after the
@@ -48,8 +49,8 @@ pub fn measure_kernel(
     let device_time = match quantity {
         Quantity::LaunchOverhead => {
             let traced = processes.of(testbed, case, true)?;
-            traced.run(&[OWN], case.round())?;
-            let ran = traced.run(&[OWN], case.round())?;
+            traced.run(&[OWN], case.round(), Caches::Overwritten)?;
+            let ran = traced.run(&[OWN], case.round(), Caches::Overwritten)?;
             median(&ran, |sample| {
                 let device = sample.device?;
                 Some((device.kernels + device.copies) as f64 / 1e3)
@@ -71,14 +72,21 @@ pub fn measure_kernel(
             Quantity::SpeedUp => &[OWN, COMPOSED],
             _ => &[OWN],
         };
-        let ran = process.run(models, case.round())?;
+        let caches = match quantity {
+            Quantity::CallTime => Caches::AsTheyAre,
+            _ => Caches::Overwritten,
+        };
+        let ran = process.run(models, case.round(), caches)?;
         clocks.extend(ran.clocks.clone());
         match quantity {
             Quantity::KernelTime => values(&ran, kernels),
-            Quantity::WallTime => values(&ran, wall),
+            Quantity::WallTime | Quantity::CallTime => values(&ran, wall),
             Quantity::LaunchOverhead => values(&ran, |sample| Some(wall(sample)? - device_time)),
             Quantity::SpeedUp if on_gpu => ratios(&ran, kernels),
             Quantity::SpeedUp => ratios(&ran, wall),
+            Quantity::Request | Quantity::BatchSize => {
+                bail!("a request is not timed in process")
+            }
         }
     };
     let cancellation = testbed.options().cancellation.clone();

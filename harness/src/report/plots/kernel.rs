@@ -151,7 +151,7 @@ fn drawn(
             ),
         ),
         lines::HEIGHT,
-        |area| lines::draw(area, lines, axis),
+        |area| lines::draw(area, lines, axis, lines::size),
     )
     .map(Some)
 }

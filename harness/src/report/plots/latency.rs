@@ -6,15 +6,13 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::palette;
 use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT, horizontal_grid};
 use super::ticks;
-use crate::measurement::{Kind, Measurement};
+use crate::measurement::{Aspect, Kind, Measurement};
 use crate::quantity::{quantity, round_quantity};
 
 /// One plot for each (framework, op, shape, element type) that was served, one curve for each
 /// concurrency.
 pub fn draw(measurements: &[Measurement]) -> Result<Vec<Plot>, PlotError> {
-    let served = measurements
-        .iter()
-        .filter(|m| m.kind == Kind::Serving && m.framework != "none");
+    let served = measurements.iter().filter(|m| is_served(m));
     let mut groups: Vec<Vec<&Measurement>> = Vec::new();
     for measurement in served {
         match groups
@@ -28,17 +26,27 @@ pub fn draw(measurements: &[Measurement]) -> Result<Vec<Plot>, PlotError> {
     groups.iter().map(|group| draw_group(group)).collect()
 }
 
-/// Whether two measurements differ in nothing but their concurrency.
-pub fn same_tensor(a: &Measurement, b: &Measurement) -> bool {
-    (&a.framework, &a.op, &a.shape, &a.dtype) == (&b.framework, &b.op, &b.shape, &b.dtype)
+/// Whether it is of requests that are repeated at several concurrencies: neither those to a server that
+/// does nothing nor a series that differs in its rows.
+pub fn is_served(measurement: &Measurement) -> bool {
+    measurement.kind == Kind::Serving
+        && measurement.framework != "none"
+        && measurement.aspect != Some(Aspect::BatchSize)
 }
 
-/// `BiasGelu 1×64 fp32`.
+/// Whether two measurements differ in nothing but their concurrency.
+pub fn same_tensor(a: &Measurement, b: &Measurement) -> bool {
+    (&a.framework, &a.op, &a.shape, &a.dtype, &a.device)
+        == (&b.framework, &b.op, &b.shape, &b.dtype, &b.device)
+}
+
+/// `BiasGelu 1×64 fp32`, with the GPU's name where it ran on one.
 pub fn subject(measurement: &Measurement) -> String {
     [
         measurement.op.clone(),
         measurement.shape_text(),
         measurement.dtype.clone(),
+        (measurement.device != "cpu").then(|| measurement.device.clone()),
     ]
     .into_iter()
     .flatten()

@@ -1,4 +1,4 @@
-//! Lines against the bytes of a tensor.
+//! Lines against the bytes of a tensor, or another size of it.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::palette;
 use super::plot::{Area, Chart, DrawingResult, TEXT};
 use super::ticks;
-use crate::quantity::round_quantity;
+use crate::quantity::{rate, round_quantity};
 
 /// The height of such a plot, in CSS pixels.
 pub const HEIGHT: u32 = 290;
@@ -21,7 +21,7 @@ pub struct Line {
     pub name: String,
     /// Whether it is what the others are held against.
     pub is_reference: bool,
-    /// Bytes and values, by ascending bytes.
+    /// Sizes and values, by ascending sizes.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -76,8 +76,13 @@ pub fn size(bytes: f64) -> String {
     }
 }
 
-/// Draws `lines`, each with its mark at each point.
-pub fn draw(area: &Area, lines: &[Line], axis: Axis) -> DrawingResult {
+/// Draws `lines`, each with its mark at each point. `size_text` writes a size, such as [`size`].
+pub fn draw(
+    area: &Area,
+    lines: &[Line],
+    axis: Axis,
+    size_text: fn(f64) -> String,
+) -> DrawingResult {
     // A reference is drawn as far as it is near what is held against it.
     let held = lines.iter().filter(|line| !line.is_reference);
     let points = || held.clone().flat_map(|line| &line.points);
@@ -94,7 +99,14 @@ pub fn draw(area: &Area, lines: &[Line], axis: Axis) -> DrawingResult {
         .x_label_area_size(34)
         .y_label_area_size(68)
         .build_cartesian_2d(left.log2() - 0.5..right.log2() + 0.5, axis.range(low, high))?;
-    axes(area, &mut chart, (left, right), (low, high), axis)?;
+    axes(
+        area,
+        &mut chart,
+        (left, right),
+        (low, high),
+        axis,
+        size_text,
+    )?;
     let mut legend_x = 4;
     let mut series = 0;
     for line in lines {
@@ -135,6 +147,7 @@ fn axes(
     (left, right): (f64, f64),
     (low, high): (f64, f64),
     axis: Axis,
+    size_text: fn(f64) -> String,
 ) -> DrawingResult {
     // The library's own lines would stand at round logarithms.
     chart
@@ -152,6 +165,7 @@ fn axes(
         area.draw(&PathElement::new(vec![(start, y), (end, y)], palette::GRID))?;
         let label = match axis.unit() {
             "%" => format!("{tick:.0} %"),
+            "/s" => rate(tick),
             unit => round_quantity(tick, unit),
         };
         let style = text().pos(Pos::new(HPos::Right, VPos::Center));
@@ -167,7 +181,7 @@ fn axes(
         let bottom = axis.range(low, high).start;
         let (x, y) = chart.backend_coord(&(power, bottom));
         let style = text().pos(Pos::new(HPos::Center, VPos::Top));
-        area.draw(&Text::new(size(power.exp2()), (x, y + 8), style))?;
+        area.draw(&Text::new(size_text(power.exp2()), (x, y + 8), style))?;
         power += step;
     }
     Ok(())

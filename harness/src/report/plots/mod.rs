@@ -1,5 +1,6 @@
 //! The plots of a run, one module each.
 
+mod batch;
 mod kernel;
 mod latency;
 mod lines;
@@ -11,6 +12,7 @@ mod strip;
 mod throughput;
 mod ticks;
 
+pub use latency::{same_tensor, subject};
 pub use plot::{Plot, PlotError, Section};
 
 use crate::results::Results;
@@ -23,6 +25,7 @@ pub fn plots(results: &Results) -> Result<Vec<Plot>, PlotError> {
     let measurements = &results.measurements;
     let mut plots = latency::draw(measurements)?;
     plots.extend(throughput::draw(measurements)?);
+    plots.extend(batch::draw(measurements)?);
     plots.extend(op_time::draw(measurements)?);
     plots.extend(kernel::draw(measurements)?);
     plots.extend(startup::draw(measurements)?);

@@ -13,6 +13,8 @@ pub enum Section {
     Latency,
     /// Throughput against concurrency.
     Throughput,
+    /// Throughput against the rows of a request.
+    BatchSize,
     /// Op time inside the worker.
     OpTime,
     /// Times of kernels on a GPU.

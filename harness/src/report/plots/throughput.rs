@@ -3,17 +3,17 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::latency::{file_part, same_tensor, subject};
+use super::latency::{file_part, is_served, same_tensor, subject};
 use super::palette;
 use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT, WIDTH, horizontal_grid};
-use crate::measurement::{Kind, Measurement};
+use crate::measurement::Measurement;
 use crate::quantity::rate;
 
 /// One plot for each (framework, op, shape, element type) that was served.
 pub fn draw(measurements: &[Measurement]) -> Result<Vec<Plot>, PlotError> {
     let mut groups: Vec<Vec<(&Measurement, Point)>> = Vec::new();
     for measurement in measurements {
-        if measurement.kind != Kind::Serving || measurement.framework == "none" {
+        if !is_served(measurement) {
             continue;
         }
         let (Some(concurrency), Some(throughput)) =
