@@ -1,5 +1,6 @@
-use std::io::{self, BufRead, BufReader, Write as _};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -13,6 +14,19 @@ pub struct Client {
     requests: Option<ChildStdin>,
     replies: Receiver<io::Result<String>>,
     limit: Duration,
+    log: Log,
+}
+
+/// Lines of a log that an error shows.
+const LOG_LINES: usize = 12;
+/// Bytes at the end of a log that are looked at for them.
+const LOG_BYTES: u64 = 16 * 1024;
+
+/// What a process has written to standard error, in a file that others may have written to before.
+#[derive(Debug)]
+struct Log {
+    path: PathBuf,
+    begin: u64,
 }
 
 /// Why an answer is not there.
@@ -26,15 +40,33 @@ pub enum ClientError {
         /// Why.
         source: io::Error,
     },
+    /// The file for its log cannot be written.
+    #[error("failed to write the log '{}' of a process that measures: {source}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The process is gone.
-    #[error("the process that measures ended ({how}) before it answered; its log tells why")]
+    #[error("the process that measures ended ({how}) before it answered; {log}")]
     Ended {
         /// How it ended.
         how: String,
+        /// The end of its log, in a sentence.
+        log: String,
     },
     /// It takes too long.
-    #[error("the process that measures did not answer within {} s and was ended", .0.as_secs())]
-    TimedOut(Duration),
+    #[error(
+        "the process that measures did not answer within {} s and was ended; {log}",
+        limit.as_secs()
+    )]
+    TimedOut {
+        /// What an answer may take.
+        limit: Duration,
+        /// The end of its log, in a sentence.
+        log: String,
+    },
     /// The runtime uses no GPU.
     #[error("{0}")]
     WithoutGpu(String),
@@ -47,13 +79,18 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// Starts `command`, the sub-command with its arguments, whose standard error is the caller's to
-    /// set. Each answer may take as long as `limit`.
+    /// Starts `command`, the sub-command with its arguments, whose standard error is added to the file
+    /// `log`. Each answer may take as long as `limit`.
     ///
     /// # Errors
-    /// It cannot be started.
-    pub fn start(command: &mut Command, limit: Duration) -> Result<Self, ClientError> {
-        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    /// It cannot be started, or the file cannot be written.
+    pub fn start(command: &mut Command, log: &Path, limit: Duration) -> Result<Self, ClientError> {
+        let (file, log) = Log::open(log)?;
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(file);
+        let started = command.spawn();
         let mut child = started.map_err(|source| ClientError::Start {
             program: command.get_program().to_string_lossy().into_owned(),
             source,
@@ -72,6 +109,7 @@ impl Client {
             child,
             replies,
             limit,
+            log,
         })
     }
 
@@ -186,13 +224,17 @@ impl Client {
             Ok(Ok(line)) => line,
             Err(RecvTimeoutError::Timeout) => {
                 self.child.kill().ok();
-                return Err(ClientError::TimedOut(self.limit));
+                return Err(ClientError::TimedOut {
+                    limit: self.limit,
+                    log: self.log.end(),
+                });
             }
             Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
                 self.child.kill().ok();
                 let how = self.child.wait();
                 return Err(ClientError::Ended {
                     how: how.map_or_else(|error| error.to_string(), |status| status.to_string()),
+                    log: self.log.end(),
                 });
             }
         };
@@ -201,6 +243,46 @@ impl Client {
             Ok(Reply::WithoutGpu(reason)) => Err(ClientError::WithoutGpu(reason)),
             Ok(reply) => Ok(reply),
             Err(error) => Err(ClientError::Unreadable(error.to_string())),
+        }
+    }
+}
+
+impl Log {
+    fn open(path: &Path) -> Result<(File, Self), ClientError> {
+        let open = || {
+            let file = File::options().create(true).append(true).open(path)?;
+            let begin = file.metadata()?.len();
+            Ok((file, begin))
+        };
+        let (file, begin) = open().map_err(|source| ClientError::Log {
+            path: path.to_owned(),
+            source,
+        })?;
+        let path = path.to_owned();
+        Ok((file, Self { path, begin }))
+    }
+
+    /// Its last lines, in a sentence.
+    fn end(&self) -> String {
+        let read = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(&self.path)?;
+            let end = file.metadata()?.len();
+            file.seek(SeekFrom::Start(
+                self.begin.max(end.saturating_sub(LOG_BYTES)),
+            ))?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        match read() {
+            Err(error) => format!("its log cannot be read: {error}"),
+            Ok(bytes) if bytes.is_empty() => "it wrote nothing to its log".to_owned(),
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes);
+                let lines: Vec<&str> = text.lines().collect();
+                let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+                format!("its log ends with:\n{}", last.join("\n"))
+            }
         }
     }
 }
@@ -225,27 +307,46 @@ fn unexpected(reply: &Reply) -> ClientError {
 mod tests {
     use super::*;
 
-    fn client(script: &str, limit: Duration) -> Client {
-        Client::start(Command::new("sh").args(["-c", script]), limit).unwrap()
+    fn client(log: &tempfile::NamedTempFile, script: &str, limit: Duration) -> Client {
+        Client::start(Command::new("sh").args(["-c", script]), log.path(), limit).unwrap()
+    }
+
+    fn log() -> tempfile::NamedTempFile {
+        tempfile::NamedTempFile::new().unwrap()
     }
 
     #[test]
-    fn an_end_without_an_answer_is_told_with_its_status() {
-        let mut client = client("read line; exit 7", Duration::from_secs(10));
+    fn an_end_without_an_answer_is_told_with_its_status_and_its_own_log() {
+        let log = log();
+        std::fs::write(log.path(), "of another process\n").unwrap();
+        let script = "read line; echo out of luck >&2; exit 7";
+        let mut client = client(&log, script, Duration::from_secs(10));
         let error = client.device().unwrap_err().to_string();
         assert!(error.contains("exit status: 7"), "{error}");
+        assert!(
+            error.ends_with("its log ends with:\nout of luck"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_process_that_does_not_answer_is_ended() {
-        let mut client = client("read line; exec sleep 60", Duration::from_millis(50));
-        assert!(matches!(client.device(), Err(ClientError::TimedOut(_))));
+        let log = log();
+        let mut client = client(&log, "read line; exec sleep 60", Duration::from_millis(50));
+        let error = client.device().unwrap_err();
+        assert!(matches!(error, ClientError::TimedOut { .. }), "{error}");
+        assert!(
+            error.to_string().ends_with("wrote nothing to its log"),
+            "{error}"
+        );
         assert!(matches!(client.device(), Err(ClientError::Ended { .. })));
     }
 
     #[test]
     fn a_refusal_is_no_answer_and_neither_is_one_to_something_else() {
+        let log = log();
         let mut client = client(
+            &log,
             r#"read line; echo '{"failed":"no"}'; read line; echo '"done"'"#,
             Duration::from_secs(10),
         );

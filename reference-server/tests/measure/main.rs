@@ -6,7 +6,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use measure_protocol::{Client, ClientError, Copy, Place, Run, TensorFile, Write};
@@ -42,13 +42,13 @@ impl Bench {
                 &runtime.name.to_string(),
                 "--runtime-cache",
             ])
-            .arg(Cache::locate(None).unwrap().root())
-            .stderr(Stdio::inherit());
+            .arg(Cache::locate(None).unwrap().root());
+        let log = folder.path().join("log");
         Self {
             framework,
             library: builder().build(&library, &runtime).unwrap(),
             repository: ModelRepository::create(folder.path().join("models")).unwrap(),
-            client: Client::start(&mut command, Duration::from_secs(120)).unwrap(),
+            client: Client::start(&mut command, &log, Duration::from_secs(120)).unwrap(),
             folder,
         }
     }
@@ -302,11 +302,14 @@ fn a_runtime_that_is_not_there_ends_it() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reference-server"));
     command
         .args(["measure", "--runtime", "pytorch-1.0.0", "--runtime-cache"])
-        .arg(Cache::locate(None).unwrap().root())
-        .stderr(Stdio::null());
-    let mut client = Client::start(&mut command, Duration::from_secs(60)).unwrap();
-    match client.device() {
-        Err(ClientError::Ended { how }) => assert!(how.contains('3'), "{how}"),
+        .arg(Cache::locate(None).unwrap().root());
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let started = Client::start(&mut command, log.path(), Duration::from_secs(60));
+    match started.unwrap().device() {
+        Err(ClientError::Ended { how, log }) => {
+            assert!(how.contains('3'), "{how}");
+            assert!(log.contains("pytorch-1.0.0"), "{log}");
+        }
         other => panic!("{other:?}"),
     }
 }

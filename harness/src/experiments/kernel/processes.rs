@@ -1,6 +1,5 @@
 //! The processes that execute models.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -155,11 +154,10 @@ impl Process {
         // TensorFlow would take all of the GPU's memory, and there are two processes and copies.
         command.env("TF_FORCE_GPU_ALLOW_GROWTH", "true");
         let log = testbed.scratch().join(format!("measure-{framework}.log"));
-        let log = File::options().create(true).append(true).open(&log)?;
         Ok(Self {
             framework,
             is_traced,
-            client: Client::start(command.stderr(log), PATIENCE)?,
+            client: Client::start(&mut command, &log, PATIENCE)?,
             case: None,
             has_composition: false,
             data: None,
