@@ -51,32 +51,34 @@ impl Bundle {
         self.manifest.commit.clone()
     }
 
-    /// `run` with the server and the cache of the bundle and, where it selects nothing itself, with the
-    /// cases that the bundle was made for.
+    /// `run` with the server and the cache of the bundle, and with what the bundle was made for in
+    /// everything that it does not select itself.
     ///
     /// # Errors
     /// The manifest's selection is not one.
     pub fn complete(&self, run: &Run) -> Result<Run, BundleError> {
         let mut complete = run.clone();
+        let made_for = self.made_for()?;
         if run.select.arguments().is_empty() && !run.quick {
-            let line = ["harness", "run"].into_iter();
-            let line = line.chain(self.manifest.selection.iter().map(String::as_str));
-            match Arguments::try_parse_from(line).map(|parsed| parsed.command) {
-                Ok(Command::Run(made_for)) => {
-                    complete.select = made_for.select;
-                    complete.quick = made_for.quick;
-                }
-                other => {
-                    return Err(BundleError::Manifest {
-                        path: self.folder.join(MANIFEST),
-                        reason: format!("its selection is not one of `harness run`: {other:?}"),
-                    });
-                }
-            }
+            complete.quick = made_for.quick;
         }
+        complete.select = run.select.or(made_for.select);
         complete.server_bin = Some(self.folder.join(SERVER));
         complete.cache.cache_dir = Some(self.folder.join(CACHE));
         Ok(complete)
+    }
+
+    /// The run that it was made for.
+    fn made_for(&self) -> Result<Run, BundleError> {
+        let line = ["harness", "run"].into_iter();
+        let line = line.chain(self.manifest.selection.iter().map(String::as_str));
+        match Arguments::try_parse_from(line).map(|parsed| parsed.command) {
+            Ok(Command::Run(run)) => Ok(run),
+            other => Err(BundleError::Manifest {
+                path: self.folder.join(MANIFEST),
+                reason: format!("its selection is not one of `harness run`: {other:?}"),
+            }),
+        }
     }
 
     /// Has the cases find the runtimes of this machine that `arguments` name: those that were left out.

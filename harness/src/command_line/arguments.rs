@@ -145,6 +145,33 @@ impl Select {
         }
     }
 
+    /// This selection, and what `other` selects where this one leaves it open. Runtimes of `other` are
+    /// taken of the frameworks of which this one names none.
+    #[must_use]
+    pub fn or(&self, other: Self) -> Self {
+        fn first<T: Clone>(own: &[T], other: Vec<T>) -> Vec<T> {
+            if own.is_empty() { other } else { own.to_vec() }
+        }
+        let framework = first(&self.framework, other.framework);
+        let mut runtimes = self.runtimes.clone();
+        runtimes.extend(other.runtimes.into_iter().filter(|name| {
+            let is_named = self
+                .runtimes
+                .iter()
+                .any(|own| own.framework == name.framework);
+            let is_selected = framework.is_empty() || framework.contains(&name.framework);
+            !is_named && is_selected
+        }));
+        Self {
+            suite: first(&self.suite, other.suite),
+            filter: self.filter.clone().or(other.filter),
+            full: self.full || other.full,
+            shard: self.shard.or(other.shard),
+            framework,
+            runtimes,
+        }
+    }
+
     /// The options that select the same.
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
@@ -261,8 +288,8 @@ pub struct Run {
     /// the tritonserver of an installation, such as /opt/tritonserver/bin/tritonserver
     #[arg(long, value_name = "FILE", required_if_eq("profile", "triton"))]
     pub server_bin: Option<PathBuf>,
-    /// Run from the bundle that was unpacked in this folder: nothing is built or installed. Unless the
-    /// command line selects cases, those are run that the bundle was made for
+    /// Run from the bundle that was unpacked in this folder: nothing is built or installed. What the
+    /// command line does not select is as the bundle was made for
     #[arg(long, value_name = "DIR", conflicts_with_all = ["server_bin", "cache_dir"])]
     pub bundle: Option<PathBuf>,
     /// Where this machine has a runtime that was left out of the bundle
@@ -483,6 +510,41 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    fn select(line: &[&str]) -> Select {
+        let line = ["harness", "run"].iter().chain(line);
+        match Arguments::try_parse_from(line).map(|arguments| arguments.command) {
+            Ok(Command::Run(run)) => run.select,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_selection_leaves_open_is_as_in_another() {
+        let other = &[
+            "--framework",
+            "pytorch",
+            "--framework",
+            "onnxruntime",
+            "--runtime",
+            "pytorch-2.11.0",
+            "--runtime",
+            "onnxruntime-1.31.1",
+            "--filter",
+            "gpu",
+        ];
+        let joined = |line: &[&str]| select(line).or(select(other)).arguments().join(" ");
+        assert_eq!(joined(&[]), select(other).arguments().join(" "));
+        assert_eq!(
+            joined(&["--framework", "pytorch"]),
+            "--framework pytorch --filter gpu --runtime pytorch-2.11.0"
+        );
+        assert_eq!(
+            joined(&["--filter", "^kernel", "--runtime", "pytorch-2.9.1"]),
+            "--framework pytorch --framework onnxruntime --filter ^kernel \
+             --runtime pytorch-2.9.1 --runtime onnxruntime-1.31.1"
+        );
     }
 
     fn range(line: &[&str]) -> RuntimeRange {
