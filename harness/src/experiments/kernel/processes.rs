@@ -166,12 +166,10 @@ impl Process {
         })
     }
 
-    /// Whether `case` has to be measured in another process: TensorRT 8.6 overflows its stack where it
-    /// prepares a second plan in a process that CUPTI has traced.
+    /// Whether `case` has to be measured in another process: those with TensorRT 8.6 overflowed their
+    /// stack where they prepared a second plan.
     fn is_spent_before(&self, case: KernelCase) -> bool {
-        self.framework == Framework::TensorRt
-            && self.is_traced
-            && self.case.is_some_and(|measured| measured != case)
+        self.framework == Framework::TensorRt && self.case.is_some_and(|measured| measured != case)
     }
 
     /// Lets go of another case, and loads the model and the inputs of this one.

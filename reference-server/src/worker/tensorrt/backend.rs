@@ -31,6 +31,9 @@ pub struct TensorRtBackend {
     libraries: PluginLibraries,
     runtime: Arc<Runtime>,
     recorder: SharedRecorder,
+    /// Those that models have used. Held from then on: CUDA takes down what a process has on a GPU with
+    /// the last holder, and engines and TensorRT itself outlive the instances.
+    gpus: HashMap<u32, Gpu>,
 }
 
 /// What a model is once TensorRT has read its plan.
@@ -68,6 +71,7 @@ impl TensorRtBackend {
             ),
             runtime,
             recorder,
+            gpus: HashMap::new(),
         })
     }
 
@@ -104,6 +108,16 @@ impl TensorRtBackend {
         Ok(())
     }
 
+    /// The GPU of that number, counted from 0.
+    fn gpu(&mut self, number: u32) -> Result<Gpu, String> {
+        if let Some(gpu) = self.gpus.get(&number) {
+            return Ok(gpu.clone());
+        }
+        let gpu = Gpu::find(number)?;
+        self.gpus.insert(number, gpu.clone());
+        Ok(gpu)
+    }
+
     fn load(
         &mut self,
         specification: &ModelSpecification,
@@ -120,7 +134,7 @@ impl TensorRtBackend {
             Device::Cpu | Device::OfModel | Device::Auto => 0,
         });
         let gpus = numbers
-            .map(|number| Ok((number, Gpu::find(number)?)))
+            .map(|number| Ok((number, self.gpu(number)?)))
             .collect::<Result<Vec<_>, String>>()
             .map_err(|reason| diagnosis::no_gpu(file, &reason))?;
         self.recorder().enter(Step::CreateSession, file);
