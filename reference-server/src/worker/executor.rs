@@ -12,7 +12,7 @@ use super::backend::{ExecutionError, InputTensor, Instance};
 use super::outputs::Outputs;
 use super::patience::Patience;
 use crate::ipc::arena::WorkerArena;
-use crate::ipc::descriptor::{Execution, TensorPlace, read_execution, write_tensors};
+use crate::ipc::descriptor::{Execution, RequestPlace, TensorPlace, read_execution, write_tensors};
 use crate::ipc::lane::{Completion, ExecutionTimes, Submission, monotonic_ns};
 
 /// What all executors of a worker share.
@@ -202,7 +202,9 @@ fn outputs_of(
     let gathered;
     let inputs: SmallVec<[InputTensor<'_>; 4]> = match requests.as_slice() {
         [] => return Err(ExecutionError("the execution holds no request".into())),
-        [tensors] => tensors.iter().map(|place| in_place(arena, place)).collect(),
+        [RequestPlace { inputs, .. }] => {
+            inputs.iter().map(|place| in_place(arena, place)).collect()
+        }
         batch => {
             gathered = Gathered::new(arena, batch)?;
             gathered.inputs()
@@ -243,13 +245,17 @@ struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    fn new(arena: &'a WorkerArena, batch: &[Vec<TensorPlace>]) -> Result<Self, ExecutionError> {
+    fn new(arena: &'a WorkerArena, batch: &[RequestPlace]) -> Result<Self, ExecutionError> {
         let mut gathered = Self {
             arena,
-            places: Vec::with_capacity(batch[0].len()),
+            places: Vec::with_capacity(batch[0].inputs.len()),
         };
-        for (position, first) in batch[0].iter().enumerate() {
-            let parts = || batch.iter().filter_map(|request| request.get(position));
+        for (position, first) in batch[0].inputs.iter().enumerate() {
+            let parts = || {
+                batch
+                    .iter()
+                    .filter_map(|request| request.inputs.get(position))
+            };
             let alike = |part: &TensorPlace| {
                 part.number == first.number
                     && part.data_type == first.data_type
