@@ -13,7 +13,9 @@ use reference_server::front::worker_process::{Launch, WorkerProcess};
 use reference_server::ipc::descriptor::TensorPlace;
 use reference_server::ipc::lane::monotonic_ns;
 use reference_server::protocol::{DataType, Shape};
-use reference_server::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink};
+use reference_server::worker::backend::{
+    ExecutionError, GpuTransfers, InputTensor, Instance, OutputSink,
+};
 use reference_server::worker::executor::Executor;
 use reference_server::worker::process::inherited_surroundings;
 
@@ -31,6 +33,10 @@ impl Instance for Copy {
         sink.allocate(0, input.data_type, input.dims, input.data.len())?
             .copy_from_slice(input.data);
         Ok(())
+    }
+
+    fn gpu_transfers(&self) -> GpuTransfers {
+        GpuTransfers::NONE
     }
 }
 
@@ -82,6 +88,7 @@ fn hops(criterion: &mut Criterion) {
                 name: "hop".to_owned(),
                 library_path: Vec::new(),
                 preload: Vec::new(),
+                pinned_memory: 0,
             };
             let process = WorkerProcess::start(&launch).expect("a worker");
             let scheduler = Scheduler::new(Arc::new(Statistics::default()));

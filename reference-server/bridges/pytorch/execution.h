@@ -70,6 +70,8 @@ struct BridgeExecution {
     std::vector<c10::IValue> outputs;
     /* What lies in memory of the caller. */
     std::vector<c10::Storage> borrowed;
+    /* The stream may still copy inputs from memory of the caller. */
+    bool copies_inputs = false;
     bool has_run = false;
     int64_t string_count = 0;
 
@@ -87,6 +89,7 @@ c10::IValue BridgeExecution::value_of(const BridgeInput &input) {
         const_cast<void *>(input.data), at::IntArrayRef(input.dims, input.rank),
         at::TensorOptions().dtype(static_cast<at::ScalarType>(input.element_type)));
     if (!device.is_cpu()) {
+        copies_inputs = true;
         return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/true);
     }
     if (!arguments[input.argument].may_borrow) {
@@ -98,6 +101,14 @@ c10::IValue BridgeExecution::value_of(const BridgeInput &input) {
 
 void BridgeExecution::clear() noexcept {
     outputs.clear();
+    if (copies_inputs) {
+        try {
+            stream->synchronize();
+        } catch (...) {
+            // The GPU does nothing any more for this process, as the next execution will say.
+        }
+        copies_inputs = false;
+    }
     for (const c10::Storage &storage : borrowed) {
         // An operator keeps it, or the module in a container.
         if (storage.use_count() > 1) {
@@ -239,6 +250,9 @@ BridgeFailure *bridge_execution_write(BridgeExecution *execution, size_t number,
             const c10::OptionalStreamGuard on_stream(execution->stream);
             at::from_blob(destination, tensor.sizes(), at::TensorOptions().dtype(tensor.dtype()))
                 .copy_(tensor);
+            if (tensor.device() == execution->device) {
+                execution->copies_inputs = false;
+            }
         }
     });
 }

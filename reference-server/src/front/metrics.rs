@@ -68,6 +68,7 @@ pub fn render(repository: &Repository) -> Vec<u8> {
     // Names and labels are constants, so neither building nor registering them can fail.
     models(&registry, &served).expect("metric names are valid and unique");
     processes(&registry, &served).expect("metric names are valid and unique");
+    pinned_memory(&registry, &served).expect("metric names are valid and unique");
     let mut text = Vec::new();
     TextEncoder::new()
         .encode(&registry.gather(), &mut text)
@@ -158,6 +159,43 @@ fn processes(
         let ticks = (stat.utime + stat.stime) as f64;
         cpu.with_label_values(&[&name])
             .set(ticks / procfs::ticks_per_second() as f64);
+    }
+    Ok(())
+}
+
+/// Triton has one pool, and here each worker has its own.
+fn pinned_memory(
+    registry: &Registry,
+    served: &[std::sync::Arc<ServedVersion>],
+) -> prometheus::Result<()> {
+    let total = IntGaugeVec::new(
+        Opts::new(
+            "nv_pinned_memory_pool_total_bytes",
+            "Bytes that a worker may pin for its GPUs",
+        ),
+        &["process"],
+    )?;
+    registry.register(Box::new(total.clone()))?;
+    let used = IntGaugeVec::new(
+        Opts::new(
+            "nv_pinned_memory_pool_used_bytes",
+            "Bytes that a worker has pinned for its GPUs",
+        ),
+        &["process"],
+    )?;
+    registry.register(Box::new(used.clone()))?;
+    for model in served {
+        let Some(arena) = model.scheduler().arena() else {
+            continue;
+        };
+        let pinned = arena.region().pinned();
+        let process = [model.worker().name()];
+        // The worker wrote this number, which is therefore as large as it likes.
+        let bytes = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        total
+            .with_label_values(&process)
+            .set(bytes(pinned.budget()));
+        used.with_label_values(&process).set(bytes(pinned.used()));
     }
     Ok(())
 }

@@ -147,6 +147,10 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     pub op_library_root: Vec<PathBuf>,
 
+    /// Bytes of shared memory that each worker pins for inputs and outputs of its GPUs; 0 pins none.
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
+    pub pinned_memory_pool_byte_size: u64,
+
     /// Seconds that loading one model may take.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub load_timeout: Duration,

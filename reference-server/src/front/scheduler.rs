@@ -621,7 +621,9 @@ impl Scheduler {
         words.clear();
         write_execution(
             &requests[0].job.outputs,
-            requests.iter().map(|pending| pending.job.inputs.as_slice()),
+            requests
+                .iter()
+                .map(|pending| (pending.job.block.span(), pending.job.inputs.as_slice())),
             words,
         );
         let Some(mut descriptor) = arena.allocate(words.len() * 8) else {

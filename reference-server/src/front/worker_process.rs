@@ -52,6 +52,8 @@ pub struct Launch {
     pub library_path: Vec<PathBuf>,
     /// `LD_PRELOAD`: absolute paths without a colon or a space.
     pub preload: Vec<PathBuf>,
+    /// Bytes of shared memory that it may pin for its GPUs.
+    pub pinned_memory: u64,
 }
 
 /// A running worker process. Dropping it kills the process.
@@ -90,6 +92,7 @@ impl WorkerProcess {
     /// The system refuses memory, descriptors or a process.
     pub fn start(launch: &Launch) -> std::io::Result<Arc<Self>> {
         let region = Region::create()?;
+        region.pinned().set_budget(launch.pinned_memory);
         let doorbell: OwnedFd =
             rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let (ours, theirs) = StdUnixStream::pair()?;

@@ -125,6 +125,7 @@ mod tests {
                 name: String::new(),
                 library_path: Vec::new(),
                 preload: Vec::new(),
+                pinned_memory: 0,
             },
         )
     }

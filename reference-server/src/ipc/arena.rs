@@ -7,10 +7,22 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::heap::{Heap, Span};
+use super::pinned::Side;
 use super::region::Region;
 use crate::worker::recorder::Recorder;
 
-/// Gives the pages of a block back to the system; the address range stays usable.
+/// Gives a block back to its heap, and what is free and not needed back to the system.
+fn free(region: &Region, heap: &mut Heap, side: Side, span: Span) {
+    let is_pinned = |span| region.pinned().is_marked(side, span);
+    for surplus in heap.free(span, is_pinned) {
+        if let Some(address) = region.block(side, surplus) {
+            discard(address, surplus);
+        }
+    }
+}
+
+/// Gives the pages of a block back to the system; the address range stays usable. The block is not
+/// pinned.
 fn discard(address: NonNull<u8>, span: Span) {
     // Only whole pages can be given back, and the neighbours share the ones at the edges.
     let page = rustix::param::page_size();
@@ -101,6 +113,11 @@ impl InputBlock {
         self.span.offset
     }
 
+    /// The whole block, which may be longer than what was asked for.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
     /// Whether the block is part of `arena`.
     pub fn belongs_to(&self, arena: &Arc<FrontArena>) -> bool {
         Arc::ptr_eq(&self.arena, arena)
@@ -126,10 +143,8 @@ impl InputBlock {
 
 impl Drop for InputBlock {
     fn drop(&mut self) {
-        let mut heap = self.arena.heap.lock();
-        if heap.free(self.span) {
-            discard(self.address(), self.span);
-        }
+        let FrontArena { region, heap, .. } = &*self.arena;
+        free(region, &mut heap.lock(), Side::Front, self.span);
     }
 }
 
@@ -215,12 +230,13 @@ impl WorkerArena {
         let Some(bytes) = live.remove(&offset) else {
             return;
         };
-        let span = Span { offset, bytes };
-        if heap.free(span)
-            && let Some(address) = self.region.worker_heap(offset, bytes as usize)
-        {
-            discard(address, span);
-        }
+        free(&self.region, heap, Side::Worker, Span { offset, bytes });
+    }
+
+    /// The whole block that begins at `offset` and is in use.
+    pub fn block(&self, offset: u64) -> Option<Span> {
+        let bytes = *self.state.lock().live.get(&offset)?;
+        Some(Span { offset, bytes })
     }
 }
 
@@ -292,5 +308,45 @@ mod tests {
                 .iter()
                 .all(|&byte| byte == 0)
         );
+    }
+
+    /// Blocks of both arenas, filled with nines, freed while `marked`, and what they hold when they are
+    /// used again.
+    fn used_again(marked: bool) -> [u8; 2] {
+        use super::super::heap::{PAGED_BYTES, RETAINED_BYTES};
+        let (front, worker) = pair();
+        drop(front.allocate(RETAINED_BYTES as usize).unwrap());
+        worker.free(worker.allocate(RETAINED_BYTES as usize).unwrap().0);
+        let bytes = PAGED_BYTES as usize;
+
+        let mut input = front.allocate(bytes).unwrap();
+        input.bytes_mut().fill(9);
+        let span = input.span();
+        let (offset, address) = worker.allocate(bytes).unwrap();
+        // SAFETY: the block was just allocated and is that long.
+        unsafe { address.as_ptr().write_bytes(9, bytes) };
+        if marked {
+            let pinned = worker.region().pinned();
+            assert!(pinned.set(Side::Front, span));
+            assert!(pinned.set(Side::Worker, worker.block(offset).unwrap()));
+        }
+        drop(input);
+        worker.free(offset);
+
+        let input = front.allocate(bytes).unwrap();
+        assert_eq!(input.span(), span);
+        assert_eq!(worker.allocate(bytes).unwrap().0, offset);
+        // SAFETY: as above; shared memory is initialised.
+        let output = unsafe { std::slice::from_raw_parts(address.as_ptr(), bytes) };
+        [input.bytes(), output].map(|memory| {
+            assert!(memory.iter().all(|byte| *byte == memory[0]));
+            memory[0]
+        })
+    }
+
+    #[test]
+    fn a_pinned_block_keeps_its_pages_and_another_one_does_not() {
+        assert_eq!(used_again(true), [9, 9]);
+        assert_eq!(used_again(false), [0, 0]);
     }
 }

@@ -3,12 +3,14 @@
 //! An execution is a batch of one or more requests that are served together:
 //!
 //! ```text
-//! outputs wanted, [output number]…, requests, { inputs, { tensor }… }…
+//! outputs wanted, [output number]…, requests, { block, block bytes, inputs, { tensor }… }…
 //! tensor = number | data type << 32, rank, offset, bytes, [dimension]…
 //! ```
-//! The answer is `outputs, { tensor }…`. Offsets of inputs are in the front's heap, those of
+//! The inputs of a request lie in one block of the front's heap, which is told because it is pinned as a
+//! whole. The answer is `outputs, { tensor }…`. Offsets of inputs are in the front's heap, those of
 //! outputs in the worker's.
 
+use super::heap::Span;
 use crate::protocol::{DataType, Shape};
 
 /// Most dimensions that a tensor may have.
@@ -34,8 +36,17 @@ pub struct TensorPlace {
 pub struct Execution {
     /// Wanted outputs, ascending.
     pub outputs: Vec<u32>,
-    /// Inputs of each request of the batch.
-    pub requests: Vec<Vec<TensorPlace>>,
+    /// The requests of the batch.
+    pub requests: Vec<RequestPlace>,
+}
+
+/// The inputs of one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestPlace {
+    /// The block of the front's heap that they lie in.
+    pub block: Span,
+    /// Where each of them is.
+    pub inputs: Vec<TensorPlace>,
 }
 
 /// The words do not describe anything.
@@ -46,13 +57,14 @@ pub struct Damaged(&'static str);
 /// Writes an execution as words behind what `words` holds.
 pub fn write_execution<'a>(
     outputs: &[u32],
-    requests: impl ExactSizeIterator<Item = &'a [TensorPlace]>,
+    requests: impl ExactSizeIterator<Item = (Span, &'a [TensorPlace])>,
     words: &mut Vec<u64>,
 ) {
     words.push(outputs.len() as u64);
     words.extend(outputs.iter().map(|&output| u64::from(output)));
     words.push(requests.len() as u64);
-    for tensors in requests {
+    for (block, tensors) in requests {
+        words.extend([block.offset, block.bytes]);
         write_tensors(tensors, words);
     }
 }
@@ -69,7 +81,12 @@ pub fn read_execution(words: &[u64], execution: &mut Execution) -> Result<(), Da
     }
     execution.requests.clear();
     for _ in 0..reader.count()? {
-        execution.requests.push(reader.tensors()?);
+        let block = Span {
+            offset: reader.word()?,
+            bytes: reader.word()?,
+        };
+        let inputs = reader.tensors()?;
+        execution.requests.push(RequestPlace { block, inputs });
     }
     reader.end()
 }
@@ -185,14 +202,23 @@ mod tests {
             })
     }
 
+    fn request() -> impl Strategy<Value = RequestPlace> {
+        let inputs = prop::collection::vec(tensor(), 0..4);
+        (any::<(u64, u64)>(), inputs).prop_map(|((offset, bytes), inputs)| RequestPlace {
+            block: Span { offset, bytes },
+            inputs,
+        })
+    }
+
     proptest! {
         #[test]
         fn an_execution_survives_the_round_trip(
             outputs in prop::collection::vec(any::<u32>(), 0..5),
-            requests in prop::collection::vec(prop::collection::vec(tensor(), 0..4), 0..4),
+            requests in prop::collection::vec(request(), 0..4),
         ) {
             let mut words = Vec::new();
-            write_execution(&outputs, requests.iter().map(Vec::as_slice), &mut words);
+            let written = requests.iter().map(|request| (request.block, &request.inputs[..]));
+            write_execution(&outputs, written, &mut words);
             let mut read = Execution::default();
             read_execution(&words, &mut read).unwrap();
             prop_assert_eq!(&read, &Execution { outputs, requests });

@@ -3,14 +3,20 @@
 //! Blocks come in size classes, four to each power of two, and are used again last in, first
 //! out: a block that was just freed is still in the cache and its pages are mapped. The address
 //! space is far larger than any machine's memory, so nothing is ever coalesced. What is free
-//! beyond [`RETAINED_BYTES`] goes back to the system.
+//! beyond [`RETAINED_BYTES`] goes back to the system, except for what is pinned.
 
 use std::collections::HashMap;
+
+use smallvec::SmallVec;
 
 /// Alignment of every block in bytes: a cache line, and what vector loads want.
 pub const ALIGNMENT: u64 = 64;
 /// Smallest block in bytes.
 const SMALLEST: u64 = 512;
+/// Bytes of a page of this architecture.
+pub const PAGE_BYTES: u64 = 4096;
+/// A block of this size or more shares no page with another, so that it can be pinned.
+pub const PAGED_BYTES: u64 = 64 << 10;
 /// Free bytes that keep their pages.
 pub const RETAINED_BYTES: u64 = 256 << 20;
 
@@ -23,10 +29,12 @@ pub struct Heap {
     free: HashMap<u64, Vec<u64>>,
     /// Free bytes whose pages may be mapped.
     retained: u64,
+    /// Free blocks beyond those bytes, by offset, that kept their pages because they were pinned.
+    pinned: HashMap<u64, u64>,
 }
 
 /// A block of a heap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     /// Offset in the heap.
     pub offset: u64,
@@ -42,6 +50,7 @@ impl Heap {
             untouched: 0,
             free: HashMap::new(),
             retained: 0,
+            pinned: HashMap::new(),
         }
     }
 
@@ -49,16 +58,29 @@ impl Heap {
     pub fn allocate(&mut self, bytes: u64) -> Option<Span> {
         let bytes = class(bytes)?;
         if let Some(offset) = self.free.get_mut(&bytes).and_then(Vec::pop) {
-            self.retained = self.retained.saturating_sub(bytes);
-            return Some(Span { offset, bytes });
+            let span = Span { offset, bytes };
+            self.taken(span);
+            return Some(span);
         }
-        match self.untouched.checked_add(bytes) {
+        let offset = if bytes >= PAGED_BYTES {
+            self.untouched.checked_next_multiple_of(PAGE_BYTES)?
+        } else {
+            self.untouched
+        };
+        match offset.checked_add(bytes) {
             Some(end) if end <= self.capacity => {
-                let offset = std::mem::replace(&mut self.untouched, end);
+                self.untouched = end;
                 Some(Span { offset, bytes })
             }
             // The address space was given out once; a larger block serves as well.
             _ => self.take_larger(bytes),
+        }
+    }
+
+    /// Notes that a free block is used again.
+    fn taken(&mut self, span: Span) {
+        if self.pinned.remove(&span.offset).is_none() {
+            self.retained = self.retained.saturating_sub(span.bytes);
         }
     }
 
@@ -70,21 +92,33 @@ impl Heap {
             .map(|(&class, _)| class)
             .min()?;
         let offset = self.free.get_mut(&larger)?.pop()?;
-        self.retained = self.retained.saturating_sub(larger);
-        Some(Span {
+        let span = Span {
             offset,
             bytes: larger,
-        })
+        };
+        self.taken(span);
+        Some(span)
     }
 
-    /// Gives a block back. Returns true where its pages should be given back to the system.
-    pub fn free(&mut self, span: Span) -> bool {
+    /// Gives a block back. Returns the free blocks whose pages should be given back to the system:
+    /// this one, or others that `is_pinned` said yes to when they were freed and no longer does.
+    pub fn free(&mut self, span: Span, is_pinned: impl Fn(Span) -> bool) -> SmallVec<[Span; 1]> {
         self.free.entry(span.bytes).or_default().push(span.offset);
-        if self.retained + span.bytes > RETAINED_BYTES {
-            return true;
+        if self.retained + span.bytes <= RETAINED_BYTES {
+            self.retained += span.bytes;
+            return SmallVec::new();
         }
-        self.retained += span.bytes;
-        false
+        let mut surplus: SmallVec<[Span; 1]> = self
+            .pinned
+            .extract_if(|&offset, &mut bytes| !is_pinned(Span { offset, bytes }))
+            .map(|(offset, bytes)| Span { offset, bytes })
+            .collect();
+        if is_pinned(span) {
+            self.pinned.insert(span.offset, span.bytes);
+        } else {
+            surplus.push(span);
+        }
+        surplus
     }
 }
 
@@ -103,14 +137,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn unpinned(_: Span) -> bool {
+        false
+    }
+
     #[test]
     fn a_block_is_used_again_last_in_first_out() {
         let mut heap = Heap::new(1 << 20);
         let a = heap.allocate(1000).unwrap();
         let b = heap.allocate(1000).unwrap();
         assert_ne!(a.offset, b.offset);
-        heap.free(a);
-        heap.free(b);
+        heap.free(a, unpinned);
+        heap.free(b, unpinned);
         assert_eq!(heap.allocate(900), Some(b));
         assert_eq!(heap.allocate(900), Some(a));
     }
@@ -120,7 +158,7 @@ mod tests {
         let mut heap = Heap::new(1024);
         let span = heap.allocate(1024).unwrap();
         assert_eq!(heap.allocate(1), None);
-        heap.free(span);
+        heap.free(span, unpinned);
         assert!(heap.allocate(1024).is_some());
         assert_eq!(Heap::new(1 << 20).allocate(u64::MAX), None);
     }
@@ -130,7 +168,7 @@ mod tests {
         let mut heap = Heap::new(8192);
         let large = heap.allocate(8192).unwrap();
         assert_eq!(heap.allocate(512), None);
-        heap.free(large);
+        heap.free(large, unpinned);
         assert_eq!(heap.allocate(512), Some(large));
     }
 
@@ -139,8 +177,23 @@ mod tests {
         let mut heap = Heap::new(1 << 40);
         let large = heap.allocate(RETAINED_BYTES).unwrap();
         let small = heap.allocate(4096).unwrap();
-        assert!(!heap.free(large));
-        assert!(heap.free(small));
+        assert!(heap.free(large, unpinned).is_empty());
+        assert_eq!(heap.free(small, unpinned)[..], [small]);
+    }
+
+    #[test]
+    fn pages_of_a_pinned_block_go_back_once_it_is_not_pinned_any_more() {
+        let mut heap = Heap::new(1 << 40);
+        let retained = heap.allocate(RETAINED_BYTES).unwrap();
+        let [first, second] = [(); 2].map(|()| heap.allocate(PAGED_BYTES).unwrap());
+        let other = heap.allocate(4096).unwrap();
+        heap.free(retained, unpinned);
+        assert!(heap.free(first, |_| true).is_empty());
+        assert!(heap.free(second, |_| true).is_empty());
+        // One is in use again when nothing is pinned any more, and keeps its pages.
+        assert_eq!(heap.allocate(PAGED_BYTES), Some(second));
+        assert_eq!(heap.free(other, unpinned)[..], [first, other]);
+        assert_eq!(heap.free(second, unpinned)[..], [second]);
     }
 
     proptest! {
@@ -155,6 +208,9 @@ mod tests {
                 prop_assert!(span.bytes >= size);
                 prop_assert!(size <= SMALLEST || span.bytes <= size + size / 4 + ALIGNMENT);
                 prop_assert_eq!(span.offset % ALIGNMENT, 0);
+                if span.bytes >= PAGED_BYTES {
+                    prop_assert_eq!((span.offset % PAGE_BYTES, span.bytes % PAGE_BYTES), (0, 0));
+                }
                 for other in &live {
                     prop_assert!(
                         span.offset + span.bytes <= other.offset
@@ -163,7 +219,7 @@ mod tests {
                 }
                 live.push(span);
                 if release {
-                    heap.free(live.swap_remove(0));
+                    heap.free(live.swap_remove(0), unpinned);
                 }
             }
         }

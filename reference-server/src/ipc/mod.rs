@@ -18,4 +18,5 @@ pub mod control;
 pub mod descriptor;
 pub mod heap;
 pub mod lane;
+pub mod pinned;
 pub mod region;

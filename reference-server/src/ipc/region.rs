@@ -1,7 +1,7 @@
 //! The shared memory between the front and one worker: an anonymous file that both map.
 //!
 //! ```text
-//! | control page | lanes (LANES × 8 KiB) | front's heap | worker's heap |
+//! | control page | lanes (LANES × 8 KiB) | marks of pinned blocks | front's heap | worker's heap |
 //! ```
 //! The file is sparse: only what is touched takes memory.
 
@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 
+use super::heap::Span;
 use super::lane::{LANE_BYTES, Lane};
+use super::pinned::{Pinned, Side};
 use crate::worker::recorder::Recorder;
 
 /// Model instances that one worker can have.
@@ -24,13 +26,18 @@ const HEAP_BYTES: usize = 64 << 30;
 /// Entries of the ring in which the front gives back blocks of the worker's heap.
 const RELEASES: usize = 4096;
 
+/// Bytes of the marks of pinned blocks.
+const PINNED_BYTES: usize = 512 * 1024;
+
 const LANES_OFFSET: usize = CONTROL_BYTES;
-const FRONT_HEAP: usize = LANES_OFFSET + LANES * LANE_BYTES;
+const PINNED_OFFSET: usize = LANES_OFFSET + LANES * LANE_BYTES;
+const FRONT_HEAP: usize = PINNED_OFFSET + PINNED_BYTES;
 const WORKER_HEAP: usize = FRONT_HEAP + HEAP_BYTES;
 const REGION_BYTES: usize = WORKER_HEAP + HEAP_BYTES;
 
 const _: () = assert!(size_of::<Control>() <= CONTROL_BYTES);
 const _: () = assert!(size_of::<Lane>() <= LANE_BYTES);
+const _: () = assert!(size_of::<Pinned>() <= PINNED_BYTES);
 
 /// The control page. All-zero memory is its valid initial state.
 #[repr(C)]
@@ -127,6 +134,13 @@ impl Region {
         &self.control().recorder
     }
 
+    /// What of the heaps is pinned.
+    pub fn pinned(&self) -> &Pinned {
+        // SAFETY: in bounds (asserted above), aligned because everything before it is whole pages,
+        // zero-filled or written through atomics only.
+        unsafe { self.base.add(PINNED_OFFSET).cast::<Pinned>().as_ref() }
+    }
+
     /// Lane number `index`.
     ///
     /// # Panics
@@ -209,6 +223,15 @@ impl Region {
     /// the heap (the front checks what a worker says).
     pub fn worker_heap(&self, offset: u64, length: usize) -> Option<NonNull<u8>> {
         self.heap_address(WORKER_HEAP, offset, length)
+    }
+
+    /// Address of a block of either heap; `None` where it leaves the heap.
+    pub fn block(&self, side: Side, span: Span) -> Option<NonNull<u8>> {
+        let heap = match side {
+            Side::Front => FRONT_HEAP,
+            Side::Worker => WORKER_HEAP,
+        };
+        self.heap_address(heap, span.offset, usize::try_from(span.bytes).ok()?)
     }
 
     fn heap_address(&self, heap: usize, offset: u64, length: usize) -> Option<NonNull<u8>> {

@@ -56,6 +56,9 @@ fn serve(options: &MeasureOptions) -> Result<(), MeasureError> {
     }
     let mut replies = claim_output().map_err(MeasureError::Process)?;
     let region = Region::create().map_err(|error| MeasureError::Process(error.into()))?;
+    region
+        .pinned()
+        .set_budget(options.pinned_memory_pool_byte_size);
     let arena = WorkerArena::new(region);
     let mut session = Session::open(&hosted.specification(), arena, options.cupti.as_deref())?;
     for line in io::stdin().lock().lines() {

@@ -11,6 +11,7 @@ use super::error::MeasureError;
 use crate::ipc::arena::WorkerArena;
 use crate::protocol::DataType;
 use crate::worker::backend::{InputTensor, TensorSignature};
+use crate::worker::pinned_memory::Pins;
 
 /// Tensors under one name.
 pub(super) struct Inputs {
@@ -67,6 +68,14 @@ impl Inputs {
             })
         };
         declared.iter().enumerate().map(of).collect()
+    }
+
+    /// Pins the tensors that a model with `declared` inputs takes, as far as a GPU reads them.
+    pub(super) fn pin(&self, declared: &[TensorSignature], pins: &mut Pins) {
+        let taken = |own: &&Stored| declared.iter().any(|input| input.name == own.name);
+        for tensor in self.tensors.iter().filter(taken) {
+            pins.own_input(tensor.offset, tensor.data_type, tensor.bytes as u64);
+        }
     }
 }
 

@@ -19,6 +19,10 @@ pub struct MeasureOptions {
     /// runtime and on the system where not given.
     #[arg(long, value_name = "PATH", env = "REFERENCE_SERVER_CUPTI")]
     pub cupti: Option<PathBuf>,
+    /// Bytes of inputs and outputs that are pinned, so that a GPU copies them without the CPU's help; 0
+    /// pins nothing, and there is no limit where it is not given.
+    #[arg(long, value_name = "BYTES", default_value_t = u64::MAX, hide_default_value = true)]
+    pub pinned_memory_pool_byte_size: u64,
 }
 
 /// The exit status where nothing could be measured.

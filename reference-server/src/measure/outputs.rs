@@ -10,6 +10,7 @@ use crate::ipc::descriptor::TensorPlace;
 use crate::protocol::DataType;
 use crate::worker::backend::{ExecutionError, OutputSink, TensorSignature};
 use crate::worker::outputs::Outputs;
+use crate::worker::pinned_memory::Pins;
 
 /// Memory for outputs, each byte of which is `poison` until something is written there.
 pub(super) struct Poisoned<'a> {
@@ -18,9 +19,9 @@ pub(super) struct Poisoned<'a> {
 }
 
 impl<'a> Poisoned<'a> {
-    pub(super) fn new(arena: &'a WorkerArena, poison: u8) -> Self {
+    pub(super) fn new(arena: &'a WorkerArena, pins: Pins, poison: u8) -> Self {
         Self {
-            outputs: Outputs::new(arena),
+            outputs: Outputs::new(arena, pins),
             poison,
         }
     }

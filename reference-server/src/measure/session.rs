@@ -27,6 +27,7 @@ use crate::worker::backend::{
 };
 use crate::worker::opening;
 use crate::worker::outputs::Outputs;
+use crate::worker::pinned_memory::{PinnedMemory, PinnedMemoryUser, Pins};
 
 /// A runtime with the models that were loaded into it.
 pub(super) struct Session {
@@ -36,6 +37,7 @@ pub(super) struct Session {
     framework: Framework,
     inputs: BTreeMap<String, Inputs>,
     arena: Arc<WorkerArena>,
+    pinned: Arc<PinnedMemory>,
     next_key: u64,
     /// The GPU, once a model was put there or something asked for it.
     gpu: Option<Gpu>,
@@ -47,6 +49,8 @@ pub(super) struct Session {
 
 struct Model {
     key: u64,
+    // Dropped before the instance, whose state on the GPU it needs.
+    pinned: PinnedMemoryUser,
     instance: Box<dyn Instance>,
     inputs: Vec<TensorSignature>,
     outputs: Vec<TensorSignature>,
@@ -68,6 +72,7 @@ impl Session {
             backend: opening::open(specification, arena.clone())?,
             framework: specification.framework,
             inputs: BTreeMap::new(),
+            pinned: PinnedMemory::new(arena.clone()),
             arena,
             next_key: 1,
             gpu: None,
@@ -157,9 +162,11 @@ impl Session {
             inputs: inputs.iter().map(tensor).collect(),
             outputs: outputs.iter().map(tensor).collect(),
         };
+        let instance = instances.into_iter().next().expect("one was asked for");
         let model = Model {
             key,
-            instance: instances.into_iter().next().expect("one was asked for"),
+            pinned: self.pinned.user(instance.gpu_transfers()),
+            instance,
             inputs,
             outputs,
         };
@@ -173,8 +180,13 @@ impl Session {
             .remove(name)
             .ok_or_else(|| unknown("model", name))?;
         // The instance goes before the backend lets go of its model.
-        let Model { key, instance, .. } = model;
-        drop(instance);
+        let Model {
+            key,
+            pinned,
+            instance,
+            ..
+        } = model;
+        drop((pinned, instance));
         for library in self.backend.unload_model(key) {
             tracing::debug!(
                 "{} stays mapped: {}",
@@ -256,8 +268,9 @@ impl Session {
                     begins.push((tracer.now()?, model));
                 }
                 let arena = self.arena.clone();
-                let mut sink = Outputs::new(&arena);
-                let wall = self.execute(&run.models[model as usize], inputs, &mut sink)?;
+                let name = &run.models[model as usize];
+                let mut sink = Outputs::new(&arena, self.pins_of(name)?);
+                let wall = self.execute(name, inputs, &mut sink)?;
                 samples.push(Sample {
                     model,
                     wall,
@@ -266,6 +279,13 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// For an execution of the model `name`.
+    fn pins_of(&self, name: &str) -> Result<Pins, MeasureError> {
+        let model = self.models.get(name);
+        let model = model.ok_or_else(|| unknown("model", name))?;
+        Ok(model.pinned.pins())
     }
 
     /// Executes the model `name` once and returns how long that took, in nanoseconds.
@@ -291,6 +311,9 @@ impl Session {
                 reason,
             })?;
         let outputs: Vec<u32> = (0..model.outputs.len() as u32).collect();
+        // Before the time that is taken, which would hold the pinning of a first execution.
+        let mut pins = model.pinned.pins();
+        set.pin(&model.inputs, &mut pins);
         let begin = Instant::now();
         let executed = model.instance.execute(&tensors, &outputs, sink);
         let wall = begin.elapsed().as_nanos() as u64;
@@ -306,7 +329,7 @@ impl Session {
         let model = model.ok_or_else(|| unknown("model", &write.model))?;
         let declared = model.outputs.clone();
         let arena = self.arena.clone();
-        let mut sink = Poisoned::new(&arena, write.poison);
+        let mut sink = Poisoned::new(&arena, self.pins_of(&write.model)?, write.poison);
         self.execute(&write.model, &write.inputs, &mut sink)?;
         sink.write(&arena, &declared, &write.folder)
             .map(Reply::Written)

@@ -47,6 +47,7 @@ impl Experiment {
             name: "probe".to_owned(),
             library_path: hosted.library_dirs.clone(),
             preload: Vec::new(),
+            pinned_memory: 0,
         };
         let session_model = (hosted.framework() == Framework::OnnxRuntime)
             .then(SessionModel::write)

@@ -236,11 +236,37 @@ pub trait Instance: Send {
         sink: &mut dyn OutputSink<'a>,
     ) -> Result<(), ExecutionError>;
 
+    /// Which tensors a GPU reads from shared memory and writes there itself.
+    fn gpu_transfers(&self) -> GpuTransfers;
+
     /// Whether nothing can be executed in this process any more, after the last execution failed: the
     /// state of a GPU that a kernel has spoilt comes back only with another process.
     fn is_lost(&self) -> bool {
         false
     }
+}
+
+/// What passes between shared memory and a GPU without a detour through other memory of the CPU. Only
+/// for these tensors is it of use that their memory is pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpuTransfers {
+    /// Inputs are copied to a GPU.
+    pub inputs: bool,
+    /// Outputs are copied from a GPU.
+    pub outputs: bool,
+}
+
+impl GpuTransfers {
+    /// Nothing: an execution on the CPU.
+    pub const NONE: Self = Self {
+        inputs: false,
+        outputs: false,
+    };
+    /// Inputs and outputs.
+    pub const BOTH: Self = Self {
+        inputs: true,
+        outputs: true,
+    };
 }
 
 /// One input tensor in shared memory.

@@ -11,8 +11,9 @@ use smallvec::SmallVec;
 use super::backend::{ExecutionError, InputTensor, Instance};
 use super::outputs::Outputs;
 use super::patience::Patience;
+use super::pinned_memory::{PinnedMemory, PinnedMemoryUser};
 use crate::ipc::arena::WorkerArena;
-use crate::ipc::descriptor::{Execution, TensorPlace, read_execution, write_tensors};
+use crate::ipc::descriptor::{Execution, RequestPlace, TensorPlace, read_execution, write_tensors};
 use crate::ipc::lane::{Completion, ExecutionTimes, Submission, monotonic_ns};
 
 /// What all executors of a worker share.
@@ -20,6 +21,8 @@ use crate::ipc::lane::{Completion, ExecutionTimes, Submission, monotonic_ns};
 pub struct Surroundings {
     /// The worker's side of the region.
     pub arena: Arc<WorkerArena>,
+    /// What of the region is pinned for GPUs.
+    pub pinned: Arc<PinnedMemory>,
     /// Wakes the front.
     pub doorbell: Arc<OwnedFd>,
     /// Held by the one thread that waits without sleeping.
@@ -84,6 +87,8 @@ fn run(
 ) {
     let region = surroundings.arena.region();
     let lane = region.lane(number);
+    // Dropped before the instance, whose state on the GPU it needs.
+    let pinned = surroundings.pinned.user(instance.gpu_transfers());
     let mut scratch = Scratch::default();
     let mut patience = Patience::new(surroundings.spinner.clone());
     loop {
@@ -91,6 +96,7 @@ fn run(
             patience.taken();
             let completion = execute(
                 &surroundings.arena,
+                &pinned,
                 instance.as_mut(),
                 submission,
                 &mut scratch,
@@ -131,6 +137,7 @@ struct Scratch {
 
 fn execute(
     arena: &WorkerArena,
+    pinned: &PinnedMemoryUser,
     instance: &mut dyn Instance,
     submission: Submission,
     scratch: &mut Scratch,
@@ -139,7 +146,8 @@ fn execute(
         start: monotonic_ns(),
         ..ExecutionTimes::default()
     };
-    let result = outputs_of(arena, instance, submission, scratch, &mut times).and_then(|places| {
+    let outputs = outputs_of(arena, pinned, instance, submission, scratch, &mut times);
+    let result = outputs.and_then(|places| {
         scratch.words.clear();
         write_tensors(&places, &mut scratch.words);
         match put(arena, bytemuck::cast_slice(&scratch.words)) {
@@ -185,6 +193,7 @@ fn put(arena: &WorkerArena, bytes: &[u8]) -> Option<u64> {
 
 fn outputs_of(
     arena: &WorkerArena,
+    pinned: &PinnedMemoryUser,
     instance: &mut dyn Instance,
     submission: Submission,
     scratch: &mut Scratch,
@@ -199,18 +208,27 @@ fn outputs_of(
         .map_err(|damaged| ExecutionError(damaged.to_string()))?;
     let Execution { outputs, requests } = &scratch.execution;
 
+    let mut pins = pinned.pins();
     let gathered;
     let inputs: SmallVec<[InputTensor<'_>; 4]> = match requests.as_slice() {
         [] => return Err(ExecutionError("the execution holds no request".into())),
-        [tensors] => tensors.iter().map(|place| in_place(arena, place)).collect(),
+        [RequestPlace { block, inputs }] => {
+            inputs
+                .iter()
+                .for_each(|place| pins.request_input(*block, place));
+            inputs.iter().map(|place| in_place(arena, place)).collect()
+        }
         batch => {
             gathered = Gathered::new(arena, batch)?;
+            for place in &gathered.places {
+                pins.own_input(place.offset, place.data_type, place.bytes);
+            }
             gathered.inputs()
         }
     };
     times.inputs_ready = monotonic_ns();
 
-    let mut sink = Outputs::new(arena);
+    let mut sink = Outputs::new(arena, pins);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         instance.execute(&inputs, outputs, &mut sink)
     }));
@@ -243,13 +261,17 @@ struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    fn new(arena: &'a WorkerArena, batch: &[Vec<TensorPlace>]) -> Result<Self, ExecutionError> {
+    fn new(arena: &'a WorkerArena, batch: &[RequestPlace]) -> Result<Self, ExecutionError> {
         let mut gathered = Self {
             arena,
-            places: Vec::with_capacity(batch[0].len()),
+            places: Vec::with_capacity(batch[0].inputs.len()),
         };
-        for (position, first) in batch[0].iter().enumerate() {
-            let parts = || batch.iter().filter_map(|request| request.get(position));
+        for (position, first) in batch[0].inputs.iter().enumerate() {
+            let parts = || {
+                batch
+                    .iter()
+                    .filter_map(|request| request.inputs.get(position))
+            };
             let alike = |part: &TensorPlace| {
                 part.number == first.number
                     && part.data_type == first.data_type

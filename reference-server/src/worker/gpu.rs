@@ -7,7 +7,7 @@ use cudarc::driver::{result, sys};
 use super::gpus::Obstacle;
 
 /// Whether NVIDIA's driver is installed; without it none of its functions can be called.
-fn is_installed() -> bool {
+pub(super) fn is_installed() -> bool {
     // SAFETY: tries to map the driver's library, whose initializers are its own.
     unsafe { sys::is_culib_present() }
 }

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::backend::{ExecutionError, OutputSink};
+use super::pinned_memory::Pins;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::descriptor::TensorPlace;
 use crate::protocol::DataType;
@@ -10,14 +11,17 @@ use crate::protocol::DataType;
 /// Takes memory for outputs from the worker's arena and remembers where they are.
 pub struct Outputs<'a> {
     arena: &'a WorkerArena,
+    pins: Pins,
     taken: SmallVec<[TensorPlace; 4]>,
 }
 
 impl<'a> Outputs<'a> {
-    /// No outputs yet.
-    pub fn new(arena: &'a WorkerArena) -> Self {
+    /// No outputs yet. Their memory is pinned beside what `pins` holds, which is let go of with the
+    /// outputs.
+    pub fn new(arena: &'a WorkerArena, pins: Pins) -> Self {
         Self {
             arena,
+            pins,
             taken: SmallVec::new(),
         }
     }
@@ -44,6 +48,7 @@ impl<'a> OutputSink<'a> for Outputs<'a> {
                 "no shared memory left for {byte_length} bytes of output {output}"
             ))
         })?;
+        self.pins.output(offset, data_type, byte_length as u64);
         self.taken.push(TensorPlace {
             number: output,
             data_type,

@@ -15,6 +15,7 @@ use super::backend::{
 };
 use super::executor::{Executor, Surroundings};
 use super::opening::open;
+use super::pinned_memory::PinnedMemory;
 use super::recorder::Recorder;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
@@ -42,8 +43,10 @@ pub fn run() -> anyhow::Result<()> {
 /// The process was not started by a front.
 pub fn inherited_surroundings() -> anyhow::Result<Surroundings> {
     let region = Region::map(inherited(REGION_FD)?).context("failed to map the shared region")?;
+    let arena = WorkerArena::new(region);
     Ok(Surroundings {
-        arena: WorkerArena::new(region),
+        pinned: PinnedMemory::new(arena.clone()),
+        arena,
         doorbell: Arc::new(inherited(DOORBELL_FD)?),
         spinner: Arc::default(),
     })

@@ -56,6 +56,29 @@ fn metrics_have_tritons_names_and_move() {
 }
 
 #[test]
+fn pinned_memory_is_told_for_each_worker() {
+    let samples = Samples::with_small();
+    for (flags, expected) in [
+        (&[][..], 256 << 20),
+        (&["--pinned-memory-pool-byte-size", "4096"], 4096),
+    ] {
+        let server = Server::start(samples.root(), flags);
+        assert_serves(&server, &small());
+        let text = server.metrics().text();
+        let of = |name: &str| {
+            let line = format!("{name}{{process=\"worker-");
+            let values = text.lines().filter(|given| given.starts_with(&line));
+            let values = values.map(|given| given.split_once("} ").unwrap().1.to_owned());
+            values.collect::<Vec<_>>()
+        };
+        let total = of("nv_pinned_memory_pool_total_bytes");
+        assert_eq!(total, [expected.to_string()], "{text}");
+        // The model executes on the CPU.
+        assert_eq!(of("nv_pinned_memory_pool_used_bytes"), ["0"], "{text}");
+    }
+}
+
+#[test]
 fn the_metrics_port_serves_metrics_alone() {
     let samples = Samples::with_small();
     let server = Server::start(samples.root(), &[]);

@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -31,6 +32,10 @@ struct Bench {
 
 impl Bench {
     fn of(framework: Framework) -> Self {
+        Self::with_flags(framework, &[])
+    }
+
+    fn with_flags(framework: Framework, flags: &[&str]) -> Self {
         let runtime = default_runtime(framework);
         let folder = tempfile::tempdir().unwrap();
         let library = Library::new(framework, Sample::default());
@@ -42,7 +47,8 @@ impl Bench {
                 &runtime.name.to_string(),
                 "--runtime-cache",
             ])
-            .arg(Cache::locate(None).unwrap().root());
+            .arg(Cache::locate(None).unwrap().root())
+            .args(flags);
         let log = folder.path().join("log");
         Self {
             framework,
@@ -295,6 +301,74 @@ fn without_a_gpu_nothing_is_said_about_kernels() {
         other => panic!("{other:?}"),
     }
     bench.client.run(&run(&[&model.name], 1)).unwrap();
+}
+
+/// Tensors are copied to and from a GPU while the pages of blocks that are free are given back to the
+/// system, except for those that are pinned. A GPU that went on with pages that are gone would compute
+/// with what the input before held.
+fn values_stay_on_a_gpu(framework: Framework) {
+    for flags in [&[][..], &["--pinned-memory-pool-byte-size", "0"]] {
+        let mut bench = Bench::with_flags(framework, flags);
+        let model = Model::new(
+            Op::BiasGelu,
+            DataType::Fp32,
+            &[-1, 256],
+            ParameterSource::Input,
+        )
+        .in_format(framework)
+        .composed();
+        let folder = bench
+            .repository
+            .add(&model, &Configuration::default())
+            .unwrap();
+        match bench.client.load(&model.name, &folder, Place::Gpu(0)) {
+            Ok(_) => {}
+            Err(ClientError::WithoutGpu(reason)) => {
+                eprintln!("skipped: {reason}");
+                return;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+        // So much that is free keeps its pages, and what is freed from here on does not.
+        let filler = bench.folder.path().join("filler.bin");
+        let bytes = 256 << 20;
+        File::create(&filler).unwrap().set_len(bytes).unwrap();
+        let filler = TensorFile {
+            name: "filler".to_owned(),
+            data_type: "UINT8".to_owned(),
+            dims: vec![bytes as i64],
+            file: filler,
+        };
+        bench.client.set_inputs("filler", vec![filler]).unwrap();
+        bench.client.forget_inputs("filler").unwrap();
+        for seed in 1..=4 {
+            // 1 MiB, so that the block is pinned.
+            let inputs = model.sample_inputs(1024, seed);
+            bench.set_inputs("values", &model, &inputs);
+            for _ in 0..2 {
+                let outputs = bench.outputs(&model, "values");
+                let expected = model.expected(&inputs, &[]);
+                let same = outputs[0].compare_within(&expected[0], model.tolerance());
+                same.unwrap_or_else(|error| panic!("{framework} {flags:?}: {error}"));
+            }
+            bench.client.forget_inputs("values").unwrap();
+        }
+    }
+}
+
+#[test]
+fn pytorch_on_a_gpu_computes_with_what_is_in_shared_memory() {
+    values_stay_on_a_gpu(Framework::PyTorch);
+}
+
+#[test]
+fn onnxruntime_on_a_gpu_computes_with_what_is_in_shared_memory() {
+    values_stay_on_a_gpu(Framework::OnnxRuntime);
+}
+
+#[test]
+fn tensorflow_on_a_gpu_computes_with_what_is_in_shared_memory() {
+    values_stay_on_a_gpu(Framework::TensorFlow);
 }
 
 #[test]

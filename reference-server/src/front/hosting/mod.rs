@@ -38,6 +38,8 @@ pub struct Hosting {
     isolation: Isolation,
     select: RuntimeSelect,
     load_limit: Duration,
+    /// Bytes that a worker which serves may pin.
+    pinned_memory: u64,
     inspections: Inspections,
     prepared: HashMap<RuntimeName, OnceCell<Prepared>>,
     trials: Trials,
@@ -84,6 +86,7 @@ impl Hosting {
             isolation: options.isolation,
             select: options.runtime_select,
             load_limit: options.load_timeout,
+            pinned_memory: options.pinned_memory_pool_byte_size,
             inspections: Inspections::default(),
             trials: Trials::default(),
             mentions: Mentions::default(),
@@ -213,6 +216,7 @@ impl Hosting {
                 name,
                 library_path: runtime.library_dirs.clone(),
                 preload: self.preload_of(&[framework]),
+                pinned_memory: self.pinned_memory,
             };
         }
         let hosted: Vec<&Runtime> = Framework::ALL
@@ -237,6 +241,7 @@ impl Hosting {
             name,
             library_path,
             preload: self.preload_of(&frameworks),
+            pinned_memory: self.pinned_memory,
         }
     }
 

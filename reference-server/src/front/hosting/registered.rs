@@ -170,6 +170,7 @@ impl Hosting {
             name: format!("trial of {}", runtime.name),
             library_path: runtime.library_dirs.clone(),
             preload: self.preload_of(&[]),
+            pinned_memory: 0,
         };
         trial::open(&launch, &hosted, &[], self.load_limit).await
     }

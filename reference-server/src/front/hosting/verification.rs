@@ -254,6 +254,7 @@ impl Hosting {
             name: "trial".to_owned(),
             library_path: Vec::new(),
             preload,
+            pinned_memory: 0,
         };
         let started = trial::start(&launch, self.load_limit).await;
         *self.verifications.everywhere.lock() = started.err().map(|error| error.message);
@@ -359,6 +360,7 @@ impl Hosting {
             name: format!("trial of {}", runtime.name),
             library_path: runtime.library_dirs.clone(),
             preload: self.preload_of(&[framework]),
+            pinned_memory: 0,
         };
         let opened = trial::open(&launch, &hosted, &alone, self.load_limit).await;
         let reports = opened.map_err(|error| {

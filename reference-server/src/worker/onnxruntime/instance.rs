@@ -15,7 +15,7 @@ use super::status::{Failure, check};
 use super::string_tensor;
 use crate::configuration::Device;
 use crate::protocol::DataType;
-use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink};
+use crate::worker::backend::{ExecutionError, GpuTransfers, InputTensor, Instance, OutputSink};
 use crate::worker::gpu;
 
 /// Dimensions of a tensor without an allocation, for as many as are usual.
@@ -253,6 +253,19 @@ impl Instance for OnnxRuntimeInstance {
                     return Err(ExecutionError(failure.message));
                 }
             }
+        }
+    }
+
+    /// ONNX Runtime copies inputs to the GPU as they are told, with one `cudaMemcpyAsync` from the memory
+    /// that the value wraps, and outputs that have their memory before the run likewise. It waits for its
+    /// streams before the run ends, so that the memory is the request's again.
+    ///
+    /// Source: onnxruntime/core/providers/cuda/gpu_data_transfer.cc, `CopyTensorAsync`;
+    /// onnxruntime/core/framework/device_stream_collection.cc, `CleanUp`.
+    fn gpu_transfers(&self) -> GpuTransfers {
+        match self.device {
+            Device::Cpu => GpuTransfers::NONE,
+            _ => GpuTransfers::BOTH,
         }
     }
 

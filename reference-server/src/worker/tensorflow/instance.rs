@@ -17,7 +17,7 @@ use super::status::{Failure, Status};
 use super::string_tensor;
 use crate::configuration::Device;
 use crate::protocol::DataType;
-use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink};
+use crate::worker::backend::{ExecutionError, GpuTransfers, InputTensor, Instance, OutputSink};
 use crate::worker::gpu;
 
 type Dims = SmallVec<[i64; 6]>;
@@ -176,6 +176,19 @@ impl Instance for TensorFlowInstance {
                 ExecutionError(failure.message + &clash)
             }
         })
+    }
+
+    /// TensorFlow copies an input to the GPU from the memory that its tensor wraps: it stages memory that
+    /// it knows to be pageable, and of a tensor that was made from outside it knows nothing. It holds the
+    /// tensor until the copy is done, and a run ends after that. Outputs it copies into pinned memory of
+    /// its own, and the CPU from there: its interface takes no memory for them.
+    ///
+    /// Source: tensorflow/core/common_runtime/gpu/gpu_util.cc, `NeedStaging` and `CopyCPUTensorToGPU`.
+    fn gpu_transfers(&self) -> GpuTransfers {
+        GpuTransfers {
+            inputs: self.device != Device::Cpu && self.inputs == Inputs::InPlace,
+            outputs: false,
+        }
     }
 
     fn is_lost(&self) -> bool {

@@ -10,7 +10,7 @@ use super::engine::Context;
 use super::gpu::{Gpu, Memory, Stream};
 use super::signature::Signature;
 use crate::protocol::DataType;
-use crate::worker::backend::{ExecutionError, InputTensor, Instance, OutputSink};
+use crate::worker::backend::{ExecutionError, GpuTransfers, InputTensor, Instance, OutputSink};
 use crate::worker::gpu;
 
 /// An execution context with its stream and its memory on the GPU.
@@ -171,6 +171,12 @@ impl Instance for TensorRtInstance {
         let outcome = run.and(finished).map_err(ExecutionError);
         self.is_lost = outcome.is_err() && gpu::is_lost();
         outcome
+    }
+
+    /// Inputs and outputs are copied here, with one `cuMemcpyHtoDAsync` or `cuMemcpyDtoHAsync` each
+    /// between shared memory and the GPU, and the stream is waited for.
+    fn gpu_transfers(&self) -> GpuTransfers {
+        GpuTransfers::BOTH
     }
 
     fn is_lost(&self) -> bool {
