@@ -5,6 +5,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
+    sync::OnceLock,
 };
 
 use runtimes::{
@@ -22,6 +23,8 @@ const LONGEST: usize = 1024;
 pub struct PlanBuilder {
     program: PathBuf,
     runtime: Runtime,
+    /// The GPU with its driver, once it was asked for.
+    device: OnceLock<String>,
 }
 
 /// A plan could not be written.
@@ -100,6 +103,7 @@ impl PlanBuilder {
             return Ok(PlanBuilder {
                 program: prebuilt.file(&PlanBuilder::request(&runtime.name))?,
                 runtime: runtime.clone(),
+                device: OnceLock::new(),
             });
         }
         let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -142,6 +146,7 @@ impl PlanBuilder {
         Ok(PlanBuilder {
             program,
             runtime: runtime.clone(),
+            device: OnceLock::new(),
         })
     }
 
@@ -155,17 +160,44 @@ impl PlanBuilder {
         format!("plan builder of {runtime}")
     }
 
+    /// The folder in which `cache` keeps plans.
+    pub fn folder(cache: &Cache) -> PathBuf {
+        cache.root().join("plans")
+    }
+
     /// The program that builds plans.
     pub fn program(&self) -> &Path {
         &self.program
     }
 
-    /// The plan of `model`, built unless it is in `cache`; `op_libraries` bring its plugins. A plan
-    /// is kept by TensorRT's version, the GPU with its driver, and the content of the libraries.
+    /// The plan of `model`, built unless it is in `cache`; `op_libraries` bring its plugins.
     ///
     /// # Errors
     /// As [`write`](Self::write).
     pub fn plan(
+        &self,
+        cache: &Cache,
+        model: &Model,
+        op_libraries: &[PathBuf],
+    ) -> Result<PathBuf, PlanError> {
+        let plan = self.place(cache, model, op_libraries)?;
+        if !plan.is_file() {
+            let folder = PlanBuilder::folder(cache);
+            fs::create_dir_all(&folder).map_err(failed_on(&folder))?;
+            let scratch = tempfile::tempdir_in(&folder).map_err(failed_on(&folder))?;
+            let built = scratch.path().join("model.plan");
+            self.write(model, op_libraries, &built)?;
+            fs::rename(&built, &plan).map_err(failed_on(&plan))?;
+        }
+        Ok(plan)
+    }
+
+    /// Where `cache` keeps the plan of `model`; there is no file where it was not built yet. A plan is
+    /// kept by TensorRT's version, the GPU with its driver, and the content of the libraries.
+    ///
+    /// # Errors
+    /// There is no GPU, or a library cannot be read.
+    pub fn place(
         &self,
         cache: &Cache,
         model: &Model,
@@ -179,29 +211,29 @@ impl PlanBuilder {
         for library in op_libraries {
             hasher.update(blake3::hash(&fs::read(library).map_err(failed_on(library))?).as_bytes());
         }
-        let folder = cache.root().join("plans");
-        let plan = folder.join(format!("{}.plan", &hasher.finalize().to_hex()[..16]));
-        if !plan.is_file() {
-            fs::create_dir_all(&folder).map_err(failed_on(&folder))?;
-            let scratch = tempfile::tempdir_in(&folder).map_err(failed_on(&folder))?;
-            let built = scratch.path().join("model.plan");
-            self.write(model, op_libraries, &built)?;
-            fs::rename(&built, &plan).map_err(failed_on(&plan))?;
-        }
-        Ok(plan)
+        let name = format!("{}.plan", &hasher.finalize().to_hex()[..16]);
+        Ok(PlanBuilder::folder(cache).join(name))
     }
 
-    /// The GPU that plans are built for, with its driver.
-    fn device(&self) -> Result<String, PlanError> {
+    /// The GPU that plans are built for, with its driver, as in `NVIDIA H200, sm_90, driver for CUDA
+    /// 13000`. It is asked for once.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn device(&self) -> Result<&str, PlanError> {
+        if let Some(device) = self.device.get() {
+            return Ok(device);
+        }
         let mut command = Command::new(&self.program);
         let output = command.arg("--device").output();
         let output = output.map_err(failed_on(&self.program))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        if !output.status.success() {
+            return Err(PlanError::NoDevice {
+                message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            });
         }
-        Err(PlanError::NoDevice {
-            message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        })
+        let device = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok(self.device.get_or_init(|| device))
     }
 
     /// Writes the plan of `model` to `path`; `op_libraries` bring its plugins.
