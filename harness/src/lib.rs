@@ -4,12 +4,14 @@
 //! - [`experiments`] arranges servers and gives them to the measuring engine.
 //! - [`inspection`] says what op libraries are, and what becomes of them in a runtime.
 //! - [`command_line`] says what can be typed, [`commands`] does it, [`exit_code`] is how it ends.
+//! - [`engine_plans`] are the TensorRT plans that cases and measurements run.
 //! - [`bundle`] takes a run to a machine on which nothing can be built.
 //! - [`results`] is the record of a run and the folder it is kept in; [`report`] renders it.
 
 pub mod bundle;
 pub mod command_line;
 pub mod commands;
+pub mod engine_plans;
 pub mod exit_code;
 pub mod experiments;
 pub mod inspection;

@@ -142,6 +142,28 @@ fn a_bundle_runs_where_nothing_is_installed() {
     cache.sort();
     assert_eq!(cache, ["op-libraries", "prebuilt.toml", "runtimes"]);
 
+    // It was made for no plan, and without a GPU none is built for another one either.
+    let build_plans = |line: &[&str]| {
+        let mut command = bare(&bundle.join("harness"), &bundle);
+        let output = command
+            .args(["build-plans", "--bundle", "."])
+            .args(line)
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output))
+    };
+    let (code, told) = build_plans(&[]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("run no plan"), "{told}");
+    let (code, told) = build_plans(&["--filter", "^rms_norm"]);
+    assert_eq!(code, Some(3), "{told}");
+    let reason = if suites::has_gpu() {
+        "has no tensorrt-8.6.0"
+    } else {
+        "no NVIDIA GPU"
+    };
+    assert!(told.contains(reason), "{told}");
+
     // A case whose op library was not packed is an error that names it.
     let line = ["--filter", "load-time/onnxruntime/model-config/not-elf$"];
     let output = run(&bundle, &line);

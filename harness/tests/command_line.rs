@@ -133,6 +133,43 @@ fn what_is_missing_is_told_in_one_sentence_each_before_any_work() {
     assert!(!results.exists());
 }
 
+/// Where there is a GPU, the next thing that is missing is told: nobody's cache holds no TensorRT.
+#[test]
+fn plans_are_not_built_without_a_gpu_and_a_builder_and_the_remedy_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("models");
+    let output = harness(&["build-plans", "--out", out.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let text = standard_error(&output);
+    let (reason, remedy) = if suites::has_gpu() {
+        (
+            "tensorrt-8.6.0 is not installed",
+            "setup --runtime tensorrt-8.6.0 --full",
+        )
+    } else {
+        ("no NVIDIA GPU", "run `harness build-plans` on the GPU host")
+    };
+    assert!(text.contains(reason) && text.contains(remedy), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(!out.exists() && standard_output(&output).is_empty());
+}
+
+#[test]
+fn what_no_plan_can_be_built_of_is_a_usage_error() {
+    for (line, part) in [
+        (["--filter", "^no such plan$"], "no plan has a name"),
+        (["--runtime", "pytorch-2.11.0"], "it is no TensorRT"),
+        (["--runtime", "tensorrt-8.7"], "a similar value exists"),
+        (["--runtime-at", "tensorrt=/opt/tensorrt"], "--bundle"),
+    ] {
+        let line: Vec<&str> = std::iter::once("build-plans").chain(line).collect();
+        let output = harness(&line);
+        assert_eq!(output.status.code(), Some(2), "{line:?}");
+        let text = standard_error(&output);
+        assert!(text.contains(part), "{line:?}: {text}");
+    }
+}
+
 #[test]
 fn help_is_complete_and_names_the_exit_statuses() {
     let text = standard_output(&harness(&["--help"]));
@@ -144,6 +181,7 @@ fn help_is_complete_and_names_the_exit_statuses() {
         "report",
         "merge",
         "check",
+        "build-plans",
         "Examples:",
         "Exit status:",
         "70",

@@ -7,8 +7,9 @@ use std::str::FromStr;
 use regex::Regex;
 use runtimes::{Catalog, Framework, Runtime, RuntimeName, Size, python_libraries_for};
 use serde::{Deserialize, Serialize};
+use test_ops::{Format, Model};
 
-use crate::arrangement::Arrangement;
+use crate::arrangement::{Arrangement, ModelFolder};
 use crate::expectation::{Expectation, Isolation, Profile};
 use crate::scope::{RuntimeRange, Shard};
 
@@ -69,6 +70,22 @@ impl Case {
     pub fn own_runtime(&self, framework: Framework) -> Option<RuntimeName> {
         let own = self.arrangement.launch.default_runtime;
         own.filter(|runtime| runtime.framework == framework)
+    }
+
+    /// Whether the model in `folder` gets a whole plan, which TensorRT's builder writes on the machine
+    /// that runs the case.
+    pub(crate) fn builds_plan_of(&self, folder: &ModelFolder) -> bool {
+        folder.model.format == Format::Plan
+            && folder.plan.is_none()
+            && self.needs.contains(&Need::Gpu)
+    }
+
+    /// The models that need such a plan.
+    pub fn plans(&self) -> impl Iterator<Item = &Model> {
+        let folders = self.arrangement.models.iter();
+        folders
+            .filter(|folder| self.builds_plan_of(folder))
+            .map(|folder| &folder.model)
     }
 
     /// What is expected of this case under `profile` and `isolation` with a framework of version

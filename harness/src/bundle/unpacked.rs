@@ -64,20 +64,31 @@ impl Bundle {
         }
         complete.select = run.select.or(made_for.select);
         complete.server_bin = Some(self.folder.join(SERVER));
-        complete.cache.cache_dir = Some(self.folder.join(CACHE));
+        complete.cache = self.cache();
         Ok(complete)
     }
 
-    /// The run that it was made for.
-    fn made_for(&self) -> Result<Run, BundleError> {
+    /// The run that the bundle was made for.
+    ///
+    /// # Errors
+    /// The manifest's selection is not one.
+    pub fn made_for(&self) -> Result<Run, BundleError> {
         let line = ["harness", "run"].into_iter();
         let line = line.chain(self.manifest.selection.iter().map(String::as_str));
         match Arguments::try_parse_from(line).map(|parsed| parsed.command) {
-            Ok(Command::Run(run)) => Ok(run),
+            Ok(Command::Run(made_for)) => Ok(made_for),
             other => Err(BundleError::Manifest {
                 path: self.folder.join(MANIFEST),
                 reason: format!("its selection is not one of `harness run`: {other:?}"),
             }),
+        }
+    }
+
+    /// Its cache, as a command line names one.
+    #[must_use]
+    pub fn cache(&self) -> crate::command_line::Cache {
+        crate::command_line::Cache {
+            cache_dir: Some(self.folder.join(CACHE)),
         }
     }
 

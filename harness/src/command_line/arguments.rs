@@ -36,6 +36,8 @@ const EXAMPLES: &str = "Examples:
   cargo harness bundle --out bundle --split 60MiB
                                                   everything that a run needs, for a machine that
                                                   can build nothing
+  cargo harness build-plans --out models         the TensorRT plans of the samples, for this GPU, as a
+                                                  model repository
   cargo harness check --library build/libops.so --runtime pytorch-2.11.0
                                                   does this library work there?
   cargo harness list --format json                every case, for a script
@@ -70,6 +72,19 @@ fn inspect_exit_codes() -> String {
     )
 }
 
+fn build_plans_exit_codes() -> String {
+    format!(
+        "A plan holds code for one kind of GPU and runs with the TensorRT that built it, so plans are \
+         built on the machine that is to run them. They are kept in the cache, where `harness run` \
+         finds them, by TensorRT's version, the GPU with its driver, the model and the content of the \
+         op library. Plans of your own networks are TensorRT's own tool's: `trtexec \
+         --saveEngine=model.plan`.\n\nExit status 0 says that every plan is there. Exit status 3 says \
+         that there is no GPU or no builder (TensorRT 8 in its full size), or that a plan could not \
+         be built; each is told with what to do.\n\n{}",
+        exit_codes()
+    )
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -85,6 +100,9 @@ pub enum Command {
     /// Check and unpack the parts of a bundle, as its first part does when it is executed
     #[command(after_help = exit_codes())]
     Unbundle(Unbundle),
+    /// Build the TensorRT plans of the sample models for the GPU of this machine
+    #[command(after_help = build_plans_exit_codes())]
+    BuildPlans(BuildPlans),
     /// Say what op libraries are, which installed runtimes they work with, and what to change
     #[command(after_help = inspect_exit_codes())]
     Inspect(Inspect),
@@ -348,6 +366,32 @@ pub struct Unbundle {
     /// Where to
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub out: PathBuf,
+}
+
+/// `harness build-plans`
+#[derive(Debug, Args)]
+pub struct BuildPlans {
+    /// With this TensorRT, which is installed in its full size [default: the default runtime of
+    /// TensorRT; in a bundle, the one that the bundle was made for]
+    #[arg(long, value_name = "NAME", value_parser = names::runtime())]
+    pub runtime: Option<RuntimeName>,
+    /// Only plans whose name matches this regular expression somewhere, or that a case or a measurement
+    /// runs whose id does [default: all; in a bundle, those of the cases that the bundle was made for]
+    #[arg(long, value_name = "REGEX")]
+    pub filter: Option<Regex>,
+    /// Copy the plans into this folder as a model repository: each with its configuration, and the op
+    /// libraries with their plugins
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Build with the bundle that was unpacked in this folder: nothing else is built or installed
+    #[arg(long, value_name = "DIR", conflicts_with = "cache_dir")]
+    pub bundle: Option<PathBuf>,
+    /// Where this machine has the TensorRT that was left out of the bundle (tensorrt=…/tensorrt)
+    #[arg(long, value_name = "FRAMEWORK=PATH", requires = "bundle", value_parser = runtime_at)]
+    pub runtime_at: Vec<RuntimeArgument>,
+    /// Where runtimes are
+    #[command(flatten)]
+    pub cache: Cache,
 }
 
 /// `harness merge`

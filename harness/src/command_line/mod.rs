@@ -5,7 +5,7 @@ mod byte_size;
 mod names;
 
 pub use arguments::{
-    Arguments, Bundle, Cache, Check, Command, Format, Inspect, List, Merge, Report, Run, Runtimes,
-    Select, Setup, Subject, TextOrJson, Unbundle,
+    Arguments, BuildPlans, Bundle, Cache, Check, Command, Format, Inspect, List, Merge, Report,
+    Run, Runtimes, Select, Setup, Subject, TextOrJson, Unbundle,
 };
 pub use byte_size::{ByteSize, ParseByteSizeError};

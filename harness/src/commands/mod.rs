@@ -1,6 +1,7 @@
 //! What each command does. A command returns its exit status; an error is told to the user by the
 //! caller and ends with the status that belongs to it.
 
+mod build_plans;
 mod bundle;
 mod check;
 mod closing;
@@ -60,6 +61,7 @@ pub fn execute(arguments: &Arguments) -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Bundle(arguments) => bundle::bundle(arguments),
         Command::Unbundle(arguments) => unbundle::unbundle(arguments),
+        Command::BuildPlans(arguments) => build_plans::build_plans(arguments),
         Command::Check(arguments) => check::check(arguments),
         Command::Inspect(arguments) => inspect::inspect(arguments),
         Command::List(arguments) => list::list(arguments),

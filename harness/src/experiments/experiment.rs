@@ -5,9 +5,11 @@ use std::time::Duration;
 use regex::Regex;
 use runtimes::Framework;
 use suites::Shard;
-use test_ops::{DataType, Op};
+use test_ops::{DataType, Model, Op};
 
 use super::kernel::{self, KernelCase, Place, Quantity, RequestCase};
+use super::startup;
+use super::testbed::Testbed;
 use crate::measurement::{About, Kind, Policy};
 
 /// Elements of a row of the small tensor.
@@ -163,6 +165,23 @@ impl Experiment {
             Self::Kernel(case, _) => Some(case.framework),
             Self::Requests(request) => Some(request.case.framework),
             Self::NullServing(..) => None,
+        }
+    }
+
+    /// The models that are served or executed, each with the sample op library.
+    #[must_use]
+    pub fn models(&self) -> Vec<Model> {
+        match *self {
+            Self::SpawnToReady(framework)
+            | Self::IdleMemory(framework)
+            | Self::LoadIntoNewWorker(framework)
+            | Self::LoadIntoRunningWorker(framework) => startup::models(framework).into(),
+            Self::OpTime(framework, tensor) | Self::Serving(framework, tensor, _) => {
+                vec![Testbed::model(framework, tensor)]
+            }
+            Self::Kernel(case, _) => vec![case.executed_model()],
+            Self::Requests(request) => vec![request.case.executed_model()],
+            Self::NullServing(..) => Vec::new(),
         }
     }
 

@@ -14,7 +14,7 @@ use super::testbed::{Control, PATIENCE, Testbed};
 use crate::measurement::Subject;
 
 /// The models whose start is measured: two small ones that share the op library.
-fn models(framework: Framework) -> [test_ops::Model; 2] {
+pub fn models(framework: Framework) -> [test_ops::Model; 2] {
     [Op::BiasGelu, Op::RmsNorm].map(|op| {
         let tensor = Tensor {
             op,

@@ -11,7 +11,7 @@ use test_ops::{Configuration, Content, Format, Model, ModelRepository};
 use super::supply::{Supply, SupplyError};
 use super::{plan, ready};
 use crate::arrangement::{LibraryFile, ModelFolder, Place, PlanFile, Spelling};
-use crate::case::{Case, Need};
+use crate::case::Case;
 
 /// Why the files of a case could not be written. The text completes "failed to arrange the case".
 #[derive(Debug, thiserror::Error)]
@@ -186,7 +186,7 @@ impl<'a> CaseFolder<'a> {
         if folder.model.format != Format::Plan {
             return Ok(None);
         }
-        if folder.plan.is_none() && self.case.needs.contains(&Need::Gpu) {
+        if self.case.builds_plan_of(folder) {
             return Ok(Some(self.supply.plan(self.case, &folder.model)?));
         }
         let file = folder.plan.unwrap_or(PlanFile::Header);
