@@ -6,15 +6,9 @@ use std::fmt::Write;
 use runtimes::{Framework, Version};
 
 use super::cases;
-use crate::case::Case;
+use crate::case::{Case, Suite};
+use crate::making::table;
 use crate::scope::RuntimeRange;
-
-/// The line above the table.
-const BEGIN: &str = "<!-- version-mismatch: begin -->";
-/// The line below the table.
-const END: &str = "<!-- version-mismatch: end -->";
-/// The environment variable that has the file written anew.
-const UPDATE: &str = "UPDATE_TABLE";
 
 /// What is loaded, with `VERSION` in place of one.
 fn kind(case: &Case) -> String {
@@ -69,18 +63,5 @@ fn render() -> String {
 
 #[test]
 fn the_readme_has_the_table_of_the_definitions() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(path).expect("suites/README.md");
-    let (before, rest) = readme.split_once(BEGIN).expect("the table begins");
-    let (_, after) = rest.split_once(END).expect("the table ends");
-    let wanted = format!("{before}{BEGIN}\n\n{}\n{END}{after}", render());
-    if std::env::var_os(UPDATE).is_some() {
-        std::fs::write(path, &wanted).expect("suites/README.md is written");
-        return;
-    }
-    assert!(
-        readme == wanted,
-        "the table in {path} is not that of the definitions; write it anew with {UPDATE}=1 cargo \
-         test -p suites table"
-    );
+    table::assert_is_in_readme(Suite::VersionMismatch, &render());
 }
