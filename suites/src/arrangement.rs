@@ -318,6 +318,15 @@ pub enum Step {
     IsMappedOnlyBy(&'static str, &'static str),
     /// No process of the server has the library mapped, within a short time.
     IsUnmapped(&'static str),
+    /// Notes the memory that is in use on the GPUs.
+    NoteGpuMemory,
+    /// The worker of the model has memory of a GPU; that is noted.
+    HoldsGpuMemory(&'static str),
+    /// No process of the server has memory of a GPU, within some time, and what the last
+    /// [`HoldsGpuMemory`](Self::HoldsGpuMemory) found in use is free again.
+    GivesGpuMemoryBack,
+    /// The server has no more memory of GPUs than the last time that it was noted.
+    HoldsNoMoreGpuMemory,
     /// A line of the log, within a short time, contains all these texts; `{library}` and `{file}`
     /// as in [`Expectation::message`](crate::Expectation::message).
     LogSays(Vec<String>),
@@ -343,7 +352,11 @@ impl Step {
     pub fn asks_the_reference_server(&self) -> bool {
         matches!(
             self,
-            Self::LogSays(_) | Self::AreIsolated(..) | Self::IsMappedOnlyBy(..) | Self::RunsOn(..)
+            Self::LogSays(_)
+                | Self::AreIsolated(..)
+                | Self::IsMappedOnlyBy(..)
+                | Self::HoldsGpuMemory(_)
+                | Self::RunsOn(..)
         )
     }
 }
@@ -379,6 +392,14 @@ impl fmt::Display for Step {
                 "library '{library}' is mapped by the worker of model '{model}' alone"
             ),
             Self::IsUnmapped(library) => write!(f, "library '{library}' is not mapped"),
+            Self::NoteGpuMemory => f.write_str("note the memory in use on the GPUs"),
+            Self::HoldsGpuMemory(model) => {
+                write!(f, "the worker of model '{model}' has memory of a GPU")
+            }
+            Self::GivesGpuMemoryBack => f.write_str("the server has no memory of a GPU"),
+            Self::HoldsNoMoreGpuMemory => {
+                f.write_str("the server has no more memory of GPUs than before")
+            }
             Self::LogSays(texts) => write!(f, "a line of the log contains {}", texts.join(" and ")),
             Self::HasState(model, state) => write!(f, "the index lists model '{model}' as {state}"),
             Self::IsLive => f.write_str("the server is live"),

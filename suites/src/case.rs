@@ -11,6 +11,7 @@ use test_ops::{Format, Model};
 
 use crate::arrangement::{Arrangement, ModelFolder};
 use crate::expectation::{Expectation, Isolation, Profile};
+use crate::gpu_memory::GpuMemoryReader;
 use crate::scope::{RuntimeRange, Shard};
 
 /// One experiment: an arrangement and what is expected of it.
@@ -70,6 +71,12 @@ impl Case {
     pub fn own_runtime(&self, framework: Framework) -> Option<RuntimeName> {
         let own = self.arrangement.launch.default_runtime;
         own.filter(|runtime| runtime.framework == framework)
+    }
+
+    /// Whether it compares what is in use on the GPUs before and after, so that no other case may use
+    /// them meanwhile.
+    pub(crate) fn needs_gpus_alone(&self) -> bool {
+        self.needs.contains(&Need::GpuMemoryReading)
     }
 
     /// Whether the model in `folder` gets a whole plan, which TensorRT's builder writes on the machine
@@ -208,6 +215,8 @@ pub enum Need {
     Gpu,
     /// The runtime of this framework that the run is made with can execute on a GPU.
     RuntimeForGpus(Framework),
+    /// The driver's management library (NVML) tells who uses the memory of the GPUs.
+    GpuMemoryReading,
     /// There is none.
     NoGpu,
     /// There is a shared library of Python, which op libraries that are extension modules take its
@@ -232,6 +241,9 @@ impl Need {
                     .iter()
                     .filter(|it| it.name.framework == *framework);
                 own.next().is_some_and(is_for_gpus)
+            }
+            Self::GpuMemoryReading => {
+                GpuMemoryReader::open().is_ok_and(|reader| reader.read().is_ok())
             }
             Self::NoGpu => !has_gpu(),
             Self::PythonLibrary => !python_libraries_for(Path::new(""), None).is_empty(),
@@ -261,6 +273,11 @@ impl Need {
                     )
                 },
             ),
+            Self::GpuMemoryReading => {
+                "make libnvidia-ml.so.1 visible, which comes with the driver \
+                                       (in a container: its capability utility)"
+                    .to_owned()
+            }
             Self::NoGpu => "run it on a machine that has none".to_owned(),
             Self::PythonLibrary => {
                 "install it (Debian and Ubuntu: apt-get install libpython3-dev)".to_owned()
@@ -293,6 +310,9 @@ impl fmt::Display for Need {
             Self::Gpu => f.write_str("an NVIDIA GPU"),
             Self::RuntimeForGpus(framework) => {
                 write!(f, "a runtime of {} for GPUs", framework.title())
+            }
+            Self::GpuMemoryReading => {
+                f.write_str("NVIDIA's management library, which tells the memory of the GPUs")
             }
             Self::NoGpu => f.write_str("a machine without an NVIDIA GPU"),
             Self::PythonLibrary => f.write_str("a shared library of Python"),

@@ -6,7 +6,7 @@
 //! was seen of one case is a [`CaseResult`].
 //!
 //! The server is a separate process that is spoken to over its public interfaces only: command
-//! line, HTTP, signals, and what `/proc` tells about it.
+//! line, HTTP, signals, and what `/proc` and the GPU's driver tell about it.
 
 pub mod arrangement;
 mod binary;
@@ -16,6 +16,7 @@ mod compatibility;
 mod event;
 mod expectation;
 mod experiment;
+mod gpu_memory;
 mod load_time;
 mod making;
 mod name_conflict;
@@ -34,7 +35,9 @@ pub use compatibility::{Claim, Fit, Forecast, Prediction, Trial, TrialOutcome};
 pub use event::Event;
 pub use expectation::{Condition, Expectation, Isolation, Profile};
 pub use experiment::Finding;
-pub use observation::{Answer, CaseResult, Evidence, Exit, Outcome, Phase, Traffic, Verdict};
+pub use observation::{
+    Answer, CaseResult, Evidence, Exit, GpuMemory, Outcome, Phase, Traffic, Verdict,
+};
 pub use options::{Cancellation, RunOptions, default_jobs, runtime_of};
 pub use probe::{ProbeError, Prober};
 pub use runner::{RunError, run};

@@ -30,7 +30,8 @@ named! {
         Ignored = "ignored",
         /// No answer within the time limit.
         Hung = "hung",
-        /// The library is still mapped after the unload of its last model.
+        /// The library is still mapped, or its memory on a GPU still held, after the unload of its
+        /// last model.
         StillLoaded = "still-loaded",
         /// The model answers, with wrong values.
         WrongValues = "wrong-values",
@@ -149,6 +150,19 @@ pub struct Answer {
     pub of: usize,
 }
 
+/// Memory of all GPUs together at one moment of a case.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GpuMemory {
+    /// When, such as `before the load`.
+    pub moment: String,
+    /// Bytes in use, whoever uses them.
+    pub used: u64,
+    /// How many of the server's processes the driver lists as users. It may list none in a container.
+    pub processes: usize,
+    /// Bytes that those use.
+    pub of_server: u64,
+}
+
 /// What supports an observation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -176,6 +190,9 @@ pub struct Evidence {
     /// The same after the unload; `None` where nothing was unloaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapped_after_unload: Option<Vec<PathBuf>>,
+    /// Memory in use on the GPUs, in a case that is about that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gpu_memory: Vec<GpuMemory>,
     /// What the healthy model answered meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,

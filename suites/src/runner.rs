@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use runtimes::{Cache, CacheError, Framework, Prebuilt, PrebuiltError, Runtime, RuntimeName};
 use test_ops::Builder;
 
-use crate::case::Case;
+use crate::case::{Case, has_gpu};
 use crate::event::Event;
 use crate::experiment::{Setting, Supply, Variant, conduct, unrun};
 use crate::observation::{CaseResult, Verdict};
@@ -83,6 +83,7 @@ pub fn run(
         supply: &supply,
     };
 
+    let turns = GpuTurns::default();
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<CaseResult>>> = Mutex::new(vec![None; cases.len()]);
     std::thread::scope(|scope| {
@@ -91,6 +92,7 @@ pub fn run(
                 while !options.cancellation.is_cancelled() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(index) else { break };
+                    let _turn = turns.take(case);
                     tell(Event::Started {
                         id: case.id.clone(),
                     });
@@ -110,6 +112,37 @@ pub fn run(
     }
     let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(results.into_iter().flatten().collect())
+}
+
+/// Lets cases use the GPUs side by side, and some alone: any case may use one where its model names no
+/// place.
+#[derive(Default)]
+struct GpuTurns(RwLock<()>);
+
+/// A case's turn; it ends when this is dropped.
+enum Turn<'a> {
+    Shared { _guard: RwLockReadGuard<'a, ()> },
+    Alone { _guard: RwLockWriteGuard<'a, ()> },
+}
+
+impl GpuTurns {
+    /// Waits for the turn of `case`; a machine without a GPU has none.
+    fn take(&self, case: &Case) -> Option<Turn<'_>> {
+        if !has_gpu() {
+            return None;
+        }
+        Some(if case.needs_gpus_alone() {
+            let guard = self.0.write();
+            Turn::Alone {
+                _guard: guard.unwrap_or_else(PoisonError::into_inner),
+            }
+        } else {
+            let guard = self.0.read();
+            Turn::Shared {
+                _guard: guard.unwrap_or_else(PoisonError::into_inner),
+            }
+        })
+    }
 }
 
 /// A case that panics is an error of the harness, told like any other result.

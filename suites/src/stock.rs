@@ -46,7 +46,11 @@ pub fn stock(
     let possible = |case: &&Case| {
         let mut needs = case.needs.iter();
         needs.all(|need| match need {
-            Need::Gpu | Need::RuntimeForGpus(_) | Need::NoGpu | Need::PythonLibrary => true,
+            Need::Gpu
+            | Need::RuntimeForGpus(_)
+            | Need::GpuMemoryReading
+            | Need::NoGpu
+            | Need::PythonLibrary => true,
             Need::Runtime(_) | Need::FullRuntime(_) => need.is_met(&installed),
         })
     };

@@ -139,6 +139,7 @@ pub fn needed(
                 Need::FullRuntime(_)
                 | Need::Gpu
                 | Need::RuntimeForGpus(_)
+                | Need::GpuMemoryReading
                 | Need::NoGpu
                 | Need::PythonLibrary => {}
             }

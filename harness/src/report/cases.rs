@@ -6,7 +6,7 @@ use suites::{CaseResult, Framework, LoadingPath, Outcome, Suite, Verdict};
 use super::conflicts::conflicts_anchor;
 use super::context::{Badge, Count, Fact};
 use super::heat_map::heat_map_anchor;
-use crate::quantity::quantity;
+use crate::quantity::{bytes, quantity};
 use crate::results::{About, CheckWords, Part, Results, plain};
 
 /// One case with everything that is known of it.
@@ -233,6 +233,14 @@ fn facts(case: &CaseResult, part: Option<&Part>) -> Vec<Fact> {
                 .map(|f| Fact::new("first failure", f)),
         );
     }
+    facts.extend(evidence.gpu_memory.iter().map(|memory| {
+        let used = bytes(memory.used);
+        let text = match memory.processes {
+            0 => format!("{used} in use, none by a listed process of the server"),
+            _ => format!("{used} in use, {} by the server", bytes(memory.of_server)),
+        };
+        Fact::new(format!("memory of GPUs {}", memory.moment), text)
+    }));
     if let Some(after) = &evidence.mapped_after_unload {
         let names = |paths: &[std::path::PathBuf]| match paths {
             [] => "nothing".to_owned(),

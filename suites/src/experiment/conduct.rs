@@ -283,6 +283,7 @@ fn observe(case: &Case, setting: &Setting<'_>) -> Result<Option<Observation>, Co
         load_time: None,
         mapped_before: Vec::new(),
         mapped_after: None,
+        gpu_memory: Default::default(),
         signatures: Default::default(),
         answers: Answers::default(),
     };
@@ -318,6 +319,7 @@ fn observe(case: &Case, setting: &Setting<'_>) -> Result<Option<Observation>, Co
         load_time,
         mapped_before,
         mapped_after,
+        gpu_memory,
         ..
     } = stage;
     let traffic = traffic.map(|traffic| traffic.finish());
@@ -352,6 +354,7 @@ fn observe(case: &Case, setting: &Setting<'_>) -> Result<Option<Observation>, Co
             log_tail: server.log_tail(LOG_LINES),
             mapped_before_unload: mapped_before,
             mapped_after_unload: mapped_after,
+            gpu_memory: gpu_memory.into_inner(),
             server_command: server.command_line().to_vec(),
             ..Evidence::default()
         },

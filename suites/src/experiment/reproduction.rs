@@ -49,6 +49,7 @@ fn runtimes_to_name(case: &Case, options: &RunOptions) -> Vec<RuntimeName> {
         Need::FullRuntime(_)
         | Need::Gpu
         | Need::RuntimeForGpus(_)
+        | Need::GpuMemoryReading
         | Need::NoGpu
         | Need::PythonLibrary => None,
     });

@@ -9,6 +9,7 @@ use test_ops::Content;
 use super::answers::Answers;
 use super::finding::Finding;
 use super::folder::{ArrangeError, CaseFolder};
+use super::gpu_memory::GpuMemoryNotes;
 use super::question::{Question, Signatures, WrongAnswer};
 use super::traffic::RunningTraffic;
 use crate::arrangement::{Arrangement, ModelFolder, Step};
@@ -19,7 +20,7 @@ use crate::server::ServerProcess;
 
 /// Longest wait for something that the server does by itself: noticing a change, restarting a
 /// worker, ending one.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// Longest wait for the server to give up a model: it is patient with workers that die.
 const LONG: Duration = Duration::from_secs(60);
 /// Longest wait for something that should have happened already.
@@ -28,7 +29,7 @@ const SHORT: Duration = Duration::from_secs(5);
 const INTERVAL: Duration = Duration::from_millis(5);
 
 /// The parameter of a model's configuration that tells which process serves it.
-const WORKER_PID: &str = "reference_server.worker_pid";
+pub(super) const WORKER_PID: &str = "reference_server.worker_pid";
 
 /// Why a step did not succeed.
 #[derive(Debug)]
@@ -75,6 +76,8 @@ pub struct Stage<'a> {
     pub mapped_before: Vec<PathBuf>,
     /// Op libraries that were mapped after the last unload.
     pub mapped_after: Option<Vec<PathBuf>>,
+    /// Memory in use on the GPUs.
+    pub gpu_memory: GpuMemoryNotes,
     /// What the libraries of each model were when it was last loaded.
     pub signatures: BTreeMap<String, Signatures>,
     /// Who answered so far.
@@ -166,6 +169,10 @@ impl<'a> Stage<'a> {
             Step::IsMapped(library) => self.is_mapped(library),
             Step::IsMappedOnlyBy(library, model) => self.is_mapped_only_by(library, model),
             Step::IsUnmapped(library) => self.is_unmapped(library),
+            Step::NoteGpuMemory => self.note_gpu_memory(),
+            Step::HoldsGpuMemory(model) => self.holds_gpu_memory(model),
+            Step::GivesGpuMemoryBack => self.gives_gpu_memory_back(),
+            Step::HoldsNoMoreGpuMemory => self.holds_no_more_gpu_memory(),
             Step::LogSays(texts) => self.log_says(texts),
             Step::HasState(model, state) => self.has_state(model, state),
             Step::IsLive => self.health("live", self.client.is_live(), true),
@@ -598,7 +605,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn parameter(&self, model: &str, key: &str) -> Result<String, StepError> {
+    pub(super) fn parameter(&self, model: &str, key: &str) -> Result<String, StepError> {
         let value = self.client.parameter(model, key).map_err(unanswered)?;
         value.ok_or_else(|| {
             StepError::Unmet(format!(
@@ -653,7 +660,7 @@ impl<'a> Stage<'a> {
             .collect()
     }
 
-    fn reach(&mut self, phase: Phase) {
+    pub(super) fn reach(&mut self, phase: Phase) {
         self.reached = phase;
     }
 
@@ -673,7 +680,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn met(condition: bool, otherwise: impl FnOnce() -> String) -> Result<(), StepError> {
+pub(super) fn met(condition: bool, otherwise: impl FnOnce() -> String) -> Result<(), StepError> {
     if condition {
         Ok(())
     } else {
@@ -685,7 +692,7 @@ fn unanswered(error: ClientError) -> StepError {
     StepError::Unmet(error.to_string())
 }
 
-fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+pub(super) fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + limit;
     loop {
         if condition() {

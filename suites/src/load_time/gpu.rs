@@ -9,7 +9,11 @@ use test_ops::{DeviceCode, Fault, Sample};
 
 use super::contained::{expect_contained, under_traffic};
 use crate::arrangement::{Place, Spelling, Step};
-use crate::making::{Definition, Draft, HEALTHY, Made, SUBJECT, VENDOR_DOMAIN, absence};
+use crate::case::Need;
+use crate::expectation::Isolation;
+use crate::making::{
+    APART, Definition, Draft, HEALTHY, Made, OPS, SUBJECT, TOGETHER, VENDOR_DOMAIN, absence,
+};
 use crate::observation::{Outcome, Phase};
 
 /// A GPU that no machine has.
@@ -28,6 +32,8 @@ pub fn definitions() -> Vec<Definition> {
         writes_astray(),
         hangs(),
         exhausts_memory(),
+        memory_given_back(),
+        memory_of_reloads(),
     ]
 }
 
@@ -204,6 +210,84 @@ fn exhausts_memory() -> Definition {
                 Phase::FirstRun,
                 &[text],
             ))
+        },
+    )
+}
+
+/// A worker ends with its last model, and the driver takes everything back that its process had. Where
+/// a worker lives as long as the server, its process keeps its context and what the framework caches,
+/// which is told.
+fn memory_given_back() -> Definition {
+    Definition::new(
+        "gpu-memory-is-given-back",
+        "After the unload of its only model the worker is gone from the GPU with all its memory; a \
+         worker that lives as long as the server stays there, with its context.",
+        |draft| {
+            let sample = Sample::default();
+            Ok(on_gpu(draft, &sample)?
+                .needs(Need::GpuMemoryReading)
+                .subject(sample)
+                .on_gpu(0)
+                .steps([
+                    Step::NoteGpuMemory,
+                    Step::Load(SUBJECT),
+                    Step::Compute(SUBJECT),
+                    Step::HoldsGpuMemory(SUBJECT),
+                    Step::Unload(SUBJECT),
+                    Step::GivesGpuMemoryBack,
+                ])
+                .afterwards([Step::IsLive, Step::IsReady])
+                .expect(&APART, Outcome::Served, Phase::Unload, &[])
+                .expect(
+                    &TOGETHER,
+                    Outcome::StillLoaded,
+                    Phase::Unload,
+                    &["memory of a GPU", "lives on"],
+                ))
+        },
+    )
+}
+
+/// How often the model comes and goes. One granule of CUDA's memory (2 MiB) that is lost each time adds
+/// up to more than what counts as growth.
+const RELOADS: usize = 10;
+
+fn memory_of_reloads() -> Definition {
+    Definition::new(
+        "gpu-memory-does-not-grow-with-reloads",
+        "A second model of the same library keeps the worker: however often the first one is loaded, \
+         run and unloaded, the worker has no more memory of the GPU than after the first time. What the \
+         framework caches is used again.",
+        |draft| {
+            let sample = Sample::default();
+            let draft = on_gpu(draft, &sample)?
+                .needs(Need::GpuMemoryReading)
+                .subject(sample)
+                .on_gpu(0);
+            let second = draft.bias_gelu("second");
+            let round = [
+                Step::Load(SUBJECT),
+                Step::Compute(SUBJECT),
+                Step::Unload(SUBJECT),
+            ];
+            let draft = draft
+                .model_with(second, &[OPS])
+                .on_gpu(0)
+                .steps([Step::Load("second"), Step::Compute("second")])
+                .steps([
+                    Step::Load(SUBJECT),
+                    Step::Compute(SUBJECT),
+                    Step::AreIsolated(SUBJECT, "second"),
+                    Step::HoldsGpuMemory("second"),
+                    Step::Unload(SUBJECT),
+                    Step::NoteGpuMemory,
+                ])
+                .steps(std::iter::repeat_n(round, RELOADS).flatten())
+                .steps([Step::HoldsNoMoreGpuMemory])
+                .afterwards([Step::Compute("second"), Step::IsReady]);
+            // In a worker of its own the first model takes all its memory along.
+            let in_one_worker = [Isolation::Shared, Isolation::Backend, Isolation::OpSet];
+            Ok(draft.expect(&in_one_worker, Outcome::Served, Phase::Unload, &[]))
         },
     )
 }
