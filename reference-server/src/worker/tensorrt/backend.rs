@@ -144,7 +144,17 @@ impl TensorRtBackend {
             signature,
             instances,
         } = prepared.map_err(|failure| {
-            diagnosis::refused(&self.runtime, file, &failure, &self.libraries.reports())
+            let capabilities: Vec<String> = gpus
+                .iter()
+                .filter_map(|(_, gpu)| gpu.compute_capability())
+                .collect();
+            diagnosis::refused(
+                &self.runtime,
+                file,
+                &failure,
+                &self.libraries.reports(),
+                &capabilities,
+            )
         })?;
         Ok(LoadedModel {
             inputs: signature.inputs.iter().map(Tensor::to_protocol).collect(),

@@ -1,5 +1,6 @@
 //! Why a plan cannot be served, in words that help.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -31,19 +32,26 @@ pub(super) fn no_gpu(plan: &Path, reason: &str) -> LoadError {
     ))
 }
 
-/// The error of a plan that TensorRT has just refused on this thread.
+/// The error of a plan that TensorRT has just refused on this thread; `capabilities` are the compute
+/// capabilities of the GPUs that it was to run on.
 pub(super) fn refused(
     runtime: &Runtime,
     plan: &Path,
     failure: &str,
     libraries: &[LibraryReport],
+    capabilities: &[String],
 ) -> LoadError {
-    let mut missing = missing_plugins(&log::errors());
+    let errors = log::errors();
+    let mut missing = missing_plugins(&errors);
     if missing.iter().any(|op| op.domain.is_empty()) {
         let content = beginning_of(plan);
         for op in &mut missing {
             take_apart(op, &content);
         }
+    }
+    let mut told = errors.iter();
+    if let Some(other) = told.find_map(|message| OtherGpu::told(message, capabilities)) {
+        return LoadError::new(format!("the plan '{}' {other}: {failure}", plan.display()));
     }
     let remedy = if missing.is_empty() {
         String::new()
@@ -66,6 +74,55 @@ pub(super) fn refused(
             plan.display(),
             runtime.version
         ))
+    }
+}
+
+/// The compute capabilities of the GPU that a plan was built for and of the one here.
+#[derive(Debug, PartialEq, Eq)]
+struct OtherGpu<'a> {
+    built_for: &'a str,
+    here: &'a str,
+}
+
+impl<'a> OtherGpu<'a> {
+    /// Reads `The engine plan file is generated on an incompatible device, expecting compute 7.5 got
+    /// compute 6.1, please rebuild.` What TensorRT expects is the GPU that it runs on, and what it got
+    /// is the plan's, unless `capabilities`, those of the GPUs here, say otherwise.
+    ///
+    /// Source of the order: reports that name both GPUs, such as microsoft/onnxruntime#15250 (built on
+    /// a P6000, run on an RTX 2080 Ti) and NVIDIA/TensorRT#2177.
+    fn told(message: &'a str, capabilities: &[String]) -> Option<Self> {
+        let (_, numbers) = message.split_once("incompatible device")?;
+        let mut parts = numbers.split("compute ").skip(1);
+        let mut capability = || {
+            let part = parts.next()?;
+            let end = part.find(|character: char| !character.is_ascii_digit() && character != '.');
+            let number = part[..end.unwrap_or(part.len())].trim_end_matches('.');
+            Some(number).filter(|number| !number.is_empty())
+        };
+        let (expected, got) = (capability()?, capability()?);
+        let is_here = |number: &str| capabilities.iter().any(|known| known == number);
+        let (here, built_for) = if is_here(got) && !is_here(expected) {
+            (got, expected)
+        } else {
+            (expected, got)
+        };
+        Some(Self { built_for, here })
+    }
+}
+
+/// What is wrong with the plan, and what to do, behind its name.
+impl fmt::Display for OtherGpu<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { built_for, here } = self;
+        write!(
+            f,
+            "was built for a GPU of compute capability {built_for}, and the GPU here has {here}; a plan \
+             holds code for the kind of GPU that it was built on: build it on this machine (`trtexec \
+             --saveEngine=model.plan`; the sample models with `harness build-plans`), or with the \
+             builder's hardware compatibility level, which TensorRT has from 8.6 on for GPUs of compute \
+             capability 8.0 and newer"
+        )
     }
 }
 
@@ -175,6 +232,36 @@ mod tests {
             let mut op = told();
             take_apart(&mut op, plan);
             assert_eq!(op, told());
+        }
+    }
+
+    #[test]
+    fn a_plan_for_another_gpu_is_told_with_both_and_what_to_do() {
+        let message = "6: The engine plan file is generated on an incompatible device, expecting \
+                       compute 9.0 got compute 6.0, please rebuild.";
+        let told = |present: &[&str]| {
+            let present: Vec<String> = present.iter().map(|&number| number.to_owned()).collect();
+            OtherGpu::told(message, &present).unwrap()
+        };
+        let other = told(&["9.0"]);
+        assert_eq!((other.built_for, other.here), ("6.0", "9.0"));
+        assert_eq!(told(&[]), other);
+        assert_eq!(told(&["6.0"]).here, "6.0");
+        let text = other.to_string();
+        for part in [
+            "built for a GPU of compute capability 6.0",
+            "the GPU here has 9.0",
+            "harness build-plans",
+            "hardware compatibility level",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+        for other in [
+            "the engine plan file is generated on an incompatible device",
+            "incompatible device, expecting compute  got compute 7.5",
+            "3: getPluginCreator could not find plugin: BiasGelu version: 1",
+        ] {
+            assert_eq!(OtherGpu::told(other, &[]), None, "{other}");
         }
     }
 

@@ -40,6 +40,12 @@ impl Gpu {
             .map_err(|error| format!("the GPU cannot be used: {}", text(&error)))
     }
 
+    /// Its compute capability, such as `9.0`, where the driver tells it.
+    pub(super) fn compute_capability(&self) -> Option<String> {
+        let (major, minor) = self.context.compute_capability().ok()?;
+        Some(format!("{major}.{minor}"))
+    }
+
     /// A stream of its own.
     pub(super) fn stream(&self) -> Result<Stream, String> {
         self.context
