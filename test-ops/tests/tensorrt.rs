@@ -94,5 +94,14 @@ fn a_plan_takes_the_builder_and_a_gpu() {
         for part in ["createInferBuilder fails", "error: 35", "NVIDIA GPU"] {
             assert!(error.contains(part), "{error}");
         }
+        let libraries = [sample(&runtime)];
+        for error in [
+            builder.plan(&cache, &model, &libraries).unwrap_err(),
+            builder
+                .plan_for_another_gpu(&cache, &model, &libraries)
+                .unwrap_err(),
+        ] {
+            assert!(matches!(error, PlanError::NoDevice { .. }), "{error}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
     sync::OnceLock,
+    time::{Duration, Instant},
 };
 
 use runtimes::{
@@ -17,6 +18,14 @@ use crate::{DEFAULT_DOMAIN, Op};
 
 /// The longest extent of an axis that a model leaves open.
 const LONGEST: usize = 1024;
+
+/// The major number of a compute capability that no GPU has which runs the samples: their kernels begin
+/// with 7.5.
+const OTHER_MAJOR: u32 = 6;
+/// The longest that the compute capability is looked for in a plan.
+const SEARCH: Duration = Duration::from_secs(90);
+/// What the program that builds plans exits with where the compute capability is nowhere.
+const NOT_FOUND: i32 = 3;
 
 /// Writes the plans of models, with the builder of one runtime.
 #[derive(Debug)]
@@ -65,6 +74,15 @@ pub enum PlanError {
     NoDevice {
         /// What the program that builds plans wrote.
         message: String,
+    },
+    /// A plan does not tell where its GPU's compute capability stands.
+    #[error(
+        "failed to make a plan for another GPU of '{path}': TensorRT took no change in it for another \
+         compute capability; only a plan that was built on another GPU shows what becomes of one"
+    )]
+    NoRecordOfGpu {
+        /// The plan.
+        path: PathBuf,
     },
     /// TensorRT did not build the plan.
     #[error(
@@ -192,6 +210,61 @@ impl PlanBuilder {
         Ok(plan)
     }
 
+    /// The plan of `model` as if it had been built for a GPU of the compute capability 6.x, which no GPU
+    /// has that runs the samples: the plan for this GPU with another number in the place that TensorRT
+    /// compares. TensorRT itself tells the place, by refusing the changed plan for its device.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan), and no place is the right one.
+    pub fn plan_for_another_gpu(
+        &self,
+        cache: &Cache,
+        model: &Model,
+        op_libraries: &[PathBuf],
+    ) -> Result<PathBuf, PlanError> {
+        let plan = self.plan(cache, model, op_libraries)?;
+        let changed = plan.with_extension("for-another-gpu.plan");
+        if changed.is_file() {
+            return Ok(changed);
+        }
+        let folder = PlanBuilder::folder(cache);
+        let scratch = tempfile::tempdir_in(&folder).map_err(failed_on(&folder))?;
+        let written = scratch.path().join("model.plan");
+        let begin = Instant::now();
+        let mut start = 0;
+        while begin.elapsed() < SEARCH {
+            let mut command = Command::new(&self.program);
+            command
+                .arg("--for-another-gpu")
+                .arg(&self.runtime.main_library)
+                .args([&plan, &written])
+                .args([OTHER_MAJOR.to_string(), start.to_string()])
+                .arg("--")
+                .args(op_libraries);
+            let folders = std::env::join_paths(&self.runtime.library_dirs).unwrap_or_default();
+            command.env("LD_LIBRARY_PATH", folders);
+            let output = command.output().map_err(failed_on(&self.program))?;
+            match output.status.code() {
+                Some(0) => {
+                    fs::rename(&written, &changed).map_err(failed_on(&changed))?;
+                    return Ok(changed);
+                }
+                Some(NOT_FOUND) => break,
+                _ => {}
+            }
+            // A try that ended the process was the wrong one: the next process goes on behind it.
+            let Some(tried) = last_number(&output.stdout) else {
+                return Err(PlanError::Refused {
+                    model: model.name.clone(),
+                    status: output.status,
+                    message: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+                });
+            };
+            start = tried + 1;
+        }
+        Err(PlanError::NoRecordOfGpu { path: plan })
+    }
+
     /// Where `cache` keeps the plan of `model`; there is no file where it was not built yet. A plan is
     /// kept by TensorRT's version, the GPU with its driver, and the content of the libraries.
     ///
@@ -291,6 +364,12 @@ fn failed_on(path: &Path) -> impl FnOnce(io::Error) -> PlanError {
     |source| PlanError::Io { path, source }
 }
 
+/// The number in the last line.
+fn last_number(output: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(output);
+    text.lines().last()?.trim().parse().ok()
+}
+
 /// `-1x64`.
 fn dims(dims: &[i64]) -> String {
     let dims: Vec<String> = dims.iter().map(ToString::to_string).collect();
@@ -310,6 +389,12 @@ fn attribute(model: &Model) -> String {
 mod tests {
     use super::*;
     use crate::DataType;
+
+    #[test]
+    fn a_search_goes_on_behind_the_last_try() {
+        assert_eq!(last_number(b"32\n1044\n"), Some(1044));
+        assert_eq!(last_number(b""), None);
+    }
 
     #[test]
     fn shapes_and_attributes_are_spelled_for_the_program() {

@@ -4,6 +4,16 @@
 //
 // Prints the GPU that plans are built for: its name, architecture and driver.
 //
+// plan-builder --for-another-gpu LIBNVINFER PLAN CHANGED MAJOR START -- OP_LIBRARY...
+//
+// Writes to CHANGED the plan in the file PLAN, for this GPU, with another compute capability in it:
+// MAJOR in place of the major number of this GPU's. No documentation says where it stands, so each
+// place that may be it is changed, and TensorRT is asked to read the plan, until it refuses it for
+// being made for an incompatible device. A plan that is damaged by a wrong guess may end the
+// process: the offset of each try is printed before it, and START is the first. Exit status 0: it is
+// written; 3: no place is the right one; 4: the try that was printed last took the GPU from this
+// process.
+//
 // plan-builder LIBNVINFER PLAN OP TYPE DIMS ATTRIBUTE OPERAND OPERAND_DIMS CONSTANT EXTENT
 //              (OUTPUT NAMESPACE)... -- OP_LIBRARY...
 //
@@ -12,8 +22,11 @@
 // from 1 to EXTENT. One plugin layer is built for each OUTPUT. Exit status 0: the plan is written.
 
 #include <dlfcn.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -239,21 +252,103 @@ void call_driver(void* driver, char const* name, Arguments... arguments) {
 constexpr int kMajor = 75;
 constexpr int kMinor = 76;
 
-void print_device() {
-    void* const driver = open("libcuda.so.1");
-    int version = 0;
-    int device = 0;
+// The first GPU.
+struct Device {
+    explicit Device(void* driver) {
+        call_driver<int (*)(unsigned)>(driver, "cuInit", 0u);
+        call_driver<int (*)(int*, int)>(driver, "cuDeviceGet", &handle, 0);
+        call_driver<int (*)(int*, int, int)>(
+            driver, "cuDeviceGetAttribute", &major, kMajor, handle);
+        call_driver<int (*)(int*, int, int)>(
+            driver, "cuDeviceGetAttribute", &minor, kMinor, handle);
+    }
+
+    int handle = 0;
     int major = 0;
     int minor = 0;
+};
+
+void print_device() {
+    void* const driver = open("libcuda.so.1");
+    Device const device(driver);
+    int version = 0;
     char name[256] = {};
-    call_driver<int (*)(unsigned)>(driver, "cuInit", 0u);
     call_driver<int (*)(int*)>(driver, "cuDriverGetVersion", &version);
-    call_driver<int (*)(int*, int)>(driver, "cuDeviceGet", &device, 0);
     call_driver<int (*)(char*, int, int)>(
-        driver, "cuDeviceGetName", name, static_cast<int>(sizeof name), device);
-    call_driver<int (*)(int*, int, int)>(driver, "cuDeviceGetAttribute", &major, kMajor, device);
-    call_driver<int (*)(int*, int, int)>(driver, "cuDeviceGetAttribute", &minor, kMinor, device);
-    std::printf("%s, sm_%d%d, driver for CUDA %d\n", name, major, minor, version);
+        driver, "cuDeviceGetName", name, static_cast<int>(sizeof name), device.handle);
+    std::printf("%s, sm_%d%d, driver for CUDA %d\n", name, device.major, device.minor, version);
+}
+
+// Notes whether a plan is refused for its device.
+class DeviceLogger final : public ILogger {
+public:
+    void log(Severity, AsciiChar const* message) noexcept override {
+        told_of_device = told_of_device || std::strstr(message, "incompatible device") != nullptr;
+    }
+
+    bool told_of_device = false;
+};
+
+constexpr int kNotFound = 3;
+constexpr int kGpuLost = 4;
+// The header of a plan, which tells nothing of a device.
+constexpr size_t kHeader = 32;
+// The longest that TensorRT may take to read a plan of one operator.
+constexpr unsigned kSecondsOfTry = 10;
+
+int change_device(std::vector<std::string> const& words) {
+    if (words.size() < 6) fail("too few arguments; the source tells which");
+    void* const library = open(words[0]);
+    auto const version = function<int32_t (*)()>(library, "getInferLibVersion")();
+    auto& registry = *function<IPluginRegistry* (*)()>(library, "getPluginRegistry")();
+    for (size_t index = 6; index < words.size(); ++index) register_plugins(registry, words[index]);
+    std::vector<char> plan = read(words[1]);
+    auto const other = static_cast<uint32_t>(std::stoul(words[3]));
+    size_t const start = std::stoul(words[4]);
+
+    void* const driver = open("libcuda.so.1");
+    Device const device(driver);
+    auto const major = static_cast<uint32_t>(device.major);
+    auto const number = 10 * major + static_cast<uint32_t>(device.minor);
+    if (major == other) fail("this GPU has the other compute capability itself");
+
+    DeviceLogger logger;
+    auto const create = function<void* (*)(void*, int32_t)>(library, "createInferRuntime_INTERNAL");
+    std::unique_ptr<IRuntime> const runtime(static_cast<IRuntime*>(
+        needed(create(static_cast<ILogger*>(&logger), version), "createInferRuntime")));
+    auto const reads = [&] {
+        std::unique_ptr<ICudaEngine> const engine(
+            runtime->deserializeCudaEngine(plan.data(), plan.size()));
+        return engine != nullptr;
+    };
+    if (!reads()) fail("TensorRT does not read the plan for this GPU");
+
+    auto const synchronize = function<int (*)()>(driver, "cuCtxSynchronize");
+    // Without a context of this thread it tells nothing.
+    bool const tells = synchronize() == 0;
+    for (size_t offset = std::max(start, kHeader); offset + sizeof(uint32_t) <= plan.size();
+         ++offset) {
+        uint32_t found = 0;
+        std::memcpy(&found, &plan[offset], sizeof found);
+        if (found != major && found != number) continue;
+        uint32_t const changed = found == major ? other : 10 * other;
+        std::printf("%zu\n", offset);
+        std::fflush(stdout);
+        std::memcpy(&plan[offset], &changed, sizeof changed);
+        logger.told_of_device = false;
+        alarm(kSecondsOfTry);
+        bool const taken = reads();
+        alarm(0);
+        if (!taken && logger.told_of_device) {
+            std::ofstream file(words[2], std::ios::binary);
+            file.write(plan.data(), static_cast<std::streamsize>(plan.size()));
+            if (!file.flush()) fail("failed to write '" + words[2] + "'");
+            return EXIT_SUCCESS;
+        }
+        if (tells && synchronize() != 0) return kGpuLost;
+        std::memcpy(&plan[offset], &found, sizeof found);
+    }
+    return kNotFound;
 }
 
 } // namespace
@@ -262,6 +357,11 @@ int main(int count, char** words) {
     try {
         if (count == 2 && std::strcmp(words[1], "--device") == 0) {
             print_device();
+        } else if (count > 1 && std::strcmp(words[1], "--for-another-gpu") == 0) {
+            // What a lost context leaves behind is not taken down.
+            int const status = change_device({words + 2, words + count});
+            std::fflush(nullptr);
+            _exit(status);
         } else {
             build(parse({words + 1, words + count}));
         }
