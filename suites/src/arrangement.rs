@@ -172,7 +172,7 @@ pub enum ReadyGraph {
     },
 }
 
-/// A file that is, or is not, a plan of TensorRT as far as its header tells.
+/// A file that is, or is not, a plan of TensorRT that the model's runtime takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanFile {
     /// The header of a plan for the runtime that is to run it, and nothing else: on a machine
@@ -180,6 +180,8 @@ pub enum PlanFile {
     Header,
     /// The header of a plan that this version built: major, minor, patch.
     BuiltBy([u8; 3]),
+    /// A whole plan that was built for a GPU of another compute capability.
+    ForAnotherGpu,
     /// The header of a plan whose rest is missing.
     Truncated,
     /// Something else.

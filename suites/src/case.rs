@@ -9,7 +9,7 @@ use runtimes::{Catalog, Framework, Runtime, RuntimeName, Size, python_libraries_
 use serde::{Deserialize, Serialize};
 use test_ops::{Format, Model};
 
-use crate::arrangement::{Arrangement, ModelFolder};
+use crate::arrangement::{Arrangement, ModelFolder, PlanFile};
 use crate::expectation::{Expectation, Isolation, Profile};
 use crate::gpu_memory::GpuMemoryReader;
 use crate::scope::{RuntimeRange, Shard};
@@ -83,7 +83,7 @@ impl Case {
     /// that runs the case.
     pub(crate) fn builds_plan_of(&self, folder: &ModelFolder) -> bool {
         folder.model.format == Format::Plan
-            && folder.plan.is_none()
+            && matches!(folder.plan, None | Some(PlanFile::ForAnotherGpu))
             && self.needs.contains(&Need::Gpu)
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use runtimes::RuntimeName;
+use test_ops::PlanError;
 
 use super::answers::Answers;
 use super::finding::{Finding, missing_backend, phase_of_refusal};
@@ -10,7 +11,7 @@ use super::folder::{ArrangeError, CaseFolder};
 use super::launch::{launch_command, placeholders};
 use super::reproduction::reproduce;
 use super::steps::{Stage, StepError};
-use super::supply::Supply;
+use super::supply::{Supply, SupplyError};
 use super::trial::{TrialError, Tried, predict_and_try};
 use super::watchdog::{Bite, Watchdog};
 use crate::arrangement::{Arrangement, Launch, Route, Step};
@@ -75,6 +76,19 @@ enum ConductError {
     Client(#[from] crate::client::ClientError),
 }
 
+impl ConductError {
+    /// A plan that cannot be made to be for another GPU is nothing that the machine or the harness
+    /// lacks: the case is skipped with that reason.
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Arrange(ArrangeError::Library(SupplyError::Plan(PlanError::NoRecordOfGpu {
+                ..
+            }))) => Verdict::Skip,
+            _ => Verdict::Error,
+        }
+    }
+}
+
 /// What a case yielded.
 struct Observation {
     finding: Finding,
@@ -136,7 +150,7 @@ pub fn conduct(case: &Case, setting: &Setting<'_>) -> Option<CaseResult> {
                     None => judge(case, setting, observation),
                 }
             }
-            Err(error) => unrun(case, setting, Verdict::Error, error.to_string()),
+            Err(error) => unrun(case, setting, error.verdict(), error.to_string()),
         },
     };
     Some(CaseResult {

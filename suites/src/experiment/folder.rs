@@ -187,7 +187,11 @@ impl<'a> CaseFolder<'a> {
             return Ok(None);
         }
         if self.case.builds_plan_of(folder) {
-            return Ok(Some(self.supply.plan(self.case, &folder.model)?));
+            let for_another_gpu = folder.plan == Some(PlanFile::ForAnotherGpu);
+            let plan = self
+                .supply
+                .plan(self.case, &folder.model, for_another_gpu)?;
+            return Ok(Some(plan));
         }
         let file = folder.plan.unwrap_or(PlanFile::Header);
         let runtime = self.supply.default_runtime(self.case, Framework::TensorRt);

@@ -16,7 +16,8 @@ const MISSING: u64 = 4096;
 /// The content of `file` where TensorRT `runtime` is to read it.
 pub fn content(file: PlanFile, runtime: Version) -> Vec<u8> {
     match file {
-        PlanFile::Header => header(built_by(runtime), HEADER),
+        // Where nobody can build a whole one, nobody can read one either.
+        PlanFile::Header | PlanFile::ForAnotherGpu => header(built_by(runtime), HEADER),
         PlanFile::BuiltBy(version) => header(version, HEADER),
         PlanFile::Truncated => header(built_by(runtime), HEADER + MISSING),
         PlanFile::NoPlan => b"this is a text file with the name of a plan\n".to_vec(),

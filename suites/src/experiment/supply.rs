@@ -229,12 +229,17 @@ impl<'a> Supply<'a> {
         Ok(self.builder.build_to(&variant.0, runtime, path)?)
     }
 
-    /// The plan of `model`, built with a GPU. Its plugins are those of sample libraries, one for
-    /// each domain: a plan holds what they are called, not who provides them.
+    /// The plan of `model`, built with a GPU, and for it or for another one. Its plugins are those of
+    /// sample libraries, one for each domain: a plan holds what they are called, not who provides them.
     ///
     /// # Errors
     /// As [`SupplyError`].
-    pub fn plan(&self, case: &Case, model: &Model) -> Result<Vec<u8>, SupplyError> {
+    pub fn plan(
+        &self,
+        case: &Case,
+        model: &Model,
+        for_another_gpu: bool,
+    ) -> Result<Vec<u8>, SupplyError> {
         let framework = Framework::TensorRt;
         let name = self
             .default_runtime(case, framework)
@@ -254,6 +259,11 @@ impl<'a> Supply<'a> {
         let building = self.plan_building.lock();
         let _building = building.unwrap_or_else(PoisonError::into_inner);
         let builder = PlanBuilder::compile(&cache, runtime)?;
-        Ok(fs::read(builder.plan(&cache, model, &libraries)?)?)
+        let plan = if for_another_gpu {
+            builder.plan_for_another_gpu(&cache, model, &libraries)?
+        } else {
+            builder.plan(&cache, model, &libraries)?
+        };
+        Ok(fs::read(plan)?)
     }
 }

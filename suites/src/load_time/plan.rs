@@ -1,5 +1,5 @@
 //! TensorRT's plans, told from their header before TensorRT sees them, and what becomes of one where
-//! there is no GPU.
+//! there is no GPU, or another one.
 
 use runtimes::Framework;
 use test_ops::Sample;
@@ -11,7 +11,13 @@ use crate::observation::{Outcome, Phase};
 
 /// The definitions.
 pub fn definitions() -> Vec<Definition> {
-    vec![without_gpu(), other_version(), truncated(), no_plan()]
+    vec![
+        without_gpu(),
+        other_version(),
+        other_gpu(),
+        truncated(),
+        no_plan(),
+    ]
 }
 
 fn only_tensorrt(draft: Draft) -> Made {
@@ -73,6 +79,29 @@ fn other_version() -> Definition {
         },
     )
     .representative()
+}
+
+/// The plan is one for this GPU in which TensorRT finds another compute capability: a machine has one
+/// kind of GPU, and a plan is built on the GPU that it is for. The words about the device are
+/// TensorRT's own verdict, put into a sentence by the server.
+fn other_gpu() -> Definition {
+    Definition::new(
+        "plan-for-another-gpu",
+        "The plan was built for a GPU of another compute capability than the one here; the error names \
+         both, and how to build the plan here.",
+        |draft| {
+            refused_plan(
+                draft.runs_ops(),
+                PlanFile::ForAnotherGpu,
+                &[
+                    "model.plan",
+                    "was built for a GPU of compute capability 6.",
+                    "the GPU here has",
+                    "harness build-plans",
+                ],
+            )
+        },
+    )
 }
 
 fn truncated() -> Definition {
