@@ -92,7 +92,7 @@ pub fn run(
                 while !options.cancellation.is_cancelled() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(index) else { break };
-                    let _turn = turns.take(case);
+                    let _turn = has_gpu().then(|| turns.take(case));
                     tell(Event::Started {
                         id: case.id.clone(),
                     });
@@ -126,12 +126,9 @@ enum Turn<'a> {
 }
 
 impl GpuTurns {
-    /// Waits for the turn of `case`; a machine without a GPU has none.
-    fn take(&self, case: &Case) -> Option<Turn<'_>> {
-        if !has_gpu() {
-            return None;
-        }
-        Some(if case.needs_gpus_alone() {
+    /// Waits for the turn of `case`.
+    fn take(&self, case: &Case) -> Turn<'_> {
+        if case.needs_gpus_alone() {
             let guard = self.0.write();
             Turn::Alone {
                 _guard: guard.unwrap_or_else(PoisonError::into_inner),
@@ -141,7 +138,7 @@ impl GpuTurns {
             Turn::Shared {
                 _guard: guard.unwrap_or_else(PoisonError::into_inner),
             }
-        })
+        }
     }
 }
 
@@ -305,4 +302,34 @@ pub(crate) fn build_variants(
     failures
         .into_inner()
         .unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+    use crate::Selection;
+
+    #[test]
+    fn a_case_that_compares_what_is_in_use_on_the_gpus_has_them_alone() {
+        let case = |name: &str| {
+            let filter = Regex::new(&format!("pytorch/model-config/{name}$")).expect("a pattern");
+            let cases = crate::cases(&Selection {
+                filter: Some(filter),
+                ..Selection::default()
+            });
+            cases.into_iter().next().expect("there is one")
+        };
+        let (some, alone) = (case("gpu-instance"), case("gpu-memory-is-given-back"));
+        let turns = GpuTurns::default();
+        let first = turns.take(&some);
+        let second = turns.take(&some);
+        assert!(turns.0.try_write().is_err());
+        drop((first, second));
+        let turn = turns.take(&alone);
+        assert!(turns.0.try_read().is_err());
+        drop(turn);
+        assert!(turns.0.try_write().is_ok());
+    }
 }

@@ -514,3 +514,23 @@ fn end(server: &mut ServerProcess, finding: &Finding, profile: Profile) -> Vec<S
     }
     unmet
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_arranged_on_any_machine_is_skipped_and_what_fails_is_an_error() {
+        let of_plan = |error: PlanError| {
+            ConductError::from(ArrangeError::from(SupplyError::from(error))).verdict()
+        };
+        let no_record = PlanError::NoRecordOfGpu {
+            path: "0123.plan".into(),
+        };
+        assert_eq!(of_plan(no_record), Verdict::Skip);
+        let no_device = PlanError::NoDevice {
+            message: String::new(),
+        };
+        assert_eq!(of_plan(no_device), Verdict::Error);
+    }
+}
