@@ -445,6 +445,30 @@ mod tests {
     }
 
     #[test]
+    fn memory_of_gpus_is_a_fact_that_says_whose_it_is() {
+        let mut case = sample_cases().remove(0);
+        let note = |processes, of_server| suites::GpuMemory {
+            moment: "after the unload".to_owned(),
+            used: 3 << 30,
+            processes,
+            of_server,
+        };
+        case.evidence.gpu_memory = vec![note(1, 1 << 30), note(0, 0)];
+        let facts = CaseDetail::new(&case, &sample_results(), "case").facts;
+        let memory = facts
+            .iter()
+            .filter(|fact| fact.name == "memory of GPUs after the unload");
+        let texts: Vec<&str> = memory.map(|fact| fact.value.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                "3.0 GiB in use, 1.0 GiB by the server",
+                "3.0 GiB in use, none by a listed process of the server"
+            ]
+        );
+    }
+
+    #[test]
     fn links_of_the_matrix_lead_to_details() {
         let cases = sample_cases();
         let details: Vec<String> = cases
