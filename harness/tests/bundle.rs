@@ -178,10 +178,8 @@ fn a_bundle_runs_where_nothing_is_installed() {
     assert!(message.contains(RUNTIME), "{message}");
 
     // So is a runtime, before any case is run.
-    let output = run(
-        &bundle,
-        &["--framework", "tensorflow", "--suite", "load-time"],
-    );
+    let line = ["--framework", "tensorflow", "--filter", "^load-time"];
+    let output = run(&bundle, &line);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output));
     assert!(
         text(&output).contains("the bundle has no tensorflow-"),
