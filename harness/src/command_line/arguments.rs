@@ -170,22 +170,18 @@ impl Select {
         fn first<T: Clone>(own: &[T], other: Vec<T>) -> Vec<T> {
             if own.is_empty() { other } else { own.to_vec() }
         }
-        let framework = first(&self.framework, other.framework);
+        // Also those of frameworks that are not selected: a case may have models of several.
         let mut runtimes = self.runtimes.clone();
         runtimes.extend(other.runtimes.into_iter().filter(|name| {
-            let is_named = self
-                .runtimes
-                .iter()
-                .any(|own| own.framework == name.framework);
-            let is_selected = framework.is_empty() || framework.contains(&name.framework);
-            !is_named && is_selected
+            let mut named = self.runtimes.iter();
+            named.all(|own| own.framework != name.framework)
         }));
         Self {
             suite: first(&self.suite, other.suite),
             filter: self.filter.clone().or(other.filter),
             full: self.full || other.full,
             shard: self.shard.or(other.shard),
-            framework,
+            framework: first(&self.framework, other.framework),
             runtimes,
         }
     }
@@ -582,7 +578,7 @@ mod tests {
         assert_eq!(joined(&[]), select(other).arguments().join(" "));
         assert_eq!(
             joined(&["--framework", "pytorch"]),
-            "--framework pytorch --filter gpu --runtime pytorch-2.11.0"
+            "--framework pytorch --filter gpu --runtime pytorch-2.11.0 --runtime onnxruntime-1.31.1"
         );
         assert_eq!(
             joined(&["--filter", "^kernel", "--runtime", "pytorch-2.9.1"]),
