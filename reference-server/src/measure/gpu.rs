@@ -1,5 +1,7 @@
 //! The GPU beside the framework: its caches overwritten, its memory copied.
 
+use std::ptr::NonNull;
+
 use cudarc::driver::{DriverError, result, sys};
 
 use super::error::MeasureError;
@@ -104,16 +106,16 @@ impl Gpu {
         count: u32,
         from_host: bool,
     ) -> Result<(), MeasureError> {
-        let host = vec![1_u8; if from_host { bytes } else { 0 }];
+        let host = from_host.then(|| PinnedBytes::take(bytes)).transpose()?;
         let (from, to) = (Memory::take(bytes)?, Memory::take(bytes)?);
         // SAFETY: the block is that long. What it holds does not matter, only that it is there.
         unsafe { result::memset_d8_sync(from.address, 1, bytes) }
             .map_err(failed("fill a buffer"))?;
         for _ in 0..count {
             self.flush()?;
-            if from_host {
-                // SAFETY: the block is as long as the vector.
-                unsafe { result::memcpy_htod_sync(from.address, &host) }
+            if let Some(host) = &host {
+                // SAFETY: the block is as long as the bytes.
+                unsafe { result::memcpy_htod_sync(from.address, host.bytes()) }
                     .map_err(failed("copy to the GPU"))?;
             }
             // SAFETY: both blocks are that long, live until the synchronization below, and apart.
@@ -124,6 +126,38 @@ impl Gpu {
             self.synchronize()?;
         }
         Ok(())
+    }
+}
+
+/// Memory of the CPU that the GPU copies from by itself, as the inputs of models are in.
+struct PinnedBytes {
+    address: NonNull<u8>,
+    length: usize,
+}
+
+impl PinnedBytes {
+    fn take(length: usize) -> Result<Self, MeasureError> {
+        // SAFETY: the context is current; the block is freed by `drop` alone.
+        let address = unsafe { result::malloc_host(length.max(1), 0) };
+        let address = address
+            .map_err(failed("allocate pinned memory"))?
+            .cast::<u8>();
+        let address = NonNull::new(address).expect("the driver said that it succeeded");
+        // SAFETY: the block was just allocated and is that long.
+        unsafe { address.write_bytes(1, length) };
+        Ok(Self { address, length })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: the block is this value's own, that long, and was filled when it was taken.
+        unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for PinnedBytes {
+    fn drop(&mut self) {
+        // SAFETY: the block is this value's own; copies from it have been waited for.
+        unsafe { result::free_host(self.address.as_ptr().cast()).ok() };
     }
 }
 
