@@ -10,11 +10,11 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/StreamGuard.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
 #include "borrowing.h"
 #include "module.h"
+#include "own_stream.h"
 #include "process.h"
 
 namespace {
@@ -45,15 +45,6 @@ c10::IValue strings_from(const BridgeInput &input) {
     return strings;
 }
 
-/* A stream of an execution's own, so that executions do not wait for each other; none on the CPU.
- * Through the interface that all devices have: the CUDA part is not linked. */
-std::optional<c10::Stream> stream_on(at::Device device) {
-    if (device.is_cpu()) {
-        return std::nullopt;
-    }
-    return c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device);
-}
-
 bool is_plain(const at::Tensor &tensor) {
     return tensor.device().is_cpu() && tensor.is_contiguous() && !tensor.is_conj() &&
            !tensor.is_neg();
@@ -65,7 +56,7 @@ struct BridgeExecution {
     torch::jit::Method forward;
     std::vector<Argument> arguments;
     at::Device device;
-    std::optional<c10::Stream> stream;
+    OwnStream stream;
     BridgeExecutionOptions options;
     std::vector<c10::IValue> outputs;
     /* What lies in memory of the caller. */
@@ -103,7 +94,7 @@ void BridgeExecution::clear() noexcept {
     outputs.clear();
     if (copies_inputs) {
         try {
-            stream->synchronize();
+            stream.get()->synchronize();
         } catch (...) {
             // The GPU does nothing any more for this process, as the next execution will say.
         }
@@ -142,7 +133,7 @@ BridgeFailure *bridge_execution_create(const BridgeModule *module, BridgeExecuti
                                        BridgeExecution **execution) {
     return guarded([&] {
         *execution = new BridgeExecution{module->module.get_method("forward"), module->arguments,
-                                         module->device, stream_on(module->device), options, {}};
+                                         module->device, OwnStream(module->device), options, {}};
     });
 }
 
@@ -167,7 +158,7 @@ BridgeFailure *bridge_execution_run(BridgeExecution *execution, const BridgeInpu
             as_written.emplace(false);
         }
 
-        const c10::OptionalStreamGuard on_stream(execution->stream);
+        const c10::OptionalStreamGuard on_stream(execution->stream.get());
         execution->clear();
         const std::vector<Argument> &arguments = execution->arguments;
         std::vector<c10::IValue> stack;
@@ -247,7 +238,7 @@ BridgeFailure *bridge_execution_write(BridgeExecution *execution, size_t number,
         } else {
             const c10::InferenceMode inference;
             // The copy follows what the stream has to do, and waits for it.
-            const c10::OptionalStreamGuard on_stream(execution->stream);
+            const c10::OptionalStreamGuard on_stream(execution->stream.get());
             at::from_blob(destination, tensor.sizes(), at::TensorOptions().dtype(tensor.dtype()))
                 .copy_(tensor);
             if (tensor.device() == execution->device) {

@@ -53,6 +53,7 @@ const PYTORCH: Option<Bridge> = Some(Bridge {
         source!("pytorch", "failure.h"),
         source!("pytorch", "module.h"),
         source!("pytorch", "operators.h"),
+        source!("pytorch", "own_stream.h"),
         source!("pytorch", "process.h"),
     ],
     arguments: &[],

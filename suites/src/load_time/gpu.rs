@@ -166,14 +166,15 @@ fn writes_astray() -> Definition {
     Definition::new(
         "gpu-kernel-writes-astray",
         "A kernel writes to an address that is none. All that the process has on the GPU is lost: the \
-         request is refused, and the worker is replaced.",
+         request is refused, or the framework ends the process (TensorFlow), and the worker is replaced.",
         |draft| {
-            Ok(expect_contained(
-                beside_healthy(draft, Fault::DeviceKernelWritesAstray)?,
-                Outcome::Rejected,
-                Phase::FirstRun,
-                &["illegal memory access"],
-            ))
+            // TensorFlow aborts where an event of the GPU cannot be asked for any more.
+            let (outcome, text) = match draft.framework() {
+                Framework::TensorFlow => (Outcome::WorkerCrashed, "SIGABRT"),
+                _ => (Outcome::Rejected, "illegal memory access"),
+            };
+            let draft = beside_healthy(draft, Fault::DeviceKernelWritesAstray)?;
+            Ok(expect_contained(draft, outcome, Phase::FirstRun, &[text]))
         },
     )
 }
