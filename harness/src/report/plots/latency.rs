@@ -54,6 +54,11 @@ pub fn subject(measurement: &Measurement) -> String {
     .join(" ")
 }
 
+/// `pytorch, BiasGelu 1×64 fp32`: the title of a plot of one framework.
+pub fn title(measurement: &Measurement) -> String {
+    format!("{}, {}", measurement.framework, subject(measurement))
+}
+
 /// The part of a plot's file name that tells the measurement from others.
 pub fn file_part(measurement: &Measurement) -> String {
     let text = format!("{}-{}", measurement.framework, subject(measurement)).to_lowercase();
@@ -82,7 +87,7 @@ fn draw_group(group: &[&Measurement]) -> Result<Plot, PlotError> {
         format!("latency-{}", file_part(first)),
         Section::Latency,
         (
-            subject(first),
+            title(first),
             format!(
                 "Share of requests answered within a time: {}.",
                 medians.join(", ")

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::latency::{file_part, is_served, same_tensor, subject};
+use super::latency::{file_part, is_served, same_tensor, title};
 use super::palette;
 use super::plot::{Area, DrawingResult, Plot, PlotError, Section, TEXT, WIDTH, horizontal_grid};
 use crate::measurement::Measurement;
@@ -52,7 +52,7 @@ fn draw_group(group: &[(&Measurement, Point)]) -> Result<Plot, PlotError> {
         format!("throughput-{}", file_part(first)),
         Section::Throughput,
         (
-            subject(first),
+            title(first),
             format!("Requests a second: {}.", words.join(", ")),
         ),
         HEIGHT,
