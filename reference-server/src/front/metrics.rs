@@ -118,14 +118,11 @@ fn processes(
         &["model", "version", "worker", "runtime", "op_libraries"],
     )?;
     registry.register(Box::new(info.clone()))?;
-    let memory = IntGaugeVec::new(
-        Opts::new(
-            "reference_server_resident_bytes",
-            "Resident memory of a process of the server",
-        ),
-        &["process"],
+    let memory = of_process(
+        registry,
+        "reference_server_resident_bytes",
+        "Resident memory of a process of the server",
     )?;
-    registry.register(Box::new(memory.clone()))?;
     let cpu = GaugeVec::new(
         Opts::new(
             "reference_server_cpu_seconds",
@@ -163,27 +160,28 @@ fn processes(
     Ok(())
 }
 
+/// A gauge with a value for each process.
+fn of_process(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGaugeVec> {
+    let gauge = IntGaugeVec::new(Opts::new(name, help), &["process"])?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
 /// Triton has one pool, and here each worker has its own.
 fn pinned_memory(
     registry: &Registry,
     served: &[std::sync::Arc<ServedVersion>],
 ) -> prometheus::Result<()> {
-    let total = IntGaugeVec::new(
-        Opts::new(
-            "nv_pinned_memory_pool_total_bytes",
-            "Bytes that a worker may pin for its GPUs",
-        ),
-        &["process"],
+    let total = of_process(
+        registry,
+        "nv_pinned_memory_pool_total_bytes",
+        "Bytes that a worker may pin for its GPUs",
     )?;
-    registry.register(Box::new(total.clone()))?;
-    let used = IntGaugeVec::new(
-        Opts::new(
-            "nv_pinned_memory_pool_used_bytes",
-            "Bytes that a worker has pinned for its GPUs",
-        ),
-        &["process"],
+    let used = of_process(
+        registry,
+        "nv_pinned_memory_pool_used_bytes",
+        "Bytes that a worker has pinned for its GPUs",
     )?;
-    registry.register(Box::new(used.clone()))?;
     for model in served {
         let Some(arena) = model.scheduler().arena() else {
             continue;

@@ -307,35 +307,25 @@ impl RequestCase {
         } else {
             Aspect::Request
         };
-        let About {
-            op,
-            shape,
-            dtype,
-            framework,
-            ..
-        } = self.case.about(aspect);
+        let about = self.case.about(aspect);
         let KernelCase {
+            framework,
             place,
-            op: name,
+            op,
             rows,
             columns,
             ..
         } = self.case;
-        let element = dtype.as_deref().unwrap_or_default();
+        let dtype = about.dtype.as_deref().unwrap_or_default();
         About {
             id: format!(
-                "serving/{}/{framework}/{name}/{rows}x{columns}/{element}/http/c{}",
+                "serving/{}/{framework}/{op}/{rows}x{columns}/{dtype}/http/c{}",
                 place.name(),
                 self.concurrency
             ),
             kind: Kind::Serving,
-            aspect: Some(aspect),
-            framework,
-            op,
-            shape,
-            dtype,
             concurrency: Some(self.concurrency),
-            unit: "us",
+            ..about
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Throughput through the server against the rows of a request.
 
-use super::lines::{self, Axis, Line};
+use super::lines::{self, Axis};
 use super::plot::{Plot, PlotError, Section};
 use crate::measurement::{Aspect, Measurement};
 use crate::quantity::rate;
@@ -41,24 +41,10 @@ fn point(measurement: &Measurement) -> Option<(f64, f64)> {
 }
 
 fn draw_group(group: &[&Measurement]) -> Result<Option<Plot>, PlotError> {
-    let mut lines: Vec<Line> = Vec::new();
-    for measurement in group {
-        let Some(point) = point(measurement) else {
-            continue;
-        };
-        let name = &measurement.framework;
-        match lines.iter_mut().find(|line| line.name == *name) {
-            Some(line) => line.points.push(point),
-            None => lines.push(Line {
-                name: name.clone(),
-                is_reference: false,
-                points: vec![point],
-            }),
-        }
-    }
-    for line in &mut lines {
-        line.points.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    }
+    let points = group
+        .iter()
+        .filter_map(|m| Some((m.framework.as_str(), point(m)?)));
+    let lines = lines::by_framework(points);
     let words = lines.iter().filter_map(|line| {
         let (rows, per_second) = line.points.last()?;
         let name = &line.name;

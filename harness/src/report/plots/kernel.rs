@@ -90,25 +90,10 @@ fn by_framework(
     aspect: Aspect,
     value: impl Fn(&Measurement) -> Option<f64>,
 ) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    for measurement in group.iter().filter(|m| m.aspect == Some(aspect)) {
-        let (Some(bytes), Some(value)) = (bytes(measurement), value(measurement)) else {
-            continue;
-        };
-        let name = &measurement.framework;
-        match lines.iter_mut().find(|line| line.name == *name) {
-            Some(line) => line.points.push((bytes, value)),
-            None => lines.push(Line {
-                name: name.clone(),
-                is_reference: false,
-                points: vec![(bytes, value)],
-            }),
-        }
-    }
-    for line in &mut lines {
-        line.points.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    }
-    lines
+    let of_aspect = group.iter().filter(|m| m.aspect == Some(aspect));
+    lines::by_framework(
+        of_aspect.filter_map(|m| Some((m.framework.as_str(), (bytes(m)?, value(m)?)))),
+    )
 }
 
 /// Bytes of the op's first input.

@@ -25,6 +25,25 @@ pub struct Line {
     pub points: Vec<(f64, f64)>,
 }
 
+/// A line for each framework, in the order in which they come, from `points` with their frameworks.
+pub fn by_framework<'a>(points: impl Iterator<Item = (&'a str, (f64, f64))>) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for (name, point) in points {
+        match lines.iter_mut().find(|line| line.name == name) {
+            Some(line) => line.points.push(point),
+            None => lines.push(Line {
+                name: name.to_owned(),
+                is_reference: false,
+                points: vec![point],
+            }),
+        }
+    }
+    for line in &mut lines {
+        line.points.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    }
+    lines
+}
+
 /// The vertical axis, with its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Axis {
