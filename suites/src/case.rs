@@ -73,10 +73,11 @@ impl Case {
         own.filter(|runtime| runtime.framework == framework)
     }
 
-    /// Whether it compares what is in use on the GPUs before and after, so that no other case may use
-    /// them meanwhile.
+    /// Whether it compares what is in use on the GPUs before and after, or takes all of it, so that no
+    /// other case may use them meanwhile.
     pub(crate) fn needs_gpus_alone(&self) -> bool {
-        self.needs.contains(&Need::GpuMemoryReading)
+        let mut needs = self.needs.iter();
+        needs.any(|need| matches!(need, Need::GpuMemoryReading | Need::UnusedGpus))
     }
 
     /// Whether the model in `folder` gets a whole plan, which TensorRT's builder writes on the machine
@@ -217,7 +218,9 @@ pub enum Need {
     RuntimeForGpus(Framework),
     /// The driver's management library (NVML) tells who uses the memory of the GPUs.
     GpuMemoryReading,
-    /// There is none.
+    /// Nothing of the GPUs' memory is used, as far as that library tells: a case may take all of it.
+    UnusedGpus,
+    /// There is no GPU.
     NoGpu,
     /// There is a shared library of Python, which op libraries that are extension modules take its
     /// functions from.
@@ -245,6 +248,9 @@ impl Need {
             Self::GpuMemoryReading => {
                 GpuMemoryReader::open().is_ok_and(|reader| reader.read().is_ok())
             }
+            Self::UnusedGpus => GpuMemoryReader::open()
+                .and_then(|reader| reader.read())
+                .is_ok_and(|reading| reading.is_of_unused_gpus()),
             Self::NoGpu => !has_gpu(),
             Self::PythonLibrary => !python_libraries_for(Path::new(""), None).is_empty(),
         }
@@ -278,6 +284,9 @@ impl Need {
                                        (in a container: its capability utility)"
                     .to_owned()
             }
+            Self::UnusedGpus => "end what uses them (nvidia-smi lists it), or run it on another \
+                                 machine"
+                .to_owned(),
             Self::NoGpu => "run it on a machine that has none".to_owned(),
             Self::PythonLibrary => {
                 "install it (Debian and Ubuntu: apt-get install libpython3-dev)".to_owned()
@@ -314,6 +323,7 @@ impl fmt::Display for Need {
             Self::GpuMemoryReading => {
                 f.write_str("NVIDIA's management library, which tells the memory of the GPUs")
             }
+            Self::UnusedGpus => f.write_str("NVIDIA GPUs that nobody uses"),
             Self::NoGpu => f.write_str("a machine without an NVIDIA GPU"),
             Self::PythonLibrary => f.write_str("a shared library of Python"),
         }

@@ -15,6 +15,9 @@ const LIBRARY: &str = "libnvidia-ml.so.1";
 /// Less than the smallest context of CUDA takes: a process that is still there is seen by it.
 pub const CONTEXT_AT_LEAST: u64 = 32 << 20;
 
+/// More than the driver itself has in use on a GPU that nobody uses.
+const DRIVERS_OWN: u64 = 1 << 30;
+
 /// What NVML tells.
 pub struct GpuMemoryReader {
     nvml: Nvml,
@@ -25,6 +28,8 @@ pub struct GpuMemoryReader {
 pub struct Reading {
     /// Bytes in use on all GPUs together, whoever uses them.
     pub used: u64,
+    /// How many GPUs there are.
+    pub gpus: u64,
     /// Bytes of each process that has something on a GPU. In a container there may be none, or those
     /// of other process ids.
     pub processes: BTreeMap<u32, u64>,
@@ -48,6 +53,7 @@ impl GpuMemoryReader {
         let mut reading = Reading::default();
         for index in 0..self.nvml.device_count()? {
             let device = self.nvml.device_by_index(index)?;
+            reading.gpus += 1;
             reading.used += device.memory_info()?.used;
             // Who may not see the processes sees none, which is the same as in a container.
             for process in device.running_compute_processes().unwrap_or_default() {
@@ -63,6 +69,12 @@ impl GpuMemoryReader {
 }
 
 impl Reading {
+    /// Whether nobody uses the GPUs, as far as it is told: what the driver keeps for itself is less
+    /// than two contexts of CUDA take on a large GPU.
+    pub fn is_of_unused_gpus(&self) -> bool {
+        self.processes.is_empty() && self.used < self.gpus * DRIVERS_OWN
+    }
+
     /// Whether the process is on the list.
     pub fn lists(&self, pid: i32) -> bool {
         u32::try_from(pid).is_ok_and(|pid| self.processes.contains_key(&pid))
@@ -91,11 +103,25 @@ mod tests {
     fn a_note_counts_the_processes_of_the_server_alone() {
         let reading = Reading {
             used: 1000,
+            gpus: 1,
             processes: BTreeMap::from([(7, 400), (8, 500)]),
         };
         let note = reading.note("loaded", &[6, 7]);
         assert_eq!((note.processes, note.of_server, note.used), (1, 400, 1000));
         assert!(reading.lists(8) && !reading.lists(6) && !reading.lists(-1));
+    }
+
+    #[test]
+    fn gpus_are_unused_where_no_process_is_listed_and_little_is_in_use() {
+        let reading = |used, processes| Reading {
+            used,
+            gpus: 2,
+            processes,
+        };
+        assert!(reading(2 * DRIVERS_OWN - 1, BTreeMap::new()).is_of_unused_gpus());
+        assert!(!reading(2 * DRIVERS_OWN, BTreeMap::new()).is_of_unused_gpus());
+        assert!(!reading(0, BTreeMap::from([(7, 0)])).is_of_unused_gpus());
+        assert!(!Reading::default().is_of_unused_gpus(), "no GPU is told");
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub fn stock(
             Need::Gpu
             | Need::RuntimeForGpus(_)
             | Need::GpuMemoryReading
+            | Need::UnusedGpus
             | Need::NoGpu
             | Need::PythonLibrary => true,
             Need::Runtime(_) | Need::FullRuntime(_) => need.is_met(&installed),

@@ -24,6 +24,8 @@ constexpr int kMultiprocessors = 16;
 constexpr long long kMostBlocks = 0x7fffffff;
 // More bytes than a GPU has.
 constexpr std::size_t kMoreThanThereIs = std::size_t{1} << 46;
+// The smallest part in which memory is taken: what is left is less than a context needs.
+constexpr std::size_t kSmallestPart = std::size_t{32} << 20;
 
 // The functions of libcuda that it takes.
 struct Driver {
@@ -163,7 +165,16 @@ int put_on_stream(const Driver& driver, const Launch& launch, void* stream, void
                           arguments, nullptr);
 }
 
-// Goes wrong on the stream where the configuration asks for it.
+// Takes the memory that is free, in ever smaller parts, and keeps it for as long as the process lives.
+void take_memory(const Driver& driver, void* stream) {
+    for (std::size_t bytes = kMoreThanThereIs; bytes >= kSmallestPart; bytes /= 2) {
+        void* memory = nullptr;
+        while (driver.allocate(&memory, bytes, stream) == 0) {
+        }
+    }
+}
+
+// Goes wrong on the stream where the configuration asks for it, before the first kernel.
 int go_wrong(const Driver& driver, void* stream) {
     const auto put = [&](const char* kernel) {
         return put_on_stream(driver, {kernel, 1, 1, 1, Blocks::kAll}, stream, nullptr);
@@ -204,6 +215,12 @@ std::int32_t launch(const Launch& launch, void* stream, void** arguments) noexce
     static std::atomic<bool> is_first{true};
     if (is_first.exchange(false)) {
         if (int code = go_wrong(*driver, stream)) return code;
+        // The kernel's own module needs memory, too, and goes first.
+        if (device_fault() == DeviceFault::kMemoryIsTaken) {
+            const int code = put_on_stream(*driver, launch, stream, arguments);
+            take_memory(*driver, stream);
+            return code;
+        }
     }
     return put_on_stream(*driver, launch, stream, arguments);
 }

@@ -10,6 +10,7 @@ enum class DeviceFault : std::uint8_t {
     kKernelWritesAstray = 12,
     kKernelHangs = 13,
     kMemoryIsExhausted = 14,
+    kMemoryIsTaken = 15,
 };
 
 // The library's fault, which may be any other one. Implemented where the configuration is known.

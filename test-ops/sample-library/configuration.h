@@ -36,6 +36,7 @@ enum class Fault : std::uint8_t {
     kDeviceKernelWritesAstray = 12,
     kDeviceKernelHangs = 13,
     kDeviceMemoryIsExhausted = 14,
+    kDeviceMemoryIsTaken = 15,
 };
 
 // The block as it lies in the file.

@@ -140,6 +140,7 @@ pub fn needed(
                 | Need::Gpu
                 | Need::RuntimeForGpus(_)
                 | Need::GpuMemoryReading
+                | Need::UnusedGpus
                 | Need::NoGpu
                 | Need::PythonLibrary => {}
             }

@@ -50,6 +50,7 @@ fn runtimes_to_name(case: &Case, options: &RunOptions) -> Vec<RuntimeName> {
         | Need::Gpu
         | Need::RuntimeForGpus(_)
         | Need::GpuMemoryReading
+        | Need::UnusedGpus
         | Need::NoGpu
         | Need::PythonLibrary => None,
     });

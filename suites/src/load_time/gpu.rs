@@ -32,6 +32,7 @@ pub fn definitions() -> Vec<Definition> {
         writes_astray(),
         hangs(),
         exhausts_memory(),
+        takes_memory(),
         memory_given_back(),
         memory_of_reloads(),
     ]
@@ -211,6 +212,43 @@ fn exhausts_memory() -> Definition {
                 Phase::FirstRun,
                 &[text],
             ))
+        },
+    )
+}
+
+/// Less is left than the context of a second process takes there.
+fn takes_memory() -> Definition {
+    Definition::new(
+        "gpu-memory-is-exhausted-at-load",
+        "An op of another model has taken all memory of the GPU: the model is refused at its load, with \
+         that reason, and served once the other one is unloaded.",
+        |draft| {
+            let greedy = Sample::default()
+                .with_domain(VENDOR_DOMAIN)
+                .with_fault(Fault::DeviceMemoryIsTaken);
+            let draft = on_gpu(draft, &greedy)?
+                .needs(Need::UnusedGpus)
+                .subject(Sample::default())
+                .on_gpu(0);
+            let model = draft.bias_gelu("greedy").with_domains(&[VENDOR_DOMAIN]);
+            Ok(draft
+                .library("greedy", greedy, Place::Root)
+                .model(model, &[("greedy", Spelling::Absolute)])
+                .on_gpu(0)
+                .steps([
+                    Step::Load("greedy"),
+                    Step::Compute("greedy"),
+                    Step::Load(SUBJECT),
+                ])
+                .afterwards([
+                    Step::IsLive,
+                    Step::HasState(SUBJECT, "UNAVAILABLE"),
+                    Step::Unload("greedy"),
+                    Step::Load(SUBJECT),
+                    Step::Compute(SUBJECT),
+                ])
+                // In one process with the greedy op, the framework may have what it needs already.
+                .expect(&APART, Outcome::Rejected, Phase::Load, &["out of memory"]))
         },
     )
 }

@@ -71,6 +71,8 @@ pub const FAULT_DEVICE_KERNEL_WRITES_ASTRAY: u8 = 12;
 pub const FAULT_DEVICE_KERNEL_HANGS: u8 = 13;
 /// Before the first kernel on a GPU, more memory is asked for than a GPU has.
 pub const FAULT_DEVICE_MEMORY_IS_EXHAUSTED: u8 = 14;
+/// After the first kernel on a GPU, all of its memory that is free is taken, and kept.
+pub const FAULT_DEVICE_MEMORY_IS_TAKEN: u8 = 15;
 
 /// The block's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

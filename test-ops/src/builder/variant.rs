@@ -115,6 +115,7 @@ fn fault_code(fault: Fault) -> u8 {
         Fault::DeviceKernelWritesAstray => layout::FAULT_DEVICE_KERNEL_WRITES_ASTRAY,
         Fault::DeviceKernelHangs => layout::FAULT_DEVICE_KERNEL_HANGS,
         Fault::DeviceMemoryIsExhausted => layout::FAULT_DEVICE_MEMORY_IS_EXHAUSTED,
+        Fault::DeviceMemoryIsTaken => layout::FAULT_DEVICE_MEMORY_IS_TAKEN,
     }
 }
 

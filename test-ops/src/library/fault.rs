@@ -29,11 +29,13 @@ pub enum Fault {
     DeviceKernelHangs,
     /// Before the first kernel on a GPU, more memory is asked for than a GPU has.
     DeviceMemoryIsExhausted,
+    /// After the first kernel on a GPU, all of its memory that is free is taken, and kept.
+    DeviceMemoryIsTaken,
 }
 
 impl Fault {
     /// All faults.
-    pub const ALL: [Fault; 10] = [
+    pub const ALL: [Fault; 11] = [
         Fault::RegistrationFails,
         Fault::UncheckedApi,
         Fault::KernelCrashes,
@@ -44,6 +46,7 @@ impl Fault {
         Fault::DeviceKernelWritesAstray,
         Fault::DeviceKernelHangs,
         Fault::DeviceMemoryIsExhausted,
+        Fault::DeviceMemoryIsTaken,
     ];
 
     /// Whether it is in what is executed on a GPU.
@@ -53,6 +56,7 @@ impl Fault {
             Fault::DeviceKernelWritesAstray
                 | Fault::DeviceKernelHangs
                 | Fault::DeviceMemoryIsExhausted
+                | Fault::DeviceMemoryIsTaken
         )
     }
 
@@ -69,7 +73,8 @@ impl Fault {
             | Fault::KernelHangs
             | Fault::DeviceKernelWritesAstray
             | Fault::DeviceKernelHangs
-            | Fault::DeviceMemoryIsExhausted => true,
+            | Fault::DeviceMemoryIsExhausted
+            | Fault::DeviceMemoryIsTaken => true,
             Fault::RegistrationFails => {
                 matches!(framework, Framework::OnnxRuntime | Framework::TensorRt)
             }
