@@ -248,9 +248,9 @@ impl Need {
             Self::GpuMemoryReading => {
                 GpuMemoryReader::open().is_ok_and(|reader| reader.read().is_ok())
             }
-            Self::UnusedGpus => GpuMemoryReader::open()
-                .and_then(|reader| reader.read())
-                .is_ok_and(|reading| reading.is_of_unused_gpus()),
+            Self::UnusedGpus => {
+                GpuMemoryReader::open().is_ok_and(|reader| reader.finds_gpus_unused())
+            }
             Self::NoGpu => !has_gpu(),
             Self::PythonLibrary => !python_libraries_for(Path::new(""), None).is_empty(),
         }

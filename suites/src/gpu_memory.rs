@@ -2,6 +2,7 @@
 //! tells it. Nothing of CUDA is started for it.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use nvml_wrapper::Nvml;
 use nvml_wrapper::enums::device::UsedGpuMemory;
@@ -17,6 +18,11 @@ pub const CONTEXT_AT_LEAST: u64 = 32 << 20;
 
 /// More than the driver itself has in use on a GPU that nobody uses.
 const DRIVERS_OWN: u64 = 1 << 30;
+
+/// How long a process may stay on the driver's list after its end.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Time between two readings.
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// What NVML tells.
 pub struct GpuMemoryReader {
@@ -65,6 +71,19 @@ impl GpuMemoryReader {
             }
         }
         Ok(reading)
+    }
+
+    /// Whether nobody uses the GPUs. What a process had there is told for a moment after its end,
+    /// which is waited for.
+    pub fn finds_gpus_unused(&self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.read() {
+                Ok(reading) if reading.is_of_unused_gpus() => return true,
+                Ok(_) if Instant::now() < deadline => std::thread::sleep(INTERVAL),
+                Ok(_) | Err(_) => return false,
+            }
+        }
     }
 }
 

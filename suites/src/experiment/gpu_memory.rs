@@ -131,6 +131,18 @@ impl Stage<'_> {
     pub(super) fn holds_no_more_gpu_memory(&mut self) -> Result<(), StepError> {
         let reading = self.read_gpu_memory(&reader()?)?;
         let note = self.keep(&reading, "after the last unload");
+        let worker = self.gpu_memory.worker.ok_or_else(nothing_noted)?;
+        // A new process would have nothing of what the old one kept.
+        if !self.server.processes().contains(&worker) {
+            return Err(StepError::Found(Finding::new(
+                Outcome::WorkerCrashed,
+                Phase::Unload,
+                format!(
+                    "process {worker}, the worker, is gone: it did not survive a load or an unload of \
+                     the model; the server's log says why"
+                ),
+            )));
+        }
         let (before, after) = self.gpu_memory.growth(&note).ok_or_else(nothing_noted)?;
         if after <= before + GROWTH {
             return Ok(());

@@ -1,5 +1,6 @@
 //! The GPU that plans run on, through CUDA's driver, which is looked for when it is needed.
 
+use std::mem;
 use std::sync::Arc;
 
 use cudarc::driver::result;
@@ -130,11 +131,11 @@ impl Memory {
     }
 
     fn release(&mut self) {
-        if self.length > 0 {
+        let address = mem::take(&mut self.address);
+        if mem::take(&mut self.length) > 0 {
             // SAFETY: the memory is ours and nothing on a stream uses it: executions are waited
             // for. A failure means that the GPU is lost, and the memory with it.
-            let _ = unsafe { result::free_sync(self.address) };
-            *self = Self::empty();
+            let _ = unsafe { result::free_sync(address) };
         }
     }
 }
