@@ -445,9 +445,14 @@ impl Repository {
         });
     }
 
-    /// Lets a version finish what it has and releases it.
+    /// Lets a version finish what it has and releases it. Where its worker ends with it, the process
+    /// is gone on return: what it had, memory of a GPU for one, is free for the next load.
     async fn retire(&self, served: Arc<ServedVersion>) -> Vec<String> {
-        served.retire(self.drain_limit).await
+        let ending = served.worker.ending();
+        let notes = served.retire(self.drain_limit).await;
+        drop(served);
+        ending.wait(ENDING_LIMIT).await;
+        notes
     }
 
     /// Unloads a model: requests that come later are refused, those under way are finished.
@@ -546,6 +551,9 @@ impl Repository {
     }
 }
 
+/// The longest wait for the process of a worker to be gone. It was killed: only what the kernel and the
+/// driver have to clean up takes time.
+const ENDING_LIMIT: Duration = Duration::from_secs(10);
 /// Reason of a version that was unloaded on demand.
 const UNLOADED: &str = "unloaded";
 

@@ -6,12 +6,12 @@
 //! given up.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use runtimes::Framework;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::collision::{Collision, Intrusion, Override};
 use super::death::{Attempt, Death};
@@ -93,6 +93,24 @@ pub struct Worker {
     name: String,
     commands: mpsc::UnboundedSender<Command>,
     pid: Arc<Mutex<Option<u32>>>,
+    ended: watch::Receiver<()>,
+}
+
+/// The end of a worker, for who lets go of it.
+pub struct Ending {
+    worker: Weak<Worker>,
+    ended: watch::Receiver<()>,
+}
+
+impl Ending {
+    /// Waits until the process is gone, with all that it had on the GPUs, if nobody holds the worker
+    /// any more; for at most `limit`.
+    pub async fn wait(mut self, limit: Duration) {
+        if self.worker.strong_count() == 0 {
+            // An error means that the sender is gone, as the task of the worker is.
+            let _ = tokio::time::timeout(limit, self.ended.changed()).await;
+        }
+    }
 }
 
 impl Worker {
@@ -100,6 +118,7 @@ impl Worker {
     pub fn new(launch: Launch, limits: Limits) -> Arc<Self> {
         let (commands, received) = mpsc::unbounded_channel();
         let pid = Arc::new(Mutex::new(None));
+        let (end, ended) = watch::channel(());
         let name = launch.name.clone();
         let task = Task {
             launch,
@@ -114,17 +133,29 @@ impl Worker {
             started: Instant::now(),
             failed_openings: BTreeMap::new(),
         };
-        tokio::spawn(task.run(received));
+        tokio::spawn(async move {
+            task.run(received).await;
+            drop(end);
+        });
         Arc::new(Self {
             name,
             commands,
             pid,
+            ended,
         })
     }
 
     /// Name in log lines, such as `worker-3`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What tells when it has ended.
+    pub fn ending(self: &Arc<Self>) -> Ending {
+        Ending {
+            worker: Arc::downgrade(self),
+            ended: self.ended.clone(),
+        }
     }
 
     /// Process id, where a process runs.

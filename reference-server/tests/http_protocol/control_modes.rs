@@ -1,6 +1,7 @@
 //! Which models are served when: at start, on demand, when files change.
 
 use std::fs;
+use std::path::Path;
 
 use test_ops::{Broken, Sample};
 
@@ -167,6 +168,19 @@ fn models_that_are_nowhere_cannot_be_loaded_or_unloaded() {
     let nobody = server.load("nobody").error();
     assert!(nobody.contains("'nobody'"), "{nobody}");
     assert_serves(&server, &small());
+}
+
+#[test]
+fn the_worker_of_an_unloaded_model_is_gone_when_the_answer_comes() {
+    let samples = Samples::with_small();
+    let server = Server::start_explicit(samples.root(), &[]);
+    for _ in 0..5 {
+        assert_eq!(server.load("small").status, 200);
+        let worker = server.worker_of("small");
+        assert!(Path::new(&format!("/proc/{worker}")).exists());
+        assert_eq!(server.unload("small").status, 200);
+        assert!(!Path::new(&format!("/proc/{worker}")).exists());
+    }
 }
 
 #[test]

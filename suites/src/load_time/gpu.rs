@@ -226,6 +226,13 @@ fn takes_memory() -> Definition {
             let greedy = Sample::default()
                 .with_domain(VENDOR_DOMAIN)
                 .with_fault(Fault::DeviceMemoryIsTaken);
+            let text = match draft.framework() {
+                // CUDA's words for a context that cannot be had.
+                Framework::TensorFlow => "busy or unavailable",
+                // The driver says one thing or the other.
+                Framework::TensorRt => "its memory may be used up",
+                Framework::OnnxRuntime | Framework::PyTorch => "out of memory",
+            };
             let draft = on_gpu(draft, &greedy)?
                 .needs(Need::UnusedGpus)
                 .subject(Sample::default())
@@ -248,7 +255,7 @@ fn takes_memory() -> Definition {
                     Step::Compute(SUBJECT),
                 ])
                 // In one process with the greedy op, the framework may have what it needs already.
-                .expect(&APART, Outcome::Rejected, Phase::Load, &["out of memory"]))
+                .expect(&APART, Outcome::Rejected, Phase::Load, &[text]))
         },
     )
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::diagnosis;
 use super::engine::Engine;
-use super::gpu::Gpu;
+use super::gpu::{Gpu, GpuError};
 use super::instance::TensorRtInstance;
 use super::op_library::{PluginLibraries, taken};
 use super::plan::Header;
@@ -109,7 +109,7 @@ impl TensorRtBackend {
     }
 
     /// The GPU of that number, counted from 0.
-    fn gpu(&mut self, number: u32) -> Result<Gpu, String> {
+    fn gpu(&mut self, number: u32) -> Result<Gpu, GpuError> {
         if let Some(gpu) = self.gpus.get(&number) {
             return Ok(gpu.clone());
         }
@@ -135,8 +135,8 @@ impl TensorRtBackend {
         });
         let gpus = numbers
             .map(|number| Ok((number, self.gpu(number)?)))
-            .collect::<Result<Vec<_>, String>>()
-            .map_err(|reason| diagnosis::no_gpu(file, &reason))?;
+            .collect::<Result<Vec<_>, GpuError>>()
+            .map_err(|error| diagnosis::no_gpu(file, &error))?;
         self.recorder().enter(Step::CreateSession, file);
         let prepared = self.prepare(specification, model, &gpus);
         self.recorder().idle();

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use memchr::memmem;
 
+use super::gpu::GpuError;
 use super::log;
 use super::plan::PlanError;
 use super::runtime::Runtime;
@@ -23,13 +24,20 @@ pub(super) fn unfit(plan: &Path, error: &PlanError) -> LoadError {
     ))
 }
 
-/// The error of a plan on a machine without a GPU; `reason` is what was looked for.
-pub(super) fn no_gpu(plan: &Path, reason: &str) -> LoadError {
-    LoadError::new(format!(
-        "the plan '{}' needs a GPU, and none was found: {reason}; serve it on a machine with an \
-         NVIDIA GPU and its driver, where `nvidia-smi` lists the GPU",
-        plan.display()
-    ))
+/// The error of a plan that gets no GPU.
+pub(super) fn no_gpu(plan: &Path, error: &GpuError) -> LoadError {
+    let plan = plan.display();
+    LoadError::new(match error {
+        GpuError::Missing(reason) => format!(
+            "the plan '{plan}' needs a GPU, and none was found: {reason}; serve it on a machine with \
+             an NVIDIA GPU and its driver, where `nvidia-smi` lists the GPU"
+        ),
+        // With little memory left the driver says "out of memory", or nothing to the point.
+        GpuError::Unusable(reason) => format!(
+            "the plan '{plan}' needs a GPU that cannot be used: {reason}; its memory may be used up: \
+             `nvidia-smi` lists by whom"
+        ),
+    })
 }
 
 /// The error of a plan that TensorRT has just refused on this thread; `capabilities` are the compute

@@ -4,8 +4,19 @@ use std::mem;
 use std::sync::Arc;
 
 use cudarc::driver::result;
-use cudarc::driver::sys::CUdeviceptr;
+use cudarc::driver::sys::{CUdeviceptr, CUresult};
 use cudarc::driver::{CudaContext, CudaStream, DriverError};
+
+/// Why a plan gets no GPU; the text is what was looked for, or what the driver says.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum GpuError {
+    /// There is none of that number.
+    #[error("{0}")]
+    Missing(String),
+    /// It is there, and the driver does not let it be used.
+    #[error("{0}")]
+    Unusable(String),
+}
 
 /// One GPU of those that `CUDA_VISIBLE_DEVICES` leaves.
 #[derive(Clone)]
@@ -17,19 +28,25 @@ impl Gpu {
     /// Finds the GPU of that number, counted from 0.
     ///
     /// # Errors
-    /// There is none; the text says what was looked for.
-    pub(super) fn find(number: u32) -> Result<Self, String> {
+    /// There is none, or it cannot be used.
+    pub(super) fn find(number: u32) -> Result<Self, GpuError> {
         // SAFETY: tries to map the driver's library, whose initializers are its own.
         if !unsafe { cudarc::driver::sys::is_culib_present() } {
-            return Err(
+            return Err(GpuError::Missing(
                 "the library of NVIDIA's driver, libcuda.so.1, is not installed".to_owned(),
-            );
+            ));
         }
         let context = CudaContext::new(number as usize).map_err(|error| {
-            format!(
+            let reason = format!(
                 "NVIDIA's driver (libcuda.so.1) is installed and says of GPU {number}: {}",
                 text(&error)
-            )
+            );
+            match error.0 {
+                CUresult::CUDA_ERROR_NO_DEVICE | CUresult::CUDA_ERROR_INVALID_DEVICE => {
+                    GpuError::Missing(reason)
+                }
+                _ => GpuError::Unusable(reason),
+            }
         })?;
         Ok(Self { context })
     }
