@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(Encoding::of_request(Some("GZIP")), Ok(Encoding::Gzip));
         assert_eq!(Encoding::of_request(Some("deflate")), Ok(Encoding::Deflate));
         let error = Encoding::of_request(Some("br")).unwrap_err();
-        assert_eq!(error.status, 501);
+        assert_eq!(error.status(), 501);
         assert!(error.message.contains("'br'"), "{}", error.message);
         for (header, expected) in [
             ("gzip, deflate", Encoding::Gzip),
@@ -206,7 +206,7 @@ mod tests {
             let bomb = encoding.encode([&zeros[..]]);
             assert!(bomb.len() < zeros.len() / 50);
             let error = encoding.decode(&bomb, 1000).unwrap_err();
-            assert_eq!(error.status, 400);
+            assert_eq!(error.status(), 400);
             assert!(
                 error.message.contains("--http-max-input-size"),
                 "{}",

@@ -4,39 +4,77 @@ use std::fmt;
 
 use http::StatusCode;
 
-/// A request that is refused, with the HTTP status and the text that the client gets.
+/// What is wrong with a request. Each protocol has a number of its own for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The client has to change the request.
+    Invalid,
+    /// Nothing of that name is there.
+    NotFound,
+    /// The path is there and answers to another method.
+    WrongMethod,
+    /// The request stopped coming before it was whole.
+    Stalled,
+    /// The server or the model failed.
+    Internal,
+    /// The protocol has it and this server does not.
+    Unsupported,
+    /// The model cannot take the request now.
+    Unavailable,
+}
+
+impl ErrorKind {
+    /// The HTTP status of the answer.
+    pub const fn http_status(self) -> StatusCode {
+        match self {
+            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Stalled => StatusCode::REQUEST_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unsupported => StatusCode::NOT_IMPLEMENTED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// A request that is refused, with the text that the client gets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RequestError {
-    /// HTTP status of the answer.
-    pub status: StatusCode,
+    /// What is wrong, as a number.
+    pub kind: ErrorKind,
     /// What is wrong, naming the field or the tensor.
     pub message: String,
 }
 
 impl RequestError {
-    /// A request that the client has to change: 400.
-    pub fn invalid(message: impl Into<String>) -> Self {
+    /// A refusal of this kind.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
-            status: StatusCode::BAD_REQUEST,
+            kind,
             message: message.into(),
         }
+    }
+
+    /// The HTTP status of the answer.
+    pub const fn status(&self) -> StatusCode {
+        self.kind.http_status()
+    }
+
+    /// A request that the client has to change: 400.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
     }
 
     /// A request that failed for a reason inside the server or the model: 500.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            message: message.into(),
-        }
+        Self::new(ErrorKind::Internal, message)
     }
 
     /// Something that does not exist: 404.
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            message: message.into(),
-        }
+        Self::new(ErrorKind::NotFound, message)
     }
 
     /// A body of `size` bytes above the server's limit of `limit` bytes: 400, as Triton answers.
@@ -49,10 +87,7 @@ impl RequestError {
 
     /// Something that the protocol has and this server does not: 501.
     pub fn unsupported(message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::NOT_IMPLEMENTED,
-            message: message.into(),
-        }
+        Self::new(ErrorKind::Unsupported, message)
     }
 
     /// The body of the answer: `{"error":"…"}`.

@@ -447,7 +447,7 @@ mod tests {
     fn refused(json: &str, data_type: DataType, size: usize) -> String {
         let mut target = vec![0; size];
         let error = decode(&raw(json), data_type, &mut target, "X").unwrap_err();
-        assert_eq!(error.status, 400);
+        assert_eq!(error.status(), 400);
         assert!(error.message.contains('X'), "{}", error.message);
         error.message
     }
@@ -553,7 +553,7 @@ mod tests {
             (DataType::Int32, &[1, 2], 500),
         ] {
             let error = encode(&mut Vec::new(), data_type, tensor, "Y").unwrap_err();
-            assert_eq!(error.status, status, "{}", error.message);
+            assert_eq!(error.status(), status, "{}", error.message);
             assert!(error.message.contains('Y'));
         }
     }

@@ -22,7 +22,7 @@ mod signature;
 pub mod statistics;
 
 pub use data_type::{DataType, UnknownDataType};
-pub use error::RequestError;
+pub use error::{ErrorKind, RequestError};
 pub use request::InferenceRequest;
 pub use shape::Shape;
 pub use signature::{Signature, TensorSpecification};

@@ -50,7 +50,7 @@ fn refused(json: &str, signature: &Signature, section: &[u8]) -> String {
             })
         })
         .unwrap_err();
-    assert_eq!(error.status, 400);
+    assert_eq!(error.status(), 400);
     error.message
 }
 
@@ -291,7 +291,7 @@ fn shared_memory_is_planned_and_not_written() {
     let request = InferenceRequest::parse(json.as_bytes()).unwrap();
     let plan = plan(&request, &one_input(DataType::Int8, &[-1], 0), 0).unwrap();
     let error = plan.inputs[0].write(&[], &mut [0; 2], "X").unwrap_err();
-    assert_eq!(error.status, 501);
+    assert_eq!(error.status(), 501);
 }
 
 #[test]

@@ -363,7 +363,7 @@ mod tests {
 
     fn message(json: &str) -> String {
         let error = InferenceRequest::parse(json.as_bytes()).unwrap_err();
-        assert_eq!(error.status, 400);
+        assert_eq!(error.status(), 400);
         error.message
     }
 

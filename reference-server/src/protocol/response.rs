@@ -193,7 +193,9 @@ mod tests {
             }],
         };
         assert_eq!(
-            write_header(&mut Vec::new(), &response).unwrap_err().status,
+            write_header(&mut Vec::new(), &response)
+                .unwrap_err()
+                .status(),
             400
         );
     }

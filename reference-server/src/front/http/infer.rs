@@ -21,7 +21,7 @@ use crate::protocol::body::{Form, INFERENCE_HEADER_CONTENT_LENGTH, split};
 use crate::protocol::encoding::Encoding;
 use crate::protocol::plan::{OutputForm, Plan, PlannedOutput, Source, plan, plan_raw};
 use crate::protocol::response::{self, OutputData, ResponseOutput};
-use crate::protocol::{InferenceRequest, RequestError};
+use crate::protocol::{ErrorKind, InferenceRequest, RequestError};
 
 /// Answers an inference request.
 ///
@@ -294,16 +294,11 @@ fn exhausted() -> RequestError {
 
 /// How a client is told that its request was not served.
 fn refused(error: InferenceError) -> RequestError {
-    let status = match &error {
-        InferenceError::Execution(_) | InferenceError::WorkerDied(_) => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
+    let kind = match &error {
+        InferenceError::Execution(_) | InferenceError::WorkerDied(_) => ErrorKind::Internal,
         InferenceError::Unavailable(_)
         | InferenceError::QueueFull
-        | InferenceError::QueueTimeout => StatusCode::SERVICE_UNAVAILABLE,
+        | InferenceError::QueueTimeout => ErrorKind::Unavailable,
     };
-    RequestError {
-        status,
-        message: error.to_string(),
-    }
+    RequestError::new(kind, error.to_string())
 }

@@ -5,24 +5,23 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
-use crate::protocol::RequestError;
+use crate::protocol::{ErrorKind, RequestError};
 
 /// How long a client may pause within a body.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The answer to a body that stopped coming.
 pub fn stalled() -> RequestError {
-    RequestError {
-        status: StatusCode::REQUEST_TIMEOUT,
-        message: format!(
+    RequestError::new(
+        ErrorKind::Stalled,
+        format!(
             "the request body stopped coming for {} s before it was whole",
             LONGEST_PAUSE.as_secs()
         ),
-    }
+    )
 }
 
 /// A body of known length of which a part may have arrived.

@@ -16,7 +16,7 @@ use crate::front::metrics;
 use crate::front::options::{ModelControlMode, Options};
 use crate::front::repository::Repository;
 use crate::protocol::encoding::{Encoding, SUPPORTED};
-use crate::protocol::{RequestError, metadata};
+use crate::protocol::{ErrorKind, RequestError, metadata};
 
 /// What requests are served from.
 pub struct Service {
@@ -48,15 +48,15 @@ impl Service {
             )));
         };
         if head.method != route.method() {
-            return Err(RequestError {
-                status: StatusCode::METHOD_NOT_ALLOWED,
-                message: format!(
+            return Err(RequestError::new(
+                ErrorKind::WrongMethod,
+                format!(
                     "'{}' answers to {}, not to {}",
                     head.uri.path(),
                     route.method(),
                     head.method
                 ),
-            });
+            ));
         }
         match route {
             Route::Model {
@@ -119,10 +119,10 @@ impl Service {
             return refusal(&RequestError::not_found("metrics are at '/metrics'"));
         }
         if request.method() != Method::GET {
-            return refusal(&RequestError {
-                status: StatusCode::METHOD_NOT_ALLOWED,
-                message: "'/metrics' answers to GET".to_owned(),
-            });
+            return refusal(&RequestError::new(
+                ErrorKind::WrongMethod,
+                "'/metrics' answers to GET",
+            ));
         }
         let mut response = Response::new(Parts::from(metrics::render(&self.repository)));
         response.headers_mut().insert(
@@ -136,12 +136,12 @@ impl Service {
 /// An error as the client sees it.
 pub fn refusal(error: &RequestError) -> Response<Parts> {
     let mut response = Response::new(Parts::from(error.body()));
-    *response.status_mut() = error.status;
+    *response.status_mut() = error.status();
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
-    if error.status == StatusCode::NOT_IMPLEMENTED {
+    if error.kind == ErrorKind::Unsupported {
         response
             .headers_mut()
             .insert(header::ACCEPT_ENCODING, HeaderValue::from_static(SUPPORTED));
