@@ -12,6 +12,7 @@ pub mod given_libraries;
 pub mod hosted;
 pub mod hosting;
 pub mod http;
+pub mod inference;
 pub mod inspections;
 pub mod known_ops;
 pub mod loaded_files;

@@ -8,6 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
+use crate::front::inference::InputBytes;
 use crate::protocol::{ErrorKind, RequestError};
 
 /// How long a client may pause within a body.
@@ -96,12 +97,14 @@ where
         }
         Ok(joined.freeze())
     }
+}
 
-    /// Fills `target` with the next bytes.
-    ///
-    /// # Errors
-    /// 400 where the body ends before.
-    pub async fn fill(&mut self, mut target: &mut [u8]) -> Result<(), RequestError> {
+impl<B> InputBytes for Reader<B>
+where
+    B: Body<Data = Bytes> + Unpin + Send,
+    B::Error: fmt::Display + Send,
+{
+    async fn fill(&mut self, mut target: &mut [u8]) -> Result<(), RequestError> {
         while !target.is_empty() {
             if self.arrived.is_empty() {
                 self.receive().await?;
@@ -126,7 +129,7 @@ mod tests {
 
     fn body(
         parts: Vec<Vec<u8>>,
-    ) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin {
+    ) -> impl Body<Data = Bytes, Error = std::convert::Infallible> + Unpin + Send {
         StreamBody::new(futures_util::stream::iter(
             parts
                 .into_iter()

@@ -1,0 +1,210 @@
+//! An inference, whichever protocol it came with: a request that was held against its model is written
+//! into shared memory, executed, and its outputs are what the client asked for.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::scheduler::{InferenceError, InferenceJob, OutputTensor};
+use super::served_model::ServedVersion;
+use crate::ipc::arena::InputBlock;
+use crate::ipc::descriptor::TensorPlace;
+use crate::ipc::heap::ALIGNMENT;
+use crate::protocol::plan::{OutputForm, Plan, Source};
+use crate::protocol::request::RequestParameters;
+use crate::protocol::{DataType, ErrorKind, RequestError, Shape};
+
+/// Gives the bytes of the inputs that come as they are, one input after the other.
+pub trait InputBytes {
+    /// Fills `target` with the next bytes.
+    ///
+    /// # Errors
+    /// There are no more, or they do not arrive.
+    fn fill(&mut self, target: &mut [u8]) -> impl Future<Output = Result<(), RequestError>> + Send;
+}
+
+/// When a request came and how long it may wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Urgency {
+    /// Monotonic ns.
+    pub arrived: u64,
+    /// 1 is the most urgent, 0 the model's default.
+    pub priority: u64,
+    /// How long the request is willing to wait.
+    pub timeout: Option<Duration>,
+}
+
+impl Urgency {
+    /// The urgency of a request that arrived then and has these parameters.
+    pub fn new(arrived: u64, parameters: &RequestParameters<'_>) -> Self {
+        Self {
+            arrived,
+            priority: parameters.priority,
+            timeout: (parameters.timeout > 0).then(|| Duration::from_micros(parameters.timeout)),
+        }
+    }
+}
+
+/// One output as the client gets it.
+#[derive(Debug)]
+pub struct Inferred {
+    /// Position in the model's signature.
+    pub index: usize,
+    /// Element type.
+    pub data_type: DataType,
+    /// Dimensions as the client sees them.
+    pub shape: Shape,
+    /// Elements; `BYTES` length-prefixed.
+    pub data: Bytes,
+}
+
+/// Executes a request and gives the outputs that it wants, in its order.
+///
+/// # Errors
+/// What the client gets instead.
+pub async fn infer(
+    served: &ServedVersion,
+    plan: &Plan<'_>,
+    bytes: &mut impl InputBytes,
+    urgency: Urgency,
+) -> Result<SmallVec<[Inferred; 2]>, RequestError> {
+    let outputs = execute(served, plan, bytes, urgency).await?;
+    plan.outputs
+        .iter()
+        .map(|wanted| {
+            let number = served.output_number(wanted.index);
+            let specification = &served.signature().outputs[wanted.index];
+            let tensor = outputs
+                .iter()
+                .find(|tensor| tensor.number == number)
+                .ok_or_else(|| {
+                    RequestError::internal(format!(
+                        "the worker did not return output '{}'",
+                        specification.name
+                    ))
+                })?;
+            Ok(Inferred {
+                index: wanted.index,
+                data_type: tensor.data_type,
+                shape: served
+                    .signature()
+                    .client_shape(specification, &tensor.shape)?,
+                data: tensor.data.clone(),
+            })
+        })
+        .collect()
+}
+
+/// Writes the inputs into shared memory and has the request executed.
+async fn execute(
+    served: &ServedVersion,
+    plan: &Plan<'_>,
+    bytes: &mut impl InputBytes,
+    urgency: Urgency,
+) -> Result<Vec<OutputTensor>, RequestError> {
+    if let Some(output) = plan.outputs.iter().find(|output| {
+        output.classification > 0 || matches!(output.form, OutputForm::SharedMemory(_))
+    }) {
+        return Err(RequestError::unsupported(format!(
+            "output '{}' is asked for as a classification or in shared memory, which this server \
+             does not offer",
+            served.signature().outputs[output.index].name
+        )));
+    }
+    // Before memory is taken for a size that only the client's word stands for.
+    for input in &plan.inputs {
+        if let Source::SharedMemory(memory) = &input.source {
+            return Err(RequestError::unsupported(format!(
+                "input '{}' is in the shared memory region '{}', which this server does not offer",
+                served.signature().inputs[input.index].name,
+                memory.region
+            )));
+        }
+    }
+    let (block, inputs) = write_inputs(served, plan, bytes).await?;
+    let mut outputs: SmallVec<[u32; 4]> = plan
+        .outputs
+        .iter()
+        .map(|output| served.output_number(output.index))
+        .collect();
+    outputs.sort_unstable();
+    outputs.dedup();
+    let job = InferenceJob {
+        block,
+        inputs,
+        outputs,
+        batch_size: u64::from(plan.batch_size.max(1)),
+        arrived: urgency.arrived,
+        priority: urgency.priority,
+        timeout: urgency.timeout,
+    };
+    let outcome = served.scheduler().submit(job)?;
+    Ok(outcome.await.unwrap_or_else(|_| {
+        Err(InferenceError::Unavailable(
+            "the model was unloaded".to_owned(),
+        ))
+    })?)
+}
+
+/// Puts every input where the worker reads it.
+async fn write_inputs(
+    served: &ServedVersion,
+    plan: &Plan<'_>,
+    bytes: &mut impl InputBytes,
+) -> Result<(InputBlock, SmallVec<[TensorPlace; 4]>), RequestError> {
+    let mut places: SmallVec<[TensorPlace; 4]> = SmallVec::with_capacity(plan.inputs.len());
+    let mut total = 0u64;
+    for input in &plan.inputs {
+        places.push(TensorPlace {
+            number: served.input_number(input.index),
+            data_type: input.data_type,
+            shape: input.shape.clone(),
+            offset: total,
+            bytes: input.byte_size as u64,
+        });
+        total = total
+            .checked_add(input.byte_size as u64)
+            .and_then(|end| end.checked_next_multiple_of(ALIGNMENT))
+            .ok_or_else(exhausted)?;
+    }
+    let arena = served.scheduler().arena().ok_or_else(|| {
+        InferenceError::Unavailable(format!("model '{}' has no worker", served.name()))
+    })?;
+    let mut block = usize::try_from(total)
+        .ok()
+        .and_then(|total| arena.allocate(total))
+        .ok_or_else(exhausted)?;
+    for (input, place) in plan.inputs.iter().zip(&mut places) {
+        let start = place.offset as usize;
+        let target = &mut block.bytes_mut()[start..start + input.byte_size];
+        let name = &served.signature().inputs[input.index].name;
+        if let Source::Section(_) = input.source {
+            bytes.fill(target).await?;
+            input.check(target, name)?;
+        } else {
+            input.write(&[], target, name)?;
+        }
+        place.offset += block.offset();
+    }
+    // The model's order makes requests comparable, so that they can be batched.
+    places.sort_unstable_by_key(|place| place.number);
+    Ok((block, places))
+}
+
+fn exhausted() -> RequestError {
+    RequestError::internal("no shared memory left for the request's inputs")
+}
+
+/// How a client is told that its request was not served.
+impl From<InferenceError> for RequestError {
+    fn from(error: InferenceError) -> Self {
+        let kind = match &error {
+            InferenceError::Execution(_) | InferenceError::WorkerDied(_) => ErrorKind::Internal,
+            InferenceError::Unavailable(_)
+            | InferenceError::QueueFull
+            | InferenceError::QueueTimeout => ErrorKind::Unavailable,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
