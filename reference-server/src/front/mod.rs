@@ -28,6 +28,7 @@ pub mod runtime_choice;
 pub mod scheduler;
 pub mod served_model;
 pub mod server;
+pub mod service;
 pub mod statistics;
 pub mod trial;
 pub mod worker;

@@ -12,12 +12,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::hosting::Hosting;
+use super::http::answer::{answer, answer_metrics};
 use super::http::server::{listen, serve};
-use super::http::service::Service;
 use super::loader::Loader;
 use super::options::{ModelControlMode, Options};
 use super::preload::Finding;
 use super::repository::Repository;
+use super::service::Service;
 
 /// Runs a server until it is told to stop. `preloaded` is what became of `LD_PRELOAD`.
 ///
@@ -169,7 +170,7 @@ fn open_ports(
         let service = service.clone();
         let handler = move |request| {
             let service = service.clone();
-            async move { service.answer(request).await }
+            async move { answer(&service, request).await }
         };
         ports.push(tokio::spawn(serve(
             listener,
@@ -184,7 +185,7 @@ fn open_ports(
         let service = service.clone();
         let handler = move |request| {
             let service = service.clone();
-            async move { service.answer_metrics(request).await }
+            async move { answer_metrics(&service, request).await }
         };
         ports.push(tokio::spawn(serve(
             listener,

@@ -6,11 +6,13 @@ use http::{Response, StatusCode};
 use hyper::body::{Body, Incoming};
 use smallvec::SmallVec;
 
+use super::answer::{Answer, collect, text, too_large};
 use super::body::Parts;
 use super::reader::Reader;
-use super::service::{Answer, Service, collect, text, too_large};
+
 use crate::front::inference::{self, Inferred, Urgency};
 use crate::front::served_model::ServedVersion;
+use crate::front::service::Service;
 use crate::ipc::lane::monotonic_ns;
 use crate::protocol::InferenceRequest;
 use crate::protocol::body::{Form, INFERENCE_HEADER_CONTENT_LENGTH, split};

@@ -1,5 +1,6 @@
 //! HTTP/REST: KServe v2 with Triton's extensions.
 
+pub mod answer;
 pub mod body;
 pub mod infer;
 pub mod model;
@@ -7,4 +8,3 @@ pub mod reader;
 pub mod repository;
 pub mod route;
 pub mod server;
-pub mod service;

@@ -1,73 +1,40 @@
 //! What a model tells about itself: metadata, readiness, configuration, statistics.
 
-use std::sync::Arc;
+use http::StatusCode;
 
-use http::{Response, StatusCode};
-
-use super::body::Parts;
+use super::answer::{Answer, empty, json, json_text};
 use super::route::ModelAction;
-use super::service::{Answer, Service, empty, json, json_text};
-use crate::front::served_model::ServedVersion;
-use crate::protocol::metadata::ModelMetadata;
-use crate::protocol::statistics::{ModelStatistics, Statistics};
+use crate::front::service::Service;
+use crate::protocol::statistics::Statistics;
 
 /// Answers a request about a model, other than an inference.
 ///
 /// # Errors
 /// The model or its version is not served.
 pub fn answer(service: &Service, name: &str, version: Option<&str>, action: ModelAction) -> Answer {
-    let repository = &service.repository;
-    if action == ModelAction::Ready {
-        let ready = repository.find(name, version).is_ok();
-        return Ok(empty(if ready {
-            StatusCode::OK
-        } else {
-            StatusCode::BAD_REQUEST
-        }));
-    }
-    let served = repository.find(name, version)?;
     Ok(match action {
-        ModelAction::Configuration => json_text(served.configuration_json()),
-        ModelAction::Statistics => match version {
-            Some(_) => statistics(&[served]),
-            None => statistics(&repository.versions_of(name)),
-        },
-        ModelAction::Metadata | ModelAction::Ready | ModelAction::Infer => {
-            let versions: Vec<i64> = match version {
-                Some(_) => vec![served.version()],
-                None => repository
-                    .versions_of(name)
-                    .iter()
-                    .map(|served| served.version())
-                    .collect(),
-            };
-            json(&ModelMetadata::new(
-                served.signature(),
-                &versions,
-                served.platform(),
-            ))
+        ModelAction::Ready => {
+            let ready = service.repository.find(name, version).is_ok();
+            empty(if ready {
+                StatusCode::OK
+            } else {
+                StatusCode::BAD_REQUEST
+            })
         }
+        ModelAction::Configuration => {
+            json_text(service.repository.find(name, version)?.configuration_json())
+        }
+        ModelAction::Statistics => return statistics(service, Some(name), version),
+        ModelAction::Metadata | ModelAction::Infer => json(&service.model_metadata(name, version)?),
     })
 }
 
-/// Statistics of some model versions.
-pub fn statistics(served: &[Arc<ServedVersion>]) -> Response<Parts> {
-    let model_stats = served
-        .iter()
-        .map(|served| {
-            let snapshot = served.statistics().snapshot();
-            ModelStatistics {
-                name: served.name().to_owned(),
-                version: served.version().to_string(),
-                last_inference: snapshot.last_inference_ms,
-                inference_count: snapshot.inference_count,
-                execution_count: snapshot.execution_count,
-                inference_stats: snapshot.inference,
-                batch_stats: snapshot.batches.into_values().collect(),
-                reference_server: Some(served.service()),
-                ..ModelStatistics::default()
-            }
-        })
-        .collect();
-    json(&Statistics { model_stats })
+/// Statistics of a model, or of all of them where no name is given.
+///
+/// # Errors
+/// The model or its version is not served.
+pub fn statistics(service: &Service, name: Option<&str>, version: Option<&str>) -> Answer {
+    Ok(json(&Statistics {
+        model_stats: service.statistics(name, version)?,
+    }))
 }

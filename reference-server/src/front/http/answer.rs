@@ -1,0 +1,183 @@
+//! From a request to a response: routing, bodies, errors.
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use super::body::Parts;
+use super::reader::{LONGEST_PAUSE, stalled};
+use super::route::{ModelAction, Route};
+use super::{infer, model, repository};
+use crate::front::metrics;
+use crate::front::service::Service;
+use crate::protocol::encoding::{Encoding, SUPPORTED};
+use crate::protocol::{ErrorKind, RequestError};
+
+/// The answer to a request that has one.
+pub type Answer = Result<Response<Parts>, RequestError>;
+
+/// Answers one request of the inference port. Nothing that a client sends makes it fail.
+pub async fn answer(service: &Service, request: Request<Incoming>) -> Response<Parts> {
+    route(service, request)
+        .await
+        .unwrap_or_else(|error| refusal(&error))
+}
+
+async fn route(service: &Service, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let Some(route) = Route::parse(head.uri.path()) else {
+        return Err(RequestError::not_found(format!(
+            "there is nothing at '{}'",
+            head.uri.path()
+        )));
+    };
+    if head.method != route.method() {
+        return Err(RequestError::new(
+            ErrorKind::WrongMethod,
+            format!(
+                "'{}' answers to {}, not to {}",
+                head.uri.path(),
+                route.method(),
+                head.method
+            ),
+        ));
+    }
+    let limit = service.options.http_max_input_size;
+    match route {
+        Route::Model {
+            name,
+            version,
+            action: ModelAction::Infer,
+        } => infer::infer(service, &name, version.as_deref(), &head.headers, body).await,
+        Route::Model {
+            name,
+            version,
+            action,
+        } => model::answer(service, &name, version.as_deref(), action),
+        Route::ServerMetadata => Ok(json(&service.metadata())),
+        Route::Live => Ok(empty(StatusCode::OK)),
+        Route::Ready => Ok(empty(if service.ready() {
+            StatusCode::OK
+        } else {
+            StatusCode::BAD_REQUEST
+        })),
+        Route::AllStatistics => model::statistics(service, None, None),
+        Route::RepositoryIndex => {
+            repository::index(service, &collect(body, &head.headers, limit).await?)
+        }
+        Route::Load(name) => {
+            let body = collect(body, &head.headers, limit).await?;
+            repository::load(service, &name, &body).await
+        }
+        Route::Unload(name) => {
+            let body = collect(body, &head.headers, limit).await?;
+            repository::unload(service, &name, &body).await
+        }
+    }
+}
+
+/// Answers one request of the metrics port.
+pub async fn answer_metrics(service: &Service, request: Request<Incoming>) -> Response<Parts> {
+    if request.uri().path() != "/metrics" {
+        return refusal(&RequestError::not_found("metrics are at '/metrics'"));
+    }
+    if request.method() != Method::GET {
+        return refusal(&RequestError::new(
+            ErrorKind::WrongMethod,
+            "'/metrics' answers to GET",
+        ));
+    }
+    let mut response = Response::new(Parts::from(metrics::render(&service.repository)));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+    );
+    response
+}
+
+/// An error as the client sees it.
+pub fn refusal(error: &RequestError) -> Response<Parts> {
+    let mut response = Response::new(Parts::from(error.body()));
+    *response.status_mut() = error.status();
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    if error.kind == ErrorKind::Unsupported {
+        response
+            .headers_mut()
+            .insert(header::ACCEPT_ENCODING, HeaderValue::from_static(SUPPORTED));
+    }
+    response
+}
+
+/// A response without a body.
+pub fn empty(status: StatusCode) -> Response<Parts> {
+    let mut response = Response::new(Parts::default());
+    *response.status_mut() = status;
+    response
+}
+
+/// A value as a JSON response.
+pub fn json(value: &impl serde::Serialize) -> Response<Parts> {
+    json_text(serde_json::to_vec(value).expect("response bodies are plain data"))
+}
+
+/// JSON text as a response.
+pub fn json_text(text: Vec<u8>) -> Response<Parts> {
+    let mut response = Response::new(Parts::from(text));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+/// Reads a whole body and undoes its encoding.
+///
+/// # Errors
+/// The body is larger than `limit` (413), is encoded in a way that is not known (501), or does
+/// not arrive whole (400).
+pub async fn collect(
+    body: Incoming,
+    headers: &HeaderMap,
+    limit: u64,
+) -> Result<Bytes, RequestError> {
+    let announced = body.size_hint();
+    if announced.lower() > limit {
+        return Err(too_large(limit));
+    }
+    let mut body = body;
+    let mut collected = BytesMut::new();
+    while let Some(frame) = tokio::time::timeout(LONGEST_PAUSE, body.frame())
+        .await
+        .map_err(|_| stalled())?
+    {
+        let frame = frame.map_err(|error| {
+            RequestError::invalid(format!("the request body did not arrive whole: {error}"))
+        })?;
+        if let Ok(data) = frame.into_data() {
+            if (collected.len() + data.len()) as u64 > limit {
+                return Err(too_large(limit));
+            }
+            collected.extend_from_slice(&data);
+        }
+    }
+    let collected = collected.freeze();
+    match Encoding::of_request(text(headers, &header::CONTENT_ENCODING))? {
+        Encoding::Identity => Ok(collected),
+        encoding => encoding.decode(&collected, limit as usize).map(Bytes::from),
+    }
+}
+
+/// The value of a header where it is text.
+pub fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The answer to a body above the limit.
+pub fn too_large(limit: u64) -> RequestError {
+    RequestError::too_large(format_args!("more than {limit}"), limit as usize)
+}
