@@ -1,9 +1,10 @@
-//! KServe v2 over HTTP as Triton speaks it: codecs on bytes, no I/O.
+//! KServe v2 as Triton speaks it: codecs on bytes and messages, no I/O.
 //!
-//! The way of an inference request: [`body::split`] finds where the JSON part ends,
+//! The way of an inference request over HTTP: [`body::split`] finds where the JSON part ends,
 //! [`InferenceRequest::parse`] reads it, [`plan::plan`] holds it against the model's [`Signature`]
 //! and says where each tensor's bytes are, [`plan::PlannedInput::write`] puts them where the
-//! framework reads them; [`response::write_header`] writes the JSON part of the answer.
+//! framework reads them; [`response::write_header`] writes the JSON part of the answer. Over gRPC
+//! [`message::read`] gives the same request, with the bytes of its tensors beside it.
 
 pub mod body;
 pub mod byte_strings;
@@ -12,6 +13,7 @@ mod diagnosis;
 pub mod encoding;
 mod error;
 pub mod json_tensor;
+pub mod message;
 pub mod metadata;
 pub mod plan;
 pub mod repository;
@@ -20,6 +22,7 @@ pub mod response;
 pub mod shape;
 mod signature;
 pub mod statistics;
+mod tensor_contents;
 
 pub use data_type::{DataType, UnknownDataType};
 pub use error::{ErrorKind, RequestError};

@@ -40,6 +40,19 @@ pub enum ModelState {
     Unloading,
 }
 
+impl ModelState {
+    /// The name in answers: `READY`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "UNKNOWN",
+            Self::Ready => "READY",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Loading => "LOADING",
+            Self::Unloading => "UNLOADING",
+        }
+    }
+}
+
 /// Body of `POST /v2/repository/index`; an empty body lists everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IndexRequest {
@@ -117,12 +130,21 @@ impl LoadRequest {
                 )));
             }
         }
-        if !request.files.is_empty() && request.config.is_none() {
+        request.check()?;
+        Ok(request)
+    }
+
+    /// What is in it has to go together.
+    ///
+    /// # Errors
+    /// 400 where files come without a configuration.
+    pub fn check(&self) -> Result<(), RequestError> {
+        if !self.files.is_empty() && self.config.is_none() {
             return Err(RequestError::invalid(
                 "override model file requires parameter 'config' to be specified",
             ));
         }
-        Ok(request)
+        Ok(())
     }
 }
 
@@ -190,6 +212,15 @@ mod tests {
             serde_json::to_string(&never_loaded).unwrap(),
             r#"{"name":"m"}"#
         );
+        for state in [
+            ModelState::Unknown,
+            ModelState::Ready,
+            ModelState::Unavailable,
+            ModelState::Loading,
+            ModelState::Unloading,
+        ] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
         let ready = IndexEntry {
             version: Some("1".into()),
             state: Some(ModelState::Ready),

@@ -77,7 +77,7 @@ pub struct RequestParameters<'a> {
     /// All other parameters, in the order in which they were given.
     pub other: Vec<(Cow<'a, str>, &'a RawValue)>,
     /// A key of the reserved name space was given.
-    reserved: bool,
+    pub(super) reserved: bool,
 }
 
 /// Correlation id of a sequence.
