@@ -15,6 +15,7 @@ pub mod http;
 pub mod inference;
 pub mod inspections;
 pub mod known_ops;
+pub mod listener;
 pub mod loaded_files;
 pub mod loader;
 pub mod metrics;

@@ -13,7 +13,8 @@ use tokio::sync::watch;
 
 use super::hosting::Hosting;
 use super::http::answer::{answer, answer_metrics};
-use super::http::server::{listen, serve};
+use super::http::server::serve;
+use super::listener::listen;
 use super::loader::Loader;
 use super::options::{ModelControlMode, Options};
 use super::preload::Finding;

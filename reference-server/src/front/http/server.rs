@@ -1,8 +1,7 @@
-//! Listening, connections, and their orderly end.
+//! Connections, and their orderly end.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,44 +11,18 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::body::Parts;
+use crate::front::listener::accept;
 
-/// Connections that may wait to be accepted.
-const BACKLOG: u32 = 1024;
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a client that still sends after its response may pause.
 const LINGER_PAUSE: Duration = Duration::from_secs(2);
 /// How long such a client is listened to.
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
-/// Pause after the system refused a connection, such as for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Opens a listening socket.
-///
-/// # Errors
-/// A sentence that names the address, the reason and what to do.
-pub fn listen(purpose: &str, flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let open = || {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    open().map_err(|error: std::io::Error| {
-        anyhow::anyhow!(
-            "failed to listen for {purpose} on {address}: {error}; free the port or choose another \
-             one with {flag}"
-        )
-    })
-}
 
 /// Serves connections until `stop` turns true; then finishes the requests under way.
 pub async fn serve<H, F>(listener: TcpListener, handler: Arc<H>, mut stop: watch::Receiver<bool>)
@@ -60,17 +33,9 @@ where
     let (open, mut closed) = tokio::sync::mpsc::channel::<Infallible>(1);
     loop {
         let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!("failed to accept a connection: {error}");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
+            stream = accept(&listener) => stream,
             () = stopped(&mut stop) => break,
         };
-        stream.set_nodelay(true).ok();
         let handler = handler.clone();
         let mut stop = stop.clone();
         let open = open.clone();
