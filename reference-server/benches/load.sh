@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Drives the server over HTTP with perf_analyzer 2.41 (from PyPI) and wrk, and prints one table:
+# Drives the server over HTTP and gRPC with perf_analyzer 2.41 (from PyPI) and wrk, and prints one table:
 # rates, latencies, processor time of the server per inference, start-up time and memory.
 #
 #   reference-server/benches/load.sh [ROUNDS]
@@ -43,14 +43,15 @@ ready() {
   exec 3>&-
   [ "$status" = 200 ]
 }
-start() { # start MODEL…: leaves $server and $port, prints milliseconds from spawn to ready
+start() { # start MODEL…: leaves $server, $port and $grpc, prints milliseconds from spawn to ready
   port=$(free_port)
+  grpc=$(free_port)
   local metrics loads=() model
   metrics=$(free_port)
   for model in "$@"; do loads+=(--load-model "$model"); done
   local begin=${EPOCHREALTIME/./}
   "$target" --model-repository "$scratch/models" --model-control-mode explicit "${loads[@]}" \
-    --http-port "$port" --metrics-port "$metrics" --log-verbose 0 2>"$scratch/log" &
+    --http-port "$port" --grpc-port "$grpc" --metrics-port "$metrics" --log-verbose 0 2>"$scratch/log" &
   server=$!
   until ready; do
     ((${EPOCHREALTIME/./} - begin < 30000000)) || { cat "$scratch/log" >&2; exit 1; }
@@ -80,12 +81,14 @@ wrk.headers["Inference-Header-Content-Length"] = "{len(header)}"
 """)
 PYTHON
 
-analyze() { # analyze MODEL CONCURRENCY
-  perf_analyzer --input-data zero -m "$1" -u "127.0.0.1:$port" --concurrency-range "$2" -p 2000 -s 30 -r 4 2>&1 |
-    awk -v model="$1" -v concurrency="$2" '
+analyze() { # analyze PROTOCOL MODEL CONCURRENCY
+  local at=$port
+  [ "$1" = http ] || at=$grpc
+  perf_analyzer -i "$1" --input-data zero -m "$2" -u "127.0.0.1:$at" --concurrency-range "$3" -p 2000 -s 30 -r 4 2>&1 |
+    awk -v protocol="$1" -v model="$2" -v concurrency="$3" '
       /p50 latency:/ {p50 = $3}
       /^Concurrency:.*throughput:/ {rate = $4}
-      END {printf "  perf_analyzer, %s tensor, concurrency %s: p50 %s us, %s/s\n", model, concurrency, p50, rate}'
+      END {printf "  perf_analyzer, %s, %s tensor, concurrency %s: p50 %s us, %s/s\n", protocol, model, concurrency, p50, rate}'
 }
 inferences() {
   python3 - "$port" <<'PYTHON'
@@ -104,7 +107,9 @@ for round in $(seq "$rounds"); do
       awk '/Requests\/sec/ {print $2} /Non-2xx/ {print "with errors"}')
     echo "  wrk, $connections connections: $rate/s"
   done
-  for concurrency in 1 4 16; do analyze small "$concurrency"; done
+  for protocol in http grpc; do
+    for concurrency in 1 4 16; do analyze "$protocol" small "$concurrency"; done
+  done
   served=$(inferences)
   spent=$(ticks)
   # Its exit status only tells whether its own windows settled; what the server counted is what counts.
@@ -114,7 +119,9 @@ for round in $(seq "$rounds"); do
   [ "$served" -gt 0 ] || { cat "$scratch/analyzer" >&2; exit 1; }
   spent=$((($(ticks) - spent) * 1000000 / $(getconf CLK_TCK)))
   echo "  server processor time per small inference at 16: $((spent / served)) us"
-  for concurrency in 1 16; do analyze large "$concurrency"; done
+  for protocol in http grpc; do
+    for concurrency in 1 16; do analyze "$protocol" large "$concurrency"; done
+  done
   echo "  resident after the load: front $(resident "$server"), worker $(resident "$(pgrep -P "$server" | head -1)")"
   stop
 done

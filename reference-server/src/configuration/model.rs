@@ -268,6 +268,11 @@ impl ModelConfiguration {
     /// The JSON form with more parameters: what the server chose for the model, its worker, runtime
     /// and op libraries.
     pub fn to_json_with(&self, facts: &[(&str, &str)]) -> Vec<u8> {
+        json::print(&self.message_with(facts))
+    }
+
+    /// The message with more parameters, as [`to_json_with`](Self::to_json_with).
+    pub fn message_with(&self, facts: &[(&str, &str)]) -> ModelConfig {
         let mut message = self.message.clone();
         for (key, value) in facts {
             let parameter = ModelParameter {
@@ -275,7 +280,7 @@ impl ModelConfiguration {
             };
             message.parameters.insert((*key).to_owned(), parameter);
         }
-        json::print(&message)
+        message
     }
 }
 

@@ -1,4 +1,4 @@
-//! The front process: HTTP, scheduling, the model repository, supervision of workers.
+//! The front process: HTTP and gRPC, scheduling, the model repository, supervision of workers.
 //!
 //! Nothing of a framework or an op library is mapped here, so nothing in them can take the
 //! server down.
@@ -9,6 +9,7 @@ pub mod collision;
 pub mod death;
 pub mod fingerprint;
 pub mod given_libraries;
+pub mod grpc;
 pub mod hosted;
 pub mod hosting;
 pub mod http;

@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::backend_setting::BackendSetting;
+use super::grpc::options::GrpcOptions;
 use super::worker::Limits;
 
 /// The hidden sub-command with which the server starts its workers.
@@ -109,6 +110,10 @@ pub struct Options {
     /// Largest request body, also after decompression.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub http_max_input_size: u64,
+
+    /// How gRPC is served.
+    #[command(flatten)]
+    pub grpc: GrpcOptions,
 
     /// Serve metrics.
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1,

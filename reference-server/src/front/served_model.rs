@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use proto::inference::ModelConfig;
+
 use super::fingerprint::Fingerprint;
 use super::scheduler::Scheduler;
 use super::statistics::Statistics;
@@ -120,8 +122,19 @@ impl ServedVersion {
         self.configuration.platform()
     }
 
-    /// The model configuration as clients get it, with what serves the model in its parameters.
+    /// The model configuration in JSON as clients get it, with what serves the model in its
+    /// parameters.
     pub fn configuration_json(&self) -> Vec<u8> {
+        self.with_facts(ModelConfiguration::to_json_with)
+    }
+
+    /// The same as a message.
+    pub fn configuration_message(&self) -> ModelConfig {
+        self.with_facts(ModelConfiguration::message_with)
+    }
+
+    /// The configuration in a form that has what serves the model in its parameters.
+    fn with_facts<T>(&self, form: impl Fn(&ModelConfiguration, &[(&str, &str)]) -> T) -> T {
         let pid = self
             .worker
             .pid()
@@ -136,7 +149,7 @@ impl ServedVersion {
         if let Some(because) = &self.chosen_because {
             facts.push(("reference_server.runtime_choice", because));
         }
-        self.configuration.to_json_with(&facts)
+        form(&self.configuration, &facts)
     }
 
     /// Finishes what is under way, for at most `limit`, and releases the model. Returns what is

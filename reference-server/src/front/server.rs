@@ -11,6 +11,7 @@ use runtimes::{Cache, Catalog, RuntimeArgument, RuntimeSet};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::grpc;
 use super::hosting::Hosting;
 use super::http::answer::{answer, answer_metrics};
 use super::http::server::serve;
@@ -178,6 +179,20 @@ fn open_ports(
             Arc::new(handler),
             stopping.clone(),
         )));
+    }
+    if options.grpc.allow_grpc {
+        let address = SocketAddr::new(options.grpc.grpc_address, options.grpc.grpc_port);
+        let listener = listen("gRPC", "--grpc-port", address)?;
+        tracing::info!("started gRPC service at {}", listener.local_addr()?);
+        for (flag, reason) in options.grpc.without_effect() {
+            tracing::warn!("{flag} has no effect: {reason}");
+        }
+        let serving = grpc::server::serve(listener, service.clone(), stopping.clone());
+        ports.push(tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!("the gRPC service ended: {error}");
+            }
+        }));
     }
     if options.allow_metrics {
         let address = SocketAddr::new(options.metrics_address(), options.metrics_port);

@@ -23,6 +23,7 @@ pub struct Server {
     child: Child,
     log: Log,
     http: SocketAddr,
+    grpc: Option<SocketAddr>,
     metrics: SocketAddr,
 }
 
@@ -90,7 +91,9 @@ impl Server {
             Some(Ok((http, metrics)))
         });
         match listening {
+            // The port for gRPC was opened, and told, before the one for metrics.
             Ok((http, metrics)) => Ok(Self {
+                grpc: log.address_of("started gRPC service at "),
                 child,
                 log,
                 http,
@@ -106,6 +109,15 @@ impl Server {
     /// Where it serves HTTP.
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Where it serves gRPC.
+    ///
+    /// # Panics
+    /// It was started without.
+    #[track_caller]
+    pub fn grpc(&self) -> SocketAddr {
+        self.grpc.expect("the server serves gRPC")
     }
 
     /// Where it serves metrics.
@@ -314,7 +326,7 @@ fn spawn(repository: &Path, flags: &[&str], environment: &[(&str, &str)]) -> (Ch
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    for flag in ["--http-port", "--metrics-port"] {
+    for flag in ["--http-port", "--grpc-port", "--metrics-port"] {
         if !flags.contains(&flag) {
             // The server takes a free port and tells which.
             command.args([flag, "0"]);

@@ -88,7 +88,6 @@ fn of_reference_server(
 fn of_triton(command: ServerCommand, program: &Path) -> ServerCommand {
     let installation = program.parent().and_then(Path::parent);
     let backends = installation.map(|folder| folder.join("backends"));
-    let command = command.with_grpc();
     match backends.filter(|folder| folder.is_dir()) {
         Some(backends) => command.flag("backend-directory", backends),
         None => command,

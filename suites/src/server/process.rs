@@ -70,7 +70,6 @@ pub struct ServerCommand {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     working_directory: Option<PathBuf>,
-    grpc: bool,
 }
 
 impl ServerCommand {
@@ -81,7 +80,6 @@ impl ServerCommand {
             arguments: Vec::new(),
             environment: Vec::new(),
             working_directory: None,
-            grpc: false,
         }
     }
 
@@ -108,13 +106,6 @@ impl ServerCommand {
         self
     }
 
-    /// The server serves gRPC too, and gets a free port for it: it would take a fixed one.
-    #[must_use]
-    pub fn with_grpc(mut self) -> Self {
-        self.grpc = true;
-        self
-    }
-
     /// Starts the server on free ports of 127.0.0.1, with standard output and standard error
     /// going to the file `log`.
     ///
@@ -132,14 +123,12 @@ impl ServerCommand {
         let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().map_err(prepare)?));
         let output = File::create(log).map_err(prepare)?;
         let errors = output.try_clone().map_err(prepare)?;
-        let mut complete = self.clone();
-        if self.grpc {
-            let port = free_port().map_err(prepare)?;
-            complete = complete
-                .flag("grpc-address", http.ip().to_string())
-                .flag("grpc-port", port.to_string());
-        }
-        let complete = complete
+        // Nothing asks over gRPC, but a server would take a fixed port for it.
+        let grpc = free_port().map_err(prepare)?;
+        let complete = self
+            .clone()
+            .flag("grpc-address", http.ip().to_string())
+            .flag("grpc-port", grpc.to_string())
             .flag("http-address", http.ip().to_string())
             .flag("http-port", http.port().to_string())
             .flag("metrics-address", metrics.ip().to_string())

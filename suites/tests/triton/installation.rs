@@ -75,7 +75,6 @@ impl Triton {
             .environment("PYTHONHOME", &self.python.home)
             .environment("LD_LIBRARY_PATH", &self.python.libraries)
             .flag("backend-directory", self.server().join("backends"))
-            .with_grpc()
     }
 
     fn server(&self) -> PathBuf {

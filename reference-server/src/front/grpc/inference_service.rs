@@ -1,0 +1,225 @@
+//! `inference.GRPCInferenceService`: each call is handed to what all protocols share.
+
+use std::sync::Arc;
+
+use proto::inference::grpc_inference_service_server::GrpcInferenceService;
+use proto::inference::{
+    CudaSharedMemoryRegisterRequest, CudaSharedMemoryRegisterResponse,
+    CudaSharedMemoryStatusRequest, CudaSharedMemoryStatusResponse,
+    CudaSharedMemoryUnregisterRequest, CudaSharedMemoryUnregisterResponse, LogSettingsRequest,
+    LogSettingsResponse, ModelConfigRequest, ModelConfigResponse, ModelInferRequest,
+    ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
+    ModelReadyResponse, ModelStatisticsRequest, ModelStatisticsResponse, RepositoryIndexRequest,
+    RepositoryIndexResponse, RepositoryModelLoadRequest, RepositoryModelLoadResponse,
+    RepositoryModelUnloadRequest, RepositoryModelUnloadResponse, ServerLiveRequest,
+    ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest,
+    ServerReadyResponse, SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse,
+    SystemSharedMemoryStatusRequest, SystemSharedMemoryStatusResponse,
+    SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse, TraceSettingRequest,
+    TraceSettingResponse,
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::model::version;
+use super::status::refusal;
+use super::stream::{self, Responses};
+use super::{infer, model, repository};
+use crate::front::service::Service;
+use crate::ipc::lane::monotonic_ns;
+use crate::protocol::{ErrorKind, RequestError};
+
+/// Metadata with which a client asks for a stream to end with the status of its first error.
+const ENDS_WITH_ERROR: &str = "triton_grpc_error";
+
+/// See the module.
+pub struct InferenceService {
+    service: Arc<Service>,
+}
+
+impl InferenceService {
+    /// Calls are served from `service`.
+    pub fn new(service: Arc<Service>) -> Self {
+        Self { service }
+    }
+}
+
+/// An answer to a call.
+type Answer<T> = Result<Response<T>, Status>;
+
+fn answer<T>(outcome: Result<T, RequestError>) -> Answer<T> {
+    outcome.map(Response::new).map_err(refusal)
+}
+
+fn not_offered<T>(what: &str) -> Answer<T> {
+    Err(refusal(RequestError::unsupported(format!(
+        "this server does not offer {what}"
+    ))))
+}
+
+#[tonic::async_trait]
+impl GrpcInferenceService for InferenceService {
+    async fn server_live(&self, _: Request<ServerLiveRequest>) -> Answer<ServerLiveResponse> {
+        answer(Ok(ServerLiveResponse { live: true }))
+    }
+
+    async fn server_ready(&self, _: Request<ServerReadyRequest>) -> Answer<ServerReadyResponse> {
+        let ready = self.service.ready();
+        answer(Ok(ServerReadyResponse { ready }))
+    }
+
+    async fn model_ready(&self, request: Request<ModelReadyRequest>) -> Answer<ModelReadyResponse> {
+        let request = request.get_ref();
+        let found = self
+            .service
+            .repository
+            .find(&request.name, version(&request.version));
+        answer(match found {
+            Ok(_) => Ok(ModelReadyResponse { ready: true }),
+            Err(error) if error.kind == ErrorKind::NotFound => {
+                Ok(ModelReadyResponse { ready: false })
+            }
+            Err(error) => Err(error),
+        })
+    }
+
+    async fn server_metadata(
+        &self,
+        _: Request<ServerMetadataRequest>,
+    ) -> Answer<ServerMetadataResponse> {
+        answer(Ok(model::server_metadata(self.service.metadata())))
+    }
+
+    async fn model_metadata(
+        &self,
+        request: Request<ModelMetadataRequest>,
+    ) -> Answer<ModelMetadataResponse> {
+        let request = request.get_ref();
+        let told = self
+            .service
+            .model_metadata(&request.name, version(&request.version));
+        answer(told.map(model::model_metadata))
+    }
+
+    async fn model_infer(&self, request: Request<ModelInferRequest>) -> Answer<ModelInferResponse> {
+        let arrived = monotonic_ns();
+        let message = request.into_inner();
+        answer(infer::infer(&self.service, &message, arrived).await)
+    }
+
+    type ModelStreamInferStream = Responses;
+
+    async fn model_stream_infer(
+        &self,
+        request: Request<Streaming<ModelInferRequest>>,
+    ) -> Answer<Responses> {
+        let ends_with_error = request
+            .metadata()
+            .get(ENDS_WITH_ERROR)
+            .is_some_and(|value| value.as_bytes() == b"true");
+        let requests = request.into_inner();
+        answer(Ok(stream::responses(
+            self.service.clone(),
+            requests,
+            ends_with_error,
+        )))
+    }
+
+    async fn model_config(
+        &self,
+        request: Request<ModelConfigRequest>,
+    ) -> Answer<ModelConfigResponse> {
+        let request = request.get_ref();
+        let served = self
+            .service
+            .repository
+            .find(&request.name, version(&request.version));
+        answer(served.map(|served| ModelConfigResponse {
+            config: Some(served.configuration_message()),
+        }))
+    }
+
+    async fn model_statistics(
+        &self,
+        request: Request<ModelStatisticsRequest>,
+    ) -> Answer<ModelStatisticsResponse> {
+        let request = request.get_ref();
+        let name = (!request.name.is_empty()).then_some(request.name.as_str());
+        let told = self.service.statistics(name, version(&request.version));
+        answer(told.map(|told| ModelStatisticsResponse {
+            model_stats: told.into_iter().map(model::model_statistics).collect(),
+        }))
+    }
+
+    async fn repository_index(
+        &self,
+        request: Request<RepositoryIndexRequest>,
+    ) -> Answer<RepositoryIndexResponse> {
+        answer(repository::index(&self.service, request.get_ref()))
+    }
+
+    async fn repository_model_load(
+        &self,
+        request: Request<RepositoryModelLoadRequest>,
+    ) -> Answer<RepositoryModelLoadResponse> {
+        let loaded = repository::load(&self.service, request.into_inner()).await;
+        answer(loaded.map(|()| RepositoryModelLoadResponse {}))
+    }
+
+    async fn repository_model_unload(
+        &self,
+        request: Request<RepositoryModelUnloadRequest>,
+    ) -> Answer<RepositoryModelUnloadResponse> {
+        let unloaded = repository::unload(&self.service, request.into_inner()).await;
+        answer(unloaded.map(|()| RepositoryModelUnloadResponse {}))
+    }
+
+    async fn system_shared_memory_status(
+        &self,
+        _: Request<SystemSharedMemoryStatusRequest>,
+    ) -> Answer<SystemSharedMemoryStatusResponse> {
+        not_offered("tensors in system shared memory")
+    }
+
+    async fn system_shared_memory_register(
+        &self,
+        _: Request<SystemSharedMemoryRegisterRequest>,
+    ) -> Answer<SystemSharedMemoryRegisterResponse> {
+        not_offered("tensors in system shared memory")
+    }
+
+    async fn system_shared_memory_unregister(
+        &self,
+        _: Request<SystemSharedMemoryUnregisterRequest>,
+    ) -> Answer<SystemSharedMemoryUnregisterResponse> {
+        not_offered("tensors in system shared memory")
+    }
+
+    async fn cuda_shared_memory_status(
+        &self,
+        _: Request<CudaSharedMemoryStatusRequest>,
+    ) -> Answer<CudaSharedMemoryStatusResponse> {
+        not_offered("tensors in CUDA shared memory")
+    }
+
+    async fn cuda_shared_memory_register(
+        &self,
+        _: Request<CudaSharedMemoryRegisterRequest>,
+    ) -> Answer<CudaSharedMemoryRegisterResponse> {
+        not_offered("tensors in CUDA shared memory")
+    }
+
+    async fn cuda_shared_memory_unregister(
+        &self,
+        _: Request<CudaSharedMemoryUnregisterRequest>,
+    ) -> Answer<CudaSharedMemoryUnregisterResponse> {
+        not_offered("tensors in CUDA shared memory")
+    }
+
+    async fn trace_setting(&self, _: Request<TraceSettingRequest>) -> Answer<TraceSettingResponse> {
+        not_offered("trace settings")
+    }
+
+    async fn log_settings(&self, _: Request<LogSettingsRequest>) -> Answer<LogSettingsResponse> {
+        not_offered("log settings")
+    }
+}

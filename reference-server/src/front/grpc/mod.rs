@@ -1,0 +1,12 @@
+//! gRPC: KServe v2 with Triton's extensions, and the standard health service.
+
+pub mod calls;
+pub mod health;
+pub mod infer;
+pub mod inference_service;
+pub mod model;
+pub mod options;
+pub mod repository;
+pub mod server;
+pub mod status;
+pub mod stream;

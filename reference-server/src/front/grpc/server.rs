@@ -1,0 +1,103 @@
+//! Serving calls, and their orderly end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+use proto::health::health_server::HealthServer;
+use proto::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Server;
+
+use super::calls::{Calls, Counted};
+use super::health::HealthService;
+use super::inference_service::InferenceService;
+use super::options::{CompressionLevel, GrpcOptions};
+use crate::front::listener::accept;
+use crate::front::service::Service;
+
+/// Calls of one connection at the same time; a client holds more back until one has ended.
+const CALLS: u32 = 1024;
+/// Bytes of one call that may be on their way without the server having read them. A tensor of a
+/// megabyte then comes without waiting for the server to ask for the rest.
+const CALL_WINDOW: u32 = 4 << 20;
+/// The same for all calls of a connection together.
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// Time that clients without a call have to close their connections at the end of the server, and the
+/// last bytes to leave. Some never do: they sleep, or never said a word.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Serves calls until `stop` turns true; then finishes those under way.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve(
+    listener: TcpListener,
+    service: Arc<Service>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), tonic::transport::Error> {
+    let options = &service.options.grpc;
+    let calls = Calls::default();
+    let health = HealthServer::new(HealthService::new(service.clone()));
+    let serving = builder(options)
+        .add_service(Counted::new(inference(&service, options), calls.clone()))
+        .add_service(Counted::new(health, calls.clone()))
+        .serve_with_incoming_shutdown(connections(listener), stopped(stop.clone()));
+    let no_call_left = async {
+        stopped(stop).await;
+        calls.finished().await;
+        tokio::time::sleep(FAREWELL).await;
+    };
+    tokio::select! {
+        outcome = serving => outcome,
+        () = no_call_left => Ok(()),
+    }
+}
+
+/// Waits until the server is told to stop, or is gone.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    stop.wait_for(|stop| *stop).await.ok();
+}
+
+/// The connections that come.
+fn connections(listener: TcpListener) -> impl Stream<Item = Result<TcpStream, Infallible>> {
+    stream::unfold(listener, |listener| async move {
+        Some((Ok(accept(&listener).await), listener))
+    })
+}
+
+fn builder(options: &GrpcOptions) -> Server {
+    let mut builder = Server::builder()
+        .max_concurrent_streams(CALLS)
+        .initial_stream_window_size(CALL_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(Some(options.grpc_keepalive_time))
+        .http2_keepalive_timeout(Some(options.grpc_keepalive_timeout));
+    if let Some(age) = options.grpc_max_connection_age {
+        builder = builder.max_connection_age(age);
+    }
+    if let Some(grace) = options.grpc_max_connection_age_grace {
+        builder = builder.max_connection_age_grace(grace);
+    }
+    builder
+}
+
+fn inference(
+    service: &Arc<Service>,
+    options: &GrpcOptions,
+) -> GrpcInferenceServiceServer<InferenceService> {
+    let inference = GrpcInferenceServiceServer::new(InferenceService::new(service.clone()))
+        .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Deflate)
+        .max_decoding_message_size(options.grpc_max_input_size as usize);
+    match options.grpc_infer_response_compression_level {
+        CompressionLevel::None => inference,
+        CompressionLevel::Low | CompressionLevel::Medium | CompressionLevel::High => inference
+            .send_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Deflate),
+    }
+}

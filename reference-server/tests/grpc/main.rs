@@ -1,0 +1,23 @@
+//! The server's gRPC interface from outside: a real server process, real ONNX Runtime, the sample op
+//! library, and the reference maths as judge.
+//!
+//! The client is generated from the same declarations as the server. That they are Triton's is what
+//! `tritonclient.rs` proves, with the client from PyPI.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+#[path = "../support/onnx.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod onnx;
+
+mod client;
+mod connections;
+mod data_types;
+mod health;
+mod inference;
+mod models;
+mod refusals;
+mod repositories;
+mod request;
+mod streaming;
