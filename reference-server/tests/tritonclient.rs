@@ -1,14 +1,21 @@
-//! The unmodified `tritonclient` from PyPI against the server: `tritonclient/check.py` runs in a
-//! virtual environment that is made once and kept in the cache folder.
+//! The unmodified `tritonclient` from PyPI against the server: `tritonclient/check_http.py` and
+//! `tritonclient/check_grpc.py` run in a virtual environment that is made once and kept in the cache
+//! folder.
 
 #[path = "tritonclient/collisions.rs"]
 mod collisions;
 mod support;
 
+#[path = "support/onnx.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod onnx;
+
 use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use reference_server::protocol::DataType;
 use runtimes::Cache;
 use support::samples::{Samples, batching, one_of_each, small};
 use support::server::Server;
@@ -19,16 +26,26 @@ const EARLIER: &str = "2.41.0";
 const NEWEST: &str = "2.73.0";
 
 #[test]
-fn tritonclient_2_41_0() {
-    check(EARLIER);
+fn tritonclient_2_41_0_over_http() {
+    check(EARLIER, "check_http.py", Server::http);
 }
 
 #[test]
-fn tritonclient_2_73_0() {
-    check(NEWEST);
+fn tritonclient_2_41_0_over_grpc() {
+    check(EARLIER, "check_grpc.py", Server::grpc);
 }
 
-fn check(version: &str) {
+#[test]
+fn tritonclient_2_73_0_over_http() {
+    check(NEWEST, "check_http.py", Server::http);
+}
+
+#[test]
+fn tritonclient_2_73_0_over_grpc() {
+    check(NEWEST, "check_grpc.py", Server::grpc);
+}
+
+fn check(version: &str, script: &str, address: fn(&Server) -> SocketAddr) {
     let python = match client(version) {
         Ok(python) => python,
         Err(reason) => return skipped(&format!("tritonclient {version}"), &reason),
@@ -41,16 +58,22 @@ fn check(version: &str) {
             configuration.dynamic_batching = Some(batching(20_000));
         });
     }
+    add_strings(&samples);
     let mut flags = vec!["--model-control-mode", "explicit", "--load-model", "small"];
+    flags.extend(["--load-model", "strings"]);
     let models = one_of_each();
     for model in &models {
         flags.extend(["--load-model", &model.name]);
     }
     let server = Server::start(samples.root(), &flags);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tritonclient/check.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/tritonclient")
+        .join(script);
     let output = Command::new(python)
         .arg(&script)
-        .arg(server.http().to_string())
+        .arg(address(&server).to_string())
+        // The folder of the sources is not the place for it.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()
         .expect("Python starts");
     assert!(
@@ -63,6 +86,19 @@ fn check(version: &str) {
     let checks = checks.matches("\ndef check_").count();
     let passed = text(&output).matches(": passed\n").count();
     assert_eq!(passed, checks, "{}", text(&output));
+}
+
+/// Adds a model `strings` that returns the byte strings that it gets.
+fn add_strings(samples: &Samples) {
+    let folder = samples.root().join("strings/1");
+    fs::create_dir_all(&folder).unwrap();
+    let model = onnx::model(
+        vec![onnx::node("", "Identity", &["x"], &["y"])],
+        vec![onnx::tensor("x", DataType::Bytes, &["n"])],
+        vec![onnx::tensor("y", DataType::Bytes, &["n"])],
+        &[],
+    );
+    fs::write(folder.join("model.onnx"), model).unwrap();
 }
 
 /// Tells that something was not tested, past the test harness's capture: it must be seen.
@@ -90,7 +126,7 @@ fn client(version: &str) -> Result<PathBuf, String> {
     let complete = environment.join("complete");
     let works = || {
         let probe = Command::new(&python)
-            .args(["-c", "import tritonclient.http"])
+            .args(["-c", "import tritonclient.http, tritonclient.grpc"])
             .output();
         probe.is_ok_and(|output| output.status.success())
     };
@@ -118,7 +154,9 @@ fn client(version: &str) -> Result<PathBuf, String> {
             "--quiet",
             "--disable-pip-version-check",
         ])
-        .arg(format!("tritonclient[http]=={version}")));
+        .arg(format!("tritonclient[http,grpc]=={version}"))
+        // 2.41.0 does not say that it needs it.
+        .arg("protobuf"));
     fs::write(&complete, "").unwrap();
     Ok(python)
 }

@@ -1,77 +1,32 @@
 """Drives a server with the unmodified tritonclient over HTTP and compares with NumPy.
 
-Usage: check.py HOST:PORT
+Usage: check_http.py HOST:PORT
 
-The server is in explicit mode. Its repository holds a model of each sample op and data type,
-`[-1, 24]` with the second operand as an input, and `small`: BiasGelu, fp32, `[-1, 16]`, its bias a
-constant, up to 8 rows a batch. `idle` is not loaded.
-
-Each function named `check_…` is one check; all of them run, and the exit status is 1 where one
-failed.
+`samples.py` says what the server has. Each function named `check_…` is one check; all of them run, and
+the exit status is 1 where one failed.
 """
 
 import asyncio
-import math
 import sys
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import tritonclient
 import tritonclient.http as http
 import tritonclient.http.aio as aio
-from tritonclient.utils import InferenceServerException, np_to_triton_dtype, triton_to_np_dtype
+from tritonclient.utils import np_to_triton_dtype
+
+from samples import (
+    COLUMNS,
+    SECOND_INPUT,
+    compare,
+    expected,
+    refusal,
+    run_checks,
+    sample_inputs,
+    samples,
+)
 
 URL = sys.argv[1]
-COLUMNS = 24
-OPS = {
-    "bias_gelu": ["fp32", "fp16"],
-    "rms_norm": ["fp32", "fp16"],
-    "modulo": ["fp32", "fp16", "int32", "int64"],
-    "select_above": ["fp32", "fp16"],
-}
-SECOND_INPUT = {
-    "bias_gelu": "bias",
-    "rms_norm": "weight",
-    "modulo": "divisor",
-    "select_above": "threshold",
-}
-# Absolute and relative tolerance: some units in the last place.
-TOLERANCE = {"fp32": (1e-6, 2e-6), "fp16": (1e-6, 1e-3), "int32": (0, 0), "int64": (0, 0)}
-
-
-def samples():
-    """(op, data type) of each sample model."""
-    return [(op, data_type) for op, data_types in OPS.items() for data_type in data_types]
-
-
-def sample_inputs(op, data_type, rows, seed=1):
-    """The two operands of a sample model."""
-    random = np.random.default_rng(seed)
-    kind = triton_to_np_dtype(data_type.upper())
-    if data_type.startswith("int"):
-        x = random.integers(-1000, 1000, (rows, COLUMNS)).astype(kind)
-        return x, random.integers(1, 50, (rows, COLUMNS)).astype(kind)
-    x = random.uniform(-4, 4, (rows, COLUMNS)).astype(kind)
-    shape = {"modulo": (rows, COLUMNS), "select_above": (1,)}.get(op, (COLUMNS,))
-    return x, random.uniform(0.5, 2, shape).astype(kind)
-
-
-def expected(op, x, second):
-    """What the model answers, computed in double precision and rounded once."""
-    kind = x.dtype
-    if kind.kind == "f":
-        x, second = x.astype(np.float64), second.astype(np.float64)
-    if op == "bias_gelu":
-        shifted = x + second
-        result = 0.5 * shifted * np.vectorize(math.erfc)(-shifted / math.sqrt(2))
-    elif op == "rms_norm":
-        result = x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + 1e-5) * second
-    elif op == "modulo":
-        result = np.mod(x, second)
-    else:
-        result = x[x > second[0]]
-    return result.astype(kind)
 
 
 def tensor(name, array, binary=True):
@@ -79,15 +34,6 @@ def tensor(name, array, binary=True):
     given = http.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
     given.set_data_from_numpy(array, binary_data=binary)
     return given
-
-
-def compare(actual, wanted, data_type):
-    absolute, relative = TOLERANCE[data_type]
-    assert actual.dtype == wanted.dtype, f"{actual.dtype} in place of {wanted.dtype}"
-    assert actual.shape == wanted.shape, f"{actual.shape} in place of {wanted.shape}"
-    np.testing.assert_allclose(
-        actual.astype(np.float64), wanted.astype(np.float64), rtol=relative, atol=absolute
-    )
 
 
 def infer(client, op, data_type, rows, binary=True, seed=1, **arguments):
@@ -101,17 +47,6 @@ def infer(client, op, data_type, rows, binary=True, seed=1, **arguments):
     )
     compare(result.as_numpy("y"), expected(op, x, second), data_type)
     return result
-
-
-def refusal(action, *texts):
-    """The exception that `action` must raise; its message contains `texts`."""
-    try:
-        action()
-    except InferenceServerException as error:
-        for text in texts:
-            assert text in error.message(), f"no {text!r} in {error.message()!r}"
-        return error
-    raise AssertionError(f"not refused, expected {texts}")
 
 
 def check_health(client):
@@ -323,22 +258,6 @@ def check_asyncio_client(_):
     asyncio.run(work())
 
 
-def main():
-    print(f"tritonclient {tritonclient.__version__ if hasattr(tritonclient, '__version__') else ''}"
-          f" with NumPy {np.__version__}")
-    failed = []
-    with http.InferenceServerClient(URL, concurrency=8) as client:
-        for name, check in list(globals().items()):
-            if name.startswith("check_"):
-                try:
-                    check(client)
-                    print(f"{name}: passed", flush=True)
-                except Exception:
-                    failed.append(name)
-                    print(f"{name}: failed\n{traceback.format_exc()}", flush=True)
-    if failed:
-        sys.exit(f"failed: {', '.join(failed)}")
-
-
 if __name__ == "__main__":
-    main()
+    with http.InferenceServerClient(URL, concurrency=8) as client:
+        run_checks(globals(), client)
