@@ -58,6 +58,7 @@ async fn hop(process: &Arc<WorkerProcess>, scheduler: &Arc<Scheduler>, input: &[
         number: 0,
         data_type: DataType::Fp32,
         shape: Shape::from_slice(&[1, input.len() as i64 / 4]),
+        memory: None,
         offset: block.offset(),
         bytes: input.len() as u64,
     };
@@ -65,6 +66,8 @@ async fn hop(process: &Arc<WorkerProcess>, scheduler: &Arc<Scheduler>, input: &[
         block,
         inputs: std::iter::once(place).collect(),
         outputs: std::iter::once(0).collect(),
+        targets: Default::default(),
+        client_memory: Default::default(),
         batch_size: 1,
         arrived: monotonic_ns(),
         priority: 0,

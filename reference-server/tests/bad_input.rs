@@ -374,13 +374,13 @@ fn wrong_sets_of_tensors() {
                 says: &["'y'", "classification"],
             },
             Refused {
-                what: "an input in shared memory",
+                what: "an input in a region that is not there",
                 request: with_input(json!({
                     "data": null,
                     "parameters": {"shared_memory_region": "r", "shared_memory_byte_size": 64},
                 })),
-                status: 501,
-                says: &["'x'", "'r'"],
+                status: 404,
+                says: &["shared memory region: 'r'"],
             },
             Refused {
                 what: "a batch above the model's limit",

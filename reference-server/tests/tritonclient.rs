@@ -4,6 +4,8 @@
 
 #[path = "tritonclient/collisions.rs"]
 mod collisions;
+#[path = "tritonclient/perf_analyzer.rs"]
+mod perf_analyzer;
 mod support;
 
 #[path = "support/onnx.rs"]

@@ -1,6 +1,7 @@
 //! An inference, whichever protocol it came with: a request that was held against its model is written
 //! into shared memory, executed, and its outputs are what the client asked for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,10 +9,12 @@ use smallvec::SmallVec;
 
 use super::scheduler::{InferenceError, InferenceJob, OutputTensor};
 use super::served_model::ServedVersion;
+use super::shared_memory::registration::Registration;
+use super::shared_memory::registry::{RegionPart, SharedMemory};
 use crate::ipc::arena::InputBlock;
-use crate::ipc::descriptor::TensorPlace;
+use crate::ipc::descriptor::{Target, TensorPlace};
 use crate::ipc::heap::ALIGNMENT;
-use crate::protocol::plan::{OutputForm, Plan, Source};
+use crate::protocol::plan::{self, OutputForm, Plan, Source};
 use crate::protocol::request::RequestParameters;
 use crate::protocol::{DataType, ErrorKind, RequestError, Shape};
 
@@ -55,21 +58,25 @@ pub struct Inferred {
     pub data_type: DataType,
     /// Dimensions as the client sees them.
     pub shape: Shape,
-    /// Elements; `BYTES` length-prefixed.
+    /// Elements; `BYTES` length-prefixed. Empty where the output is in a region of the client.
     pub data: Bytes,
 }
 
-/// Executes a request and gives the outputs that it wants, in its order.
+/// Executes a request and gives the outputs that it wants, in its order. Tensors that the client has
+/// in regions of `shared_memory` are read and written there, by the worker.
 ///
 /// # Errors
 /// What the client gets instead.
 pub async fn infer(
     served: &ServedVersion,
+    shared_memory: &SharedMemory,
     plan: &Plan<'_>,
     bytes: &mut impl InputBytes,
     urgency: Urgency,
 ) -> Result<SmallVec<[Inferred; 2]>, RequestError> {
-    let outputs = execute(served, plan, bytes, urgency).await?;
+    // Before memory is taken for a size that only the client's word stands for.
+    let regions = Regions::find(served, shared_memory, plan)?;
+    let outputs = execute(served, plan, regions, bytes, urgency).await?;
     plan.outputs
         .iter()
         .map(|wanted| {
@@ -84,6 +91,17 @@ pub async fn infer(
                         specification.name
                     ))
                 })?;
+            if let OutputForm::SharedMemory(memory) = &wanted.form
+                && !tensor.in_client_memory
+            {
+                return Err(RequestError::internal(format!(
+                    "shared memory size specified with the request for output '{}' ({} bytes) should \
+                     be at least {} bytes to hold the results",
+                    specification.name,
+                    memory.byte_size,
+                    tensor.data.len()
+                )));
+            }
             Ok(Inferred {
                 index: wanted.index,
                 data_type: tensor.data_type,
@@ -96,33 +114,72 @@ pub async fn infer(
         .collect()
 }
 
+/// The regions that a request uses.
+struct Regions {
+    /// Of each input, in the order of the plan; `None` where its data comes with the request.
+    inputs: SmallVec<[Option<RegionPart>; 2]>,
+    /// Where outputs go.
+    targets: SmallVec<[Target; 2]>,
+    /// Each region that is used, so that it stays.
+    used: SmallVec<[Arc<Registration>; 2]>,
+}
+
+impl Regions {
+    fn find(
+        served: &ServedVersion,
+        shared_memory: &SharedMemory,
+        plan: &Plan<'_>,
+    ) -> Result<Self, RequestError> {
+        let mut regions = Self {
+            inputs: SmallVec::new(),
+            targets: SmallVec::new(),
+            used: SmallVec::new(),
+        };
+        let part = |memory: &plan::SharedMemory<'_>| {
+            shared_memory.part(&memory.region, memory.offset, memory.byte_size)
+        };
+        for input in &plan.inputs {
+            let place = match &input.source {
+                Source::SharedMemory(memory) => Some(part(memory)?),
+                Source::Section(_) | Source::Json(_) | Source::Decoded(_) => None,
+            };
+            regions
+                .used
+                .extend(place.as_ref().map(|part| part.registration.clone()));
+            regions.inputs.push(place);
+        }
+        for output in &plan.outputs {
+            let OutputForm::SharedMemory(memory) = &output.form else {
+                continue;
+            };
+            let part = part(memory)?;
+            regions.targets.push(Target {
+                output: served.output_number(output.index),
+                memory: part.registration.id(),
+                offset: part.offset,
+                bytes: part.byte_size,
+            });
+            regions.used.push(part.registration);
+        }
+        Ok(regions)
+    }
+}
+
 /// Writes the inputs into shared memory and has the request executed.
 async fn execute(
     served: &ServedVersion,
     plan: &Plan<'_>,
+    regions: Regions,
     bytes: &mut impl InputBytes,
     urgency: Urgency,
 ) -> Result<Vec<OutputTensor>, RequestError> {
-    if let Some(output) = plan.outputs.iter().find(|output| {
-        output.classification > 0 || matches!(output.form, OutputForm::SharedMemory(_))
-    }) {
+    if let Some(output) = plan.outputs.iter().find(|output| output.classification > 0) {
         return Err(RequestError::unsupported(format!(
-            "output '{}' is asked for as a classification or in shared memory, which this server \
-             does not offer",
+            "output '{}' is asked for as a classification, which this server does not offer",
             served.signature().outputs[output.index].name
         )));
     }
-    // Before memory is taken for a size that only the client's word stands for.
-    for input in &plan.inputs {
-        if let Source::SharedMemory(memory) = &input.source {
-            return Err(RequestError::unsupported(format!(
-                "input '{}' is in the shared memory region '{}', which this server does not offer",
-                served.signature().inputs[input.index].name,
-                memory.region
-            )));
-        }
-    }
-    let (block, inputs) = write_inputs(served, plan, bytes).await?;
+    let (block, inputs) = write_inputs(served, plan, &regions, bytes).await?;
     let mut outputs: SmallVec<[u32; 4]> = plan
         .outputs
         .iter()
@@ -134,6 +191,8 @@ async fn execute(
         block,
         inputs,
         outputs,
+        targets: regions.targets,
+        client_memory: regions.used,
         batch_size: u64::from(plan.batch_size.max(1)),
         arrived: urgency.arrived,
         priority: urgency.priority,
@@ -147,22 +206,27 @@ async fn execute(
     })?)
 }
 
-/// Puts every input where the worker reads it.
+/// Puts every input where the worker reads it, unless the client has it there.
 async fn write_inputs(
     served: &ServedVersion,
     plan: &Plan<'_>,
+    regions: &Regions,
     bytes: &mut impl InputBytes,
 ) -> Result<(InputBlock, SmallVec<[TensorPlace; 4]>), RequestError> {
     let mut places: SmallVec<[TensorPlace; 4]> = SmallVec::with_capacity(plan.inputs.len());
     let mut total = 0u64;
-    for input in &plan.inputs {
+    for (input, region) in plan.inputs.iter().zip(&regions.inputs) {
         places.push(TensorPlace {
             number: served.input_number(input.index),
             data_type: input.data_type,
             shape: input.shape.clone(),
-            offset: total,
+            memory: region.as_ref().map(|part| part.registration.id()),
+            offset: region.as_ref().map_or(total, |part| part.offset),
             bytes: input.byte_size as u64,
         });
+        if region.is_some() {
+            continue;
+        }
         total = total
             .checked_add(input.byte_size as u64)
             .and_then(|end| end.checked_next_multiple_of(ALIGNMENT))
@@ -176,6 +240,9 @@ async fn write_inputs(
         .and_then(|total| arena.allocate(total))
         .ok_or_else(exhausted)?;
     for (input, place) in plan.inputs.iter().zip(&mut places) {
+        if place.memory.is_some() {
+            continue;
+        }
         let start = place.offset as usize;
         let target = &mut block.bytes_mut()[start..start + input.byte_size];
         let name = &served.signature().inputs[input.index].name;

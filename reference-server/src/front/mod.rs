@@ -31,6 +31,7 @@ pub mod scheduler;
 pub mod served_model;
 pub mod server;
 pub mod service;
+pub mod shared_memory;
 pub mod statistics;
 pub mod trial;
 pub mod worker;

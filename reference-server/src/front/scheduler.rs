@@ -13,11 +13,12 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::{Notify, oneshot};
 
+use super::shared_memory::registration::Registration;
 use super::statistics::Statistics;
 use super::worker_process::WorkerProcess;
 use crate::configuration::{DynamicBatching, QueuePolicy, QueueTimeoutAction};
 use crate::ipc::arena::{FrontArena, InputBlock, OutputBlock};
-use crate::ipc::descriptor::{TensorPlace, read_tensors, write_execution};
+use crate::ipc::descriptor::{RequestParts, Target, TensorPlace, read_tensors, write_execution};
 use crate::ipc::lane::{Completion, ExecutionTimes, LANE_SLOTS, Submission, monotonic_ns};
 use crate::protocol::{DataType, Shape, shape};
 
@@ -88,6 +89,10 @@ pub struct InferenceJob {
     pub inputs: SmallVec<[TensorPlace; 4]>,
     /// Wanted outputs, ascending.
     pub outputs: SmallVec<[u32; 4]>,
+    /// The outputs that go to regions of the client.
+    pub targets: SmallVec<[Target; 2]>,
+    /// The regions of the client that inputs and outputs are in.
+    pub client_memory: SmallVec<[Arc<Registration>; 2]>,
     /// First dimension of the inputs where the model batches; else 1.
     pub batch_size: u64,
     /// When the request arrived, monotonic ns.
@@ -107,8 +112,10 @@ pub struct OutputTensor {
     pub data_type: DataType,
     /// Dimensions.
     pub shape: Shape,
-    /// Elements; `BYTES` length-prefixed.
+    /// Elements; `BYTES` length-prefixed. Empty where the output is in a region of the client.
     pub data: Bytes,
+    /// The worker wrote it where the client wants it.
+    pub in_client_memory: bool,
 }
 
 /// Why a request was not served.
@@ -432,7 +439,8 @@ impl Scheduler {
 
     fn answer(&self, arena: &Arc<FrontArena>, running: Running, completion: Completion) {
         let now = monotonic_ns();
-        match outputs(arena, completion) {
+        let targets = &running.requests[0].job.targets;
+        match outputs(arena, completion, targets) {
             Ok(outputs) => {
                 let arrivals: SmallVec<[u64; 8]> = running
                     .requests
@@ -618,12 +626,27 @@ impl Scheduler {
                 return;
             }
         }
+        let regions = requests
+            .iter()
+            .flat_map(|pending| &pending.job.client_memory);
+        for region in regions {
+            if let Err(error) = instance.process.grants().give(region) {
+                let error = InferenceError::Unavailable(format!(
+                    "failed to hand the shared memory region '{}' to the worker: {error}",
+                    region.name()
+                ));
+                self.fail_all(requests, &error);
+                return;
+            }
+        }
         words.clear();
         write_execution(
             &requests[0].job.outputs,
-            requests
-                .iter()
-                .map(|pending| (pending.job.block.span(), pending.job.inputs.as_slice())),
+            requests.iter().map(|pending| RequestParts {
+                block: pending.job.block.span(),
+                inputs: &pending.job.inputs,
+                targets: &pending.job.targets,
+            }),
             words,
         );
         let Some(mut descriptor) = arena.allocate(words.len() * 8) else {
@@ -647,8 +670,12 @@ impl Scheduler {
     }
 }
 
-/// Whether two requests can be served by one execution.
+/// Whether two requests can be served by one execution. One with tensors in regions of a client is
+/// executed alone: what the client does to its region must not reach the requests of others.
 fn fits(first: &InferenceJob, other: &InferenceJob) -> bool {
+    if !first.client_memory.is_empty() || !other.client_memory.is_empty() {
+        return std::ptr::eq(first, other);
+    }
     first.outputs == other.outputs
         && first.inputs.len() == other.inputs.len()
         && first.inputs.iter().zip(&other.inputs).all(|(a, b)| {
@@ -672,7 +699,8 @@ fn move_to(arena: &Arc<FrontArena>, job: &mut InferenceJob) -> Result<(), Infere
         .allocate(job.block.bytes().len())
         .ok_or_else(exhausted)?;
     block.bytes_mut().copy_from_slice(job.block.bytes());
-    for input in &mut job.inputs {
+    let own = job.inputs.iter_mut().filter(|input| input.memory.is_none());
+    for input in own {
         input.offset = input.offset - job.block.offset() + block.offset();
     }
     job.block = block;
@@ -683,6 +711,7 @@ fn move_to(arena: &Arc<FrontArena>, job: &mut InferenceJob) -> Result<(), Infere
 fn outputs(
     arena: &Arc<FrontArena>,
     completion: Completion,
+    targets: &[Target],
 ) -> Result<Vec<OutputTensor>, InferenceError> {
     let damaged =
         |what: &str| InferenceError::Execution(format!("the worker's answer is damaged: {what}"));
@@ -711,10 +740,27 @@ fn outputs(
     places
         .into_iter()
         .map(|place| {
-            let block: OutputBlock = usize::try_from(place.bytes)
-                .ok()
-                .and_then(|bytes| arena.output(place.offset, bytes))
-                .ok_or_else(|| damaged("a tensor leaves the shared memory"))?;
+            let data = match place.memory {
+                Some(_) => {
+                    let is_wanted = |target: &Target| {
+                        target.output == place.number
+                            && Some(target.memory) == place.memory
+                            && target.bytes >= place.bytes
+                    };
+                    if !targets.iter().any(is_wanted) {
+                        return Err(damaged("a tensor is in a region that is not for it"));
+                    }
+                    Bytes::new()
+                }
+                None => {
+                    let block: Option<OutputBlock> = usize::try_from(place.bytes)
+                        .ok()
+                        .and_then(|bytes| arena.output(place.offset, bytes));
+                    let block =
+                        block.ok_or_else(|| damaged("a tensor leaves the shared memory"))?;
+                    Bytes::from_owner(block)
+                }
+            };
             let fits = match shape::byte_size(place.data_type, &place.shape) {
                 Ok(Some(expected)) => expected as u64 == place.bytes,
                 // Each byte string has a length in front, of four bytes.
@@ -729,7 +775,8 @@ fn outputs(
                 number: place.number,
                 data_type: place.data_type,
                 shape: place.shape,
-                data: Bytes::from_owner(block),
+                data,
+                in_client_memory: place.memory.is_some(),
             })
         })
         .collect()
@@ -790,6 +837,7 @@ fn split(
                 data_type: output.data_type,
                 shape,
                 data: output.data.slice(start..end),
+                in_client_memory: false,
             });
             start = end;
         }
@@ -807,6 +855,8 @@ mod tests {
             block: arena.allocate(64).unwrap(),
             inputs: SmallVec::new(),
             outputs: SmallVec::new(),
+            targets: SmallVec::new(),
+            client_memory: SmallVec::new(),
             batch_size,
             arrived: monotonic_ns(),
             priority: 0,
@@ -860,6 +910,7 @@ mod tests {
             data_type: DataType::Bytes,
             shape: Shape::from_slice(shape),
             data: Bytes::from_static(data),
+            in_client_memory: false,
         };
         let good = strings(b"\x01\0\0\0a\0\0\0\0\x02\0\0\0bc\x01\0\0\0d", &[2, 2]);
         let ends = row_ends(&good, 2).unwrap();

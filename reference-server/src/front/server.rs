@@ -21,6 +21,7 @@ use super::options::{ModelControlMode, Options};
 use super::preload::Finding;
 use super::repository::Repository;
 use super::service::Service;
+use super::shared_memory::registry::SharedMemory;
 
 /// Runs a server until it is told to stop. `preloaded` is what became of `LD_PRELOAD`.
 ///
@@ -61,6 +62,7 @@ async fn serve_until_stopped(options: Options, preloaded: Vec<Finding>) -> anyho
     let service = Arc::new(Service {
         options: options.clone(),
         repository: repository.clone(),
+        shared_memory: SharedMemory::default(),
         stopping: stopping.clone(),
     });
     // Ports are taken before models are loaded: a port in use is told at once, and liveness can

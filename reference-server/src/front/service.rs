@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::options::{ModelControlMode, Options};
 use super::repository::{Repository, VersionState};
 use super::served_model::ServedVersion;
+use super::shared_memory::registry::SharedMemory;
 use crate::protocol::RequestError;
 use crate::protocol::metadata::{ModelMetadata, ServerMetadata};
 use crate::protocol::repository::{IndexEntry, LoadRequest, ModelState};
@@ -16,6 +17,8 @@ pub struct Service {
     pub options: Options,
     /// The models.
     pub repository: Arc<Repository>,
+    /// The shared-memory regions that clients registered.
+    pub shared_memory: SharedMemory,
     /// Turns true when the server is on its way out.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }

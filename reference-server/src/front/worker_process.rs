@@ -24,8 +24,10 @@ use super::death::{Death, describe};
 use super::preload;
 use super::program::own_program;
 use super::scheduler::Scheduler;
+use super::shared_memory::grants::Grants;
 use crate::ipc::arena::FrontArena;
-use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
+use crate::ipc::client_memory;
+use crate::ipc::control::{CLIENT_MEMORY_FD, CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
 use crate::ipc::lane::monotonic_ns;
 use crate::ipc::region::{LANES, Region};
 use crate::worker::backend::LoadError;
@@ -60,6 +62,7 @@ pub struct Launch {
 pub struct WorkerProcess {
     pid: u32,
     arena: Arc<FrontArena>,
+    grants: Arc<Grants>,
     control: tokio::sync::Mutex<OwnedWriteHalf>,
     shared: Arc<Shared>,
     death: watch::Receiver<Option<Death>>,
@@ -97,6 +100,7 @@ impl WorkerProcess {
             rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
+        let (grants, grants_end) = client_memory::pair()?;
         let (output, output_end) = std::io::pipe()?;
 
         let mut command = tokio::process::Command::new(own_program());
@@ -123,6 +127,10 @@ impl WorkerProcess {
                 FdMapping {
                     parent_fd: doorbell.try_clone()?,
                     child_fd: DOORBELL_FD,
+                },
+                FdMapping {
+                    parent_fd: grants_end,
+                    child_fd: CLIENT_MEMORY_FD,
                 },
             ])
             .map_err(std::io::Error::other)?;
@@ -180,6 +188,7 @@ impl WorkerProcess {
         Ok(Arc::new(Self {
             pid,
             arena,
+            grants: Grants::new(grants),
             control: tokio::sync::Mutex::new(control),
             shared,
             death,
@@ -195,6 +204,11 @@ impl WorkerProcess {
     /// The front's side of the shared region.
     pub fn arena(&self) -> &Arc<FrontArena> {
         &self.arena
+    }
+
+    /// The memory of clients that the process has.
+    pub fn grants(&self) -> &Arc<Grants> {
+        &self.grants
     }
 
     /// Sends a request and waits for its answer. The process is killed where the answer takes

@@ -17,6 +17,9 @@ pub const REGION_FD: i32 = 4;
 /// File descriptor number of the eventfd that wakes the front.
 pub const DOORBELL_FD: i32 = 5;
 
+/// File descriptor number of the socket for memory of clients in a worker.
+pub const CLIENT_MEMORY_FD: i32 = 6;
+
 /// What the front asks of a worker.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

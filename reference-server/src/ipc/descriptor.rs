@@ -3,20 +3,26 @@
 //! An execution is a batch of one or more requests that are served together:
 //!
 //! ```text
-//! outputs wanted, [output number]…, requests, { block, block bytes, inputs, { tensor }… }…
-//! tensor = number | data type << 32, rank, offset, bytes, [dimension]…
+//! outputs wanted, [output number]…,
+//! requests, { block, block bytes, inputs, { tensor }…, targets, { target }… }…
+//! tensor = number | data type << 32, rank, memory, offset, bytes, [dimension]…
+//! target = output number, memory, offset, bytes
 //! ```
 //! The inputs of a request lie in one block of the front's heap, which is told because it is pinned as a
-//! whole. The answer is `outputs, { tensor }…`. Offsets of inputs are in the front's heap, those of
-//! outputs in the worker's.
+//! whole, or in memory of clients. A target is memory of a client for an output. The answer is
+//! `outputs, { tensor }…`. Offsets of inputs are in the front's heap, those of outputs in the worker's,
+//! where `memory` is 0; else they are in the client's memory of that number.
 
+use std::num::NonZeroU64;
+
+use super::client_memory::ClientMemoryId;
 use super::heap::Span;
 use crate::protocol::{DataType, Shape};
 
 /// Most dimensions that a tensor may have.
 pub const MAX_RANK: usize = 64;
 
-/// One tensor in a heap.
+/// One tensor in a heap or in memory of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorPlace {
     /// Index of the input or output in the model's signature.
@@ -25,7 +31,9 @@ pub struct TensorPlace {
     pub data_type: DataType,
     /// Dimensions.
     pub shape: Shape,
-    /// Offset in the heap.
+    /// The client's memory that it lies in; `None` for the heap.
+    pub memory: Option<ClientMemoryId>,
+    /// Offset in the heap or in the client's memory.
     pub offset: u64,
     /// Size in bytes.
     pub bytes: u64,
@@ -40,13 +48,39 @@ pub struct Execution {
     pub requests: Vec<RequestPlace>,
 }
 
-/// The inputs of one request.
+/// Memory of a client that an output is to be written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Index of the output in the model's signature.
+    pub output: u32,
+    /// The client's memory.
+    pub memory: ClientMemoryId,
+    /// Offset in it.
+    pub offset: u64,
+    /// Room for the output, in bytes.
+    pub bytes: u64,
+}
+
+/// The inputs of one request, and where its outputs go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestPlace {
     /// The block of the front's heap that they lie in.
     pub block: Span,
     /// Where each of them is.
     pub inputs: Vec<TensorPlace>,
+    /// The outputs that go to memory of clients; the others go to the worker's heap.
+    pub targets: Vec<Target>,
+}
+
+/// One request as it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestParts<'a> {
+    /// As in [`RequestPlace`].
+    pub block: Span,
+    /// As in [`RequestPlace`].
+    pub inputs: &'a [TensorPlace],
+    /// As in [`RequestPlace`].
+    pub targets: &'a [Target],
 }
 
 /// The words do not describe anything.
@@ -57,15 +91,20 @@ pub struct Damaged(&'static str);
 /// Writes an execution as words behind what `words` holds.
 pub fn write_execution<'a>(
     outputs: &[u32],
-    requests: impl ExactSizeIterator<Item = (Span, &'a [TensorPlace])>,
+    requests: impl ExactSizeIterator<Item = RequestParts<'a>>,
     words: &mut Vec<u64>,
 ) {
     words.push(outputs.len() as u64);
     words.extend(outputs.iter().map(|&output| u64::from(output)));
     words.push(requests.len() as u64);
-    for (block, tensors) in requests {
-        words.extend([block.offset, block.bytes]);
-        write_tensors(tensors, words);
+    for request in requests {
+        words.extend([request.block.offset, request.block.bytes]);
+        write_tensors(request.inputs, words);
+        words.push(request.targets.len() as u64);
+        for target in request.targets {
+            let output = u64::from(target.output);
+            words.extend([output, target.memory.0.get(), target.offset, target.bytes]);
+        }
     }
 }
 
@@ -85,8 +124,11 @@ pub fn read_execution(words: &[u64], execution: &mut Execution) -> Result<(), Da
             offset: reader.word()?,
             bytes: reader.word()?,
         };
-        let inputs = reader.tensors()?;
-        execution.requests.push(RequestPlace { block, inputs });
+        execution.requests.push(RequestPlace {
+            block,
+            inputs: reader.tensors()?,
+            targets: reader.targets()?,
+        });
     }
     reader.end()
 }
@@ -97,6 +139,7 @@ pub fn write_tensors(tensors: &[TensorPlace], words: &mut Vec<u64>) {
     for tensor in tensors {
         words.push(u64::from(tensor.number) | (tensor.data_type.config_number() as u64) << 32);
         words.push(tensor.shape.len() as u64);
+        words.push(tensor.memory.map_or(0, |memory| memory.0.get()));
         words.push(tensor.offset);
         words.push(tensor.bytes);
         words.extend(tensor.shape.iter().map(|&dimension| dimension as u64));
@@ -147,6 +190,7 @@ impl Reader<'_> {
         for _ in 0..count {
             let head = self.word()?;
             let rank = self.count_or_zero()?;
+            let memory = NonZeroU64::new(self.word()?).map(ClientMemoryId);
             let offset = self.word()?;
             let bytes = self.word()?;
             if rank > MAX_RANK || rank > self.words.len() {
@@ -161,11 +205,28 @@ impl Reader<'_> {
                     .and_then(DataType::from_config)
                     .ok_or(Damaged("a data type is unknown"))?,
                 shape: dims.iter().map(|&dimension| dimension as i64).collect(),
+                memory,
                 offset,
                 bytes,
             });
         }
         Ok(tensors)
+    }
+
+    fn targets(&mut self) -> Result<Vec<Target>, Damaged> {
+        let count = self.count()?;
+        (0..count)
+            .map(|_| {
+                Ok(Target {
+                    output: self.number()?,
+                    memory: NonZeroU64::new(self.word()?)
+                        .map(ClientMemoryId)
+                        .ok_or(Damaged("a target has no memory"))?,
+                    offset: self.word()?,
+                    bytes: self.word()?,
+                })
+            })
+            .collect()
     }
 
     fn count_or_zero(&mut self) -> Result<usize, Damaged> {
@@ -191,22 +252,38 @@ mod tests {
             any::<u32>(),
             0usize..DataType::ALL.len(),
             prop::collection::vec(any::<i64>(), 0..8),
-            any::<(u64, u64)>(),
+            any::<(Option<NonZeroU64>, u64, u64)>(),
         )
-            .prop_map(|(number, data_type, dims, (offset, bytes))| TensorPlace {
-                number,
-                data_type: DataType::ALL[data_type],
-                shape: dims.into_iter().collect(),
-                offset,
-                bytes,
-            })
+            .prop_map(
+                |(number, data_type, dims, (memory, offset, bytes))| TensorPlace {
+                    number,
+                    data_type: DataType::ALL[data_type],
+                    shape: dims.into_iter().collect(),
+                    memory: memory.map(ClientMemoryId),
+                    offset,
+                    bytes,
+                },
+            )
+    }
+
+    fn target() -> impl Strategy<Value = Target> {
+        any::<(u32, NonZeroU64, u64, u64)>().prop_map(|(output, memory, offset, bytes)| Target {
+            output,
+            memory: ClientMemoryId(memory),
+            offset,
+            bytes,
+        })
     }
 
     fn request() -> impl Strategy<Value = RequestPlace> {
         let inputs = prop::collection::vec(tensor(), 0..4);
-        (any::<(u64, u64)>(), inputs).prop_map(|((offset, bytes), inputs)| RequestPlace {
-            block: Span { offset, bytes },
-            inputs,
+        let targets = prop::collection::vec(target(), 0..4);
+        (any::<(u64, u64)>(), inputs, targets).prop_map(|((offset, bytes), inputs, targets)| {
+            RequestPlace {
+                block: Span { offset, bytes },
+                inputs,
+                targets,
+            }
         })
     }
 
@@ -217,7 +294,11 @@ mod tests {
             requests in prop::collection::vec(request(), 0..4),
         ) {
             let mut words = Vec::new();
-            let written = requests.iter().map(|request| (request.block, &request.inputs[..]));
+            let written = requests.iter().map(|request| RequestParts {
+                block: request.block,
+                inputs: &request.inputs,
+                targets: &request.targets,
+            });
             write_execution(&outputs, written, &mut words);
             let mut read = Execution::default();
             read_execution(&words, &mut read).unwrap();

@@ -3,7 +3,8 @@
 //! Control messages (load, unload) are lines of JSON on a socket pair: [`control`]. Executions
 //! go through shared memory: a [`region`] that both map, with an [`arena`] for tensors on each
 //! side, a [`lane`] of submissions and completions for every model instance, and [`descriptor`]s
-//! that say where in the region the tensors of one execution are. Waking costs a system call
+//! that say where in the region the tensors of one execution are, or in which [`client_memory`].
+//! Waking costs a system call
 //! only where the other side sleeps: a futex for an instance thread, an eventfd for the front.
 //!
 //! The front trusts nothing that it reads from a region: a worker runs foreign code.
@@ -14,6 +15,7 @@
 //! state are what this server needs of it and what it does not have.
 
 pub mod arena;
+pub mod client_memory;
 pub mod control;
 pub mod descriptor;
 pub mod heap;

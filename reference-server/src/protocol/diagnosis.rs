@@ -18,6 +18,12 @@ pub(super) fn explain(json: &[u8], error: &serde_json::Error) -> RequestError {
     RequestError::invalid(message)
 }
 
+/// What is told of another body than an inference request that cannot be read.
+#[cold]
+pub(super) fn unreadable(error: &serde_json::Error) -> RequestError {
+    RequestError::invalid(format!("failed to parse the request JSON buffer: {error}"))
+}
+
 /// The kinds of value that the protocol's fields have.
 #[derive(Clone, Copy)]
 enum Kind {

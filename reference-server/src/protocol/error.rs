@@ -9,6 +9,8 @@ use http::StatusCode;
 pub enum ErrorKind {
     /// The client has to change the request.
     Invalid,
+    /// Something of that name is there already.
+    AlreadyExists,
     /// Nothing of that name is there.
     NotFound,
     /// The path is there and answers to another method.
@@ -27,7 +29,7 @@ impl ErrorKind {
     /// The HTTP status of the answer.
     pub const fn http_status(self) -> StatusCode {
         match self {
-            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::Invalid | Self::AlreadyExists => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,

@@ -5,12 +5,13 @@ use serde::Serialize;
 use super::{DataType, Shape, Signature, TensorSpecification};
 
 /// The protocol extensions that the server has, by the names that Triton gives them.
-pub const EXTENSIONS: [&str; 5] = [
+pub const EXTENSIONS: [&str; 6] = [
     "binary_tensor_data",
     "model_configuration",
     "model_repository",
     "parameters",
     "statistics",
+    "system_shared_memory",
 ];
 
 /// Body of `GET /v2`.

@@ -20,6 +20,7 @@ pub mod repository;
 pub mod request;
 pub mod response;
 pub mod shape;
+pub mod shared_memory;
 mod signature;
 pub mod statistics;
 mod tensor_contents;

@@ -236,6 +236,11 @@ pub trait Instance: Send {
         sink: &mut dyn OutputSink<'a>,
     ) -> Result<(), ExecutionError>;
 
+    /// Whether the framework may write to the memory of inputs, as operations in place do.
+    fn may_write_inputs(&self) -> bool {
+        false
+    }
+
     /// Which tensors a GPU reads from shared memory and writes there itself.
     fn gpu_transfers(&self) -> GpuTransfers;
 

@@ -9,6 +9,8 @@ use std::thread::JoinHandle;
 use smallvec::SmallVec;
 
 use super::backend::{ExecutionError, InputTensor, Instance};
+use super::client_memory::{Access, ClientMemory};
+use super::client_tensor::{ClientInput, ClientOutput};
 use super::outputs::Outputs;
 use super::patience::Patience;
 use super::pinned_memory::{PinnedMemory, PinnedMemoryUser};
@@ -23,6 +25,8 @@ pub struct Surroundings {
     pub arena: Arc<WorkerArena>,
     /// What of the region is pinned for GPUs.
     pub pinned: Arc<PinnedMemory>,
+    /// Shared memory of clients.
+    pub client_memory: Arc<ClientMemory>,
     /// Wakes the front.
     pub doorbell: Arc<OwnedFd>,
     /// Held by the one thread that waits without sleeping.
@@ -95,7 +99,7 @@ fn run(
         if let Some(submission) = lane.take() {
             patience.taken();
             let completion = execute(
-                &surroundings.arena,
+                surroundings,
                 &pinned,
                 instance.as_mut(),
                 submission,
@@ -136,24 +140,33 @@ struct Scratch {
 }
 
 fn execute(
-    arena: &WorkerArena,
+    surroundings: &Surroundings,
     pinned: &PinnedMemoryUser,
     instance: &mut dyn Instance,
     submission: Submission,
     scratch: &mut Scratch,
 ) -> Completion {
+    let arena = &*surroundings.arena;
     let mut times = ExecutionTimes {
         start: monotonic_ns(),
         ..ExecutionTimes::default()
     };
-    let outputs = outputs_of(arena, pinned, instance, submission, scratch, &mut times);
+    let outputs = outputs_of(
+        surroundings,
+        pinned,
+        instance,
+        submission,
+        scratch,
+        &mut times,
+    );
     let result = outputs.and_then(|places| {
         scratch.words.clear();
         write_tensors(&places, &mut scratch.words);
         match put(arena, bytemuck::cast_slice(&scratch.words)) {
             Some(offset) => Ok((offset, scratch.words.len())),
             None => {
-                places.iter().for_each(|place| arena.free(place.offset));
+                let own = places.iter().filter(|place| place.memory.is_none());
+                own.for_each(|place| arena.free(place.offset));
                 Err(ExecutionError(
                     "no shared memory left for the answer".into(),
                 ))
@@ -192,13 +205,15 @@ fn put(arena: &WorkerArena, bytes: &[u8]) -> Option<u64> {
 }
 
 fn outputs_of(
-    arena: &WorkerArena,
+    surroundings: &Surroundings,
     pinned: &PinnedMemoryUser,
     instance: &mut dyn Instance,
     submission: Submission,
     scratch: &mut Scratch,
     times: &mut ExecutionTimes,
 ) -> Result<SmallVec<[TensorPlace; 4]>, ExecutionError> {
+    let arena = &*surroundings.arena;
+    let memory = &*surroundings.client_memory;
     let words = submission.words as usize;
     let address = arena.region().front_heap(submission.offset, words * 8);
     // SAFETY: the front wrote this many words there before it submitted, blocks are 64-byte
@@ -210,14 +225,37 @@ fn outputs_of(
 
     let mut pins = pinned.pins();
     let gathered;
+    // As a request with tensors in memory of clients is executed alone.
+    let (mut client_inputs, mut client_outputs) = (SmallVec::<[_; 2]>::new(), SmallVec::new());
+    if let [
+        RequestPlace {
+            inputs, targets, ..
+        },
+    ] = requests.as_slice()
+    {
+        let access = if instance.may_write_inputs() {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        for place in inputs {
+            client_inputs.push(ClientInput::new(memory, arena, place, access)?);
+        }
+        client_outputs = ClientOutput::map_all(memory, targets)?;
+    }
     let inputs: SmallVec<[InputTensor<'_>; 4]> = match requests.as_slice() {
         [] => return Err(ExecutionError("the execution holds no request".into())),
-        [RequestPlace { block, inputs }] => {
-            inputs
-                .iter()
-                .for_each(|place| pins.request_input(*block, place));
-            inputs.iter().map(|place| in_place(arena, place)).collect()
-        }
+        [RequestPlace { block, inputs, .. }] => inputs
+            .iter()
+            .zip(&client_inputs)
+            .map(|(place, client)| match client {
+                Some(client) => input(place, client.bytes()),
+                None => {
+                    pins.request_input(*block, place);
+                    in_place(arena, place)
+                }
+            })
+            .collect(),
         batch => {
             gathered = Gathered::new(arena, batch)?;
             for place in &gathered.places {
@@ -228,13 +266,22 @@ fn outputs_of(
     };
     times.inputs_ready = monotonic_ns();
 
-    let mut sink = Outputs::new(arena, pins);
+    let mut sink = Outputs::new(arena, pins).with_client(&client_outputs);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         instance.execute(&inputs, outputs, &mut sink)
     }));
     times.computed = monotonic_ns();
     match outcome {
-        Ok(result) => result.map(|()| sink.into_places()),
+        Ok(result) => {
+            // First: what the framework complains of may be the consequence.
+            client_inputs
+                .iter()
+                .flatten()
+                .try_for_each(ClientInput::check)?;
+            result?;
+            sink.deliver()?;
+            Ok(sink.into_places())
+        }
         Err(_) => Err(ExecutionError(
             "the backend panicked; see the server's log".into(),
         )),
@@ -245,12 +292,18 @@ fn in_place<'a>(arena: &'a WorkerArena, place: &'a TensorPlace) -> InputTensor<'
     let address = arena
         .region()
         .front_heap(place.offset, place.bytes as usize);
+    // SAFETY: the front wrote the tensor there and leaves it alone until the completion.
+    let data = unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) };
+    input(place, data)
+}
+
+/// The tensor at `place`, whose elements are `data`.
+fn input<'a>(place: &'a TensorPlace, data: &'a [u8]) -> InputTensor<'a> {
     InputTensor {
         input: place.number,
         data_type: place.data_type,
         dims: &place.shape,
-        // SAFETY: the front wrote the tensor there and leaves it alone until the completion.
-        data: unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) },
+        data,
     }
 }
 
@@ -273,7 +326,8 @@ impl<'a> Gathered<'a> {
                     .filter_map(|request| request.inputs.get(position))
             };
             let alike = |part: &TensorPlace| {
-                part.number == first.number
+                part.memory.is_none()
+                    && part.number == first.number
                     && part.data_type == first.data_type
                     && !part.shape.is_empty()
                     && part.shape[1..] == first.shape[1..]
@@ -320,15 +374,10 @@ impl<'a> Gathered<'a> {
                     .region()
                     .worker_heap(place.offset, place.bytes as usize)
                     .expect("allocated above");
-                InputTensor {
-                    input: place.number,
-                    data_type: place.data_type,
-                    dims: &place.shape,
-                    // SAFETY: the block is this value's own, filled in `new`.
-                    data: unsafe {
-                        std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize)
-                    },
-                }
+                // SAFETY: the block is this value's own, filled in `new`.
+                let data =
+                    unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) };
+                input(place, data)
             })
             .collect()
     }

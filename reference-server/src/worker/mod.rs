@@ -5,6 +5,9 @@
 //! front can read after the worker's death.
 
 pub mod backend;
+mod bus_error;
+pub mod client_memory;
+mod client_tensor;
 pub mod exception_barrier;
 pub mod executor;
 pub(crate) mod gpu;

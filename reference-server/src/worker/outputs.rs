@@ -1,18 +1,28 @@
-//! Outputs of one execution, in shared memory.
+//! Outputs of one execution, in shared memory: the worker's heap, or where a client wants them.
+
+use std::ptr::NonNull;
 
 use smallvec::SmallVec;
 
 use super::backend::{ExecutionError, OutputSink};
+use super::client_tensor::ClientOutput;
 use super::pinned_memory::Pins;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::descriptor::TensorPlace;
 use crate::protocol::DataType;
 
-/// Takes memory for outputs from the worker's arena and remembers where they are.
+/// Takes memory for outputs and remembers where they are.
 pub struct Outputs<'a> {
     arena: &'a WorkerArena,
     pins: Pins,
-    taken: SmallVec<[TensorPlace; 4]>,
+    client: &'a [ClientOutput],
+    taken: SmallVec<[Taken; 4]>,
+}
+
+/// Memory that an output got.
+struct Taken {
+    place: TensorPlace,
+    address: NonNull<u8>,
 }
 
 impl<'a> Outputs<'a> {
@@ -22,13 +32,60 @@ impl<'a> Outputs<'a> {
         Self {
             arena,
             pins,
+            client: &[],
             taken: SmallVec::new(),
         }
     }
 
+    /// The same, with the outputs that `client` names in memory of the client, as far as they fit there.
+    #[must_use]
+    pub fn with_client(mut self, client: &'a [ClientOutput]) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// Copies to memory of clients what the framework could not write there itself. An output for which
+    /// a client has too little room stays in the worker's heap.
+    ///
+    /// # Errors
+    /// The client's memory is not there any more.
+    pub fn deliver(&mut self) -> Result<(), ExecutionError> {
+        for Taken { place, address } in &mut self.taken {
+            let Some(client) = wanted_by(self.client, place.number, place.bytes as usize) else {
+                continue;
+            };
+            if place.memory.is_none() {
+                // SAFETY: the block was taken in `allocate`, is that long and is nobody else's now.
+                let written =
+                    unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) };
+                client.part.copy_from(written);
+                self.arena.free(place.offset);
+                place.memory = Some(client.target.memory);
+                place.offset = client.target.offset;
+            }
+            client.part.check()?;
+        }
+        Ok(())
+    }
+
     /// The outputs; the caller is answerable for their memory from here on.
     pub fn into_places(mut self) -> SmallVec<[TensorPlace; 4]> {
-        std::mem::take(&mut self.taken)
+        let taken = std::mem::take(&mut self.taken);
+        taken.into_iter().map(|taken| taken.place).collect()
+    }
+}
+
+/// The client's memory for an output, where it has room for that many bytes.
+fn wanted_by(client: &[ClientOutput], output: u32, bytes: usize) -> Option<&ClientOutput> {
+    client
+        .iter()
+        .find(|client| client.target.output == output && client.part.length() >= bytes)
+}
+
+/// Frees memory of an output where it is the worker's own.
+fn free(arena: &WorkerArena, place: &TensorPlace) {
+    if place.memory.is_none() {
+        arena.free(place.offset);
     }
 }
 
@@ -40,31 +97,50 @@ impl<'a> OutputSink<'a> for Outputs<'a> {
         dims: &[i64],
         byte_length: usize,
     ) -> Result<&'a mut [u8], ExecutionError> {
-        if let Some(position) = self.taken.iter().position(|place| place.number == output) {
-            self.arena.free(self.taken.remove(position).offset);
+        let earlier = self
+            .taken
+            .iter()
+            .position(|taken| taken.place.number == output);
+        if let Some(position) = earlier {
+            free(self.arena, &self.taken.remove(position).place);
         }
-        let (offset, address) = self.arena.allocate(byte_length).ok_or_else(|| {
-            ExecutionError(format!(
-                "no shared memory left for {byte_length} bytes of output {output}"
-            ))
-        })?;
-        self.pins.output(offset, data_type, byte_length as u64);
-        self.taken.push(TensorPlace {
+        let client = wanted_by(self.client, output, byte_length)
+            .filter(|client| client.takes_in_place(data_type));
+        let (memory, offset, address) = match client {
+            Some(client) => {
+                let target = &client.target;
+                (Some(target.memory), target.offset, client.part.address())
+            }
+            None => {
+                let (offset, address) = self.arena.allocate(byte_length).ok_or_else(|| {
+                    ExecutionError(format!(
+                        "no shared memory left for {byte_length} bytes of output {output}"
+                    ))
+                })?;
+                self.pins.output(offset, data_type, byte_length as u64);
+                (None, offset, address)
+            }
+        };
+        let place = TensorPlace {
             number: output,
             data_type,
             shape: dims.iter().copied().collect(),
+            memory,
             offset,
             bytes: byte_length as u64,
-        });
-        // SAFETY: the block was just taken from the arena, which outlives 'a; nobody else has it.
+        };
+        self.taken.push(Taken { place, address });
+        // SAFETY: a block was just taken from the arena, which outlives 'a, and nobody else has it; or
+        // it is the part of a client's memory that the request names for this output, which stays
+        // mapped for 'a and which the client reads after the answer.
         Ok(unsafe { std::slice::from_raw_parts_mut(address.as_ptr(), byte_length) })
     }
 }
 
 impl Drop for Outputs<'_> {
     fn drop(&mut self) {
-        for place in &self.taken {
-            self.arena.free(place.offset);
+        for taken in &self.taken {
+            free(self.arena, &taken.place);
         }
     }
 }

@@ -401,6 +401,7 @@ mod tests {
             number: 0,
             data_type,
             shape: Shape::new(),
+            memory: None,
             offset,
             bytes,
         }

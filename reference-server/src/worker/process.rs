@@ -13,12 +13,13 @@ use runtimes::Framework;
 use super::backend::{
     Backend, LibraryReport, LoadError, LoadedModel, ModelSpecification, RuntimeSpecification,
 };
+use super::client_memory::ClientMemory;
 use super::executor::{Executor, Surroundings};
 use super::opening::open;
 use super::pinned_memory::PinnedMemory;
 use super::recorder::Recorder;
 use crate::ipc::arena::WorkerArena;
-use crate::ipc::control::{CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
+use crate::ipc::control::{CLIENT_MEMORY_FD, CONTROL_FD, DOORBELL_FD, REGION_FD, Reply, Request};
 use crate::ipc::region::Region;
 
 /// Runs a worker until the front closes the control socket.
@@ -37,7 +38,7 @@ pub fn run() -> anyhow::Result<()> {
     .serve(&control)
 }
 
-/// Maps the region and takes the doorbell that the front handed over. Once a process.
+/// Maps the region and takes the doorbell and the socket that the front handed over. Once a process.
 ///
 /// # Errors
 /// The process was not started by a front.
@@ -46,6 +47,8 @@ pub fn inherited_surroundings() -> anyhow::Result<Surroundings> {
     let arena = WorkerArena::new(region);
     Ok(Surroundings {
         pinned: PinnedMemory::new(arena.clone()),
+        client_memory: ClientMemory::from_front(inherited(CLIENT_MEMORY_FD)?)
+            .context("failed to start the thread that takes memory of clients")?,
         arena,
         doorbell: Arc::new(inherited(DOORBELL_FD)?),
         spinner: Arc::default(),

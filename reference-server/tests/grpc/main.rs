@@ -11,6 +11,10 @@ mod support;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod onnx;
 
+#[path = "../support/shared_memory.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod shared_memory;
+
 mod client;
 mod connections;
 mod data_types;
@@ -18,6 +22,7 @@ mod health;
 mod inference;
 mod models;
 mod refusals;
+mod regions;
 mod repositories;
 mod request;
 mod streaming;

@@ -2,8 +2,8 @@
 
 use proto::inference::infer_parameter::ParameterChoice;
 use proto::inference::{
-    CudaSharedMemoryStatusRequest, InferTensorContents, LogSettingsRequest, ModelInferRequest,
-    SystemSharedMemoryStatusRequest, TraceSettingRequest,
+    CudaSharedMemoryRegisterRequest, InferTensorContents, LogSettingsRequest, ModelInferRequest,
+    TraceSettingRequest,
 };
 use tonic::Code;
 
@@ -189,33 +189,9 @@ fn what_the_server_does_not_offer_is_refused_by_name() {
     classified.outputs.push(output);
     client.refused(classified, Code::Unimplemented, &["'y'", "classification"]);
 
-    let mut elsewhere = good();
-    elsewhere.raw_input_contents.clear();
-    elsewhere.inputs[0].parameters = [
-        (
-            "shared_memory_region",
-            ParameterChoice::StringParam("region".into()),
-        ),
-        ("shared_memory_byte_size", ParameterChoice::Int64Param(64)),
-    ]
-    .map(|(key, value)| (key.to_owned(), parameter(value)))
-    .into();
-    client.refused(
-        elsewhere,
-        Code::Unimplemented,
-        &["'x'", "shared memory region 'region'"],
-    );
-
     let outcome = client.call(async |service| {
-        service
-            .system_shared_memory_status(SystemSharedMemoryStatusRequest::default())
-            .await
-    });
-    assert_refused(outcome, Code::Unimplemented, &["system shared memory"]);
-    let outcome = client.call(async |service| {
-        service
-            .cuda_shared_memory_status(CudaSharedMemoryStatusRequest::default())
-            .await
+        let request = CudaSharedMemoryRegisterRequest::default();
+        service.cuda_shared_memory_register(request).await
     });
     assert_refused(outcome, Code::Unimplemented, &["CUDA shared memory"]);
     let outcome =

@@ -8,6 +8,9 @@ mod support;
 #[allow(dead_code, reason = "each test file uses its part")]
 mod onnx;
 
+#[path = "../support/shared_memory.rs"]
+mod shared_memory;
+
 mod batching;
 mod compression;
 mod control_modes;
@@ -17,6 +20,7 @@ mod instance_groups;
 mod isolation;
 mod metadata;
 mod metrics;
+mod regions;
 mod repositories;
 mod shutdown;
 mod versions;

@@ -16,6 +16,7 @@ import tritonclient.grpc as grpc
 import tritonclient.grpc.aio as aio
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+import regions
 from samples import (
     COLUMNS,
     SECOND_INPUT,
@@ -312,6 +313,10 @@ def check_keep_alive(_):
     with grpc.InferenceServerClient(URL, keepalive_options=options) as client:
         for _ in range(3):
             infer(client, "bias_gelu", "fp32", 2)
+
+
+def check_shared_memory(client):
+    regions.check(grpc, client, lambda status: set(status.regions))
 
 
 def check_asyncio_client(_):

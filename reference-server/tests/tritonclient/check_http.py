@@ -15,6 +15,7 @@ import tritonclient.http as http
 import tritonclient.http.aio as aio
 from tritonclient.utils import np_to_triton_dtype
 
+import regions
 from samples import (
     COLUMNS,
     SECOND_INPUT,
@@ -243,6 +244,10 @@ def check_batched_requests(client):
         np.testing.assert_array_equal(request.get_result().as_numpy("y"), alone[len(x)])
     statistics = client.get_inference_statistics("small")["model_stats"][0]
     assert statistics["execution_count"] < statistics["inference_count"], statistics
+
+
+def check_shared_memory(client):
+    regions.check(http, client, lambda status: {region["name"] for region in status})
 
 
 def check_asyncio_client(_):

@@ -34,7 +34,8 @@ pub async fn infer(
         sections,
         position: 0,
     };
-    let outputs = inference::infer(&served, &plan, &mut bytes, urgency).await?;
+    let memory = &service.shared_memory;
+    let outputs = inference::infer(&served, memory, &plan, &mut bytes, urgency).await?;
     Ok(respond(&served, &message.id, outputs))
 }
 
@@ -80,6 +81,7 @@ fn respond(
             shape: output.shape.to_vec(),
             ..InferOutputTensor::default()
         });
+        // One for each output, an empty one where it is in shared memory.
         response.raw_output_contents.push(output.data);
     }
     response

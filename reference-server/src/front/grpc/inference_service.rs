@@ -23,7 +23,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::model::version;
 use super::status::refusal;
 use super::stream::{self, Responses};
-use super::{infer, model, repository};
+use super::{infer, model, repository, shared_memory};
 use crate::front::service::Service;
 use crate::ipc::lane::monotonic_ns;
 use crate::protocol::{ErrorKind, RequestError};
@@ -175,30 +175,36 @@ impl GrpcInferenceService for InferenceService {
 
     async fn system_shared_memory_status(
         &self,
-        _: Request<SystemSharedMemoryStatusRequest>,
+        request: Request<SystemSharedMemoryStatusRequest>,
     ) -> Answer<SystemSharedMemoryStatusResponse> {
-        not_offered("tensors in system shared memory")
+        let name = &request.get_ref().name;
+        answer(shared_memory::system_status(&self.service, name))
     }
 
     async fn system_shared_memory_register(
         &self,
-        _: Request<SystemSharedMemoryRegisterRequest>,
+        request: Request<SystemSharedMemoryRegisterRequest>,
     ) -> Answer<SystemSharedMemoryRegisterResponse> {
-        not_offered("tensors in system shared memory")
+        let registered = shared_memory::register_system(&self.service, request.into_inner());
+        answer(registered.map(|()| SystemSharedMemoryRegisterResponse {}))
     }
 
     async fn system_shared_memory_unregister(
         &self,
-        _: Request<SystemSharedMemoryUnregisterRequest>,
+        request: Request<SystemSharedMemoryUnregisterRequest>,
     ) -> Answer<SystemSharedMemoryUnregisterResponse> {
-        not_offered("tensors in system shared memory")
+        let name = shared_memory::named(&request.get_ref().name);
+        self.service.shared_memory.unregister_system(name);
+        answer(Ok(SystemSharedMemoryUnregisterResponse {}))
     }
 
     async fn cuda_shared_memory_status(
         &self,
-        _: Request<CudaSharedMemoryStatusRequest>,
+        request: Request<CudaSharedMemoryStatusRequest>,
     ) -> Answer<CudaSharedMemoryStatusResponse> {
-        not_offered("tensors in CUDA shared memory")
+        let name = shared_memory::named(&request.get_ref().name);
+        let none = self.service.shared_memory.no_cuda_region(name);
+        answer(none.map(|()| CudaSharedMemoryStatusResponse::default()))
     }
 
     async fn cuda_shared_memory_register(
@@ -212,7 +218,8 @@ impl GrpcInferenceService for InferenceService {
         &self,
         _: Request<CudaSharedMemoryUnregisterRequest>,
     ) -> Answer<CudaSharedMemoryUnregisterResponse> {
-        not_offered("tensors in CUDA shared memory")
+        // There are none, and clients begin by letting go of what an earlier one may have left.
+        answer(Ok(CudaSharedMemoryUnregisterResponse {}))
     }
 
     async fn trace_setting(&self, _: Request<TraceSettingRequest>) -> Answer<TraceSettingResponse> {

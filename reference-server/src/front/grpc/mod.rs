@@ -8,5 +8,6 @@ pub mod model;
 pub mod options;
 pub mod repository;
 pub mod server;
+mod shared_memory;
 pub mod status;
 pub mod stream;

@@ -12,6 +12,7 @@ const LONGEST_MESSAGE: usize = 6 << 10;
 pub const fn code(kind: ErrorKind) -> Code {
     match kind {
         ErrorKind::Invalid => Code::InvalidArgument,
+        ErrorKind::AlreadyExists => Code::AlreadyExists,
         ErrorKind::NotFound => Code::NotFound,
         ErrorKind::Internal => Code::Internal,
         ErrorKind::WrongMethod | ErrorKind::Unsupported => Code::Unimplemented,

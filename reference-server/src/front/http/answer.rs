@@ -8,8 +8,8 @@ use hyper::body::{Body, Incoming};
 
 use super::body::Parts;
 use super::reader::{LONGEST_PAUSE, stalled};
-use super::route::{ModelAction, Route};
-use super::{infer, model, repository};
+use super::route::{ModelAction, RegionAction, Route};
+use super::{infer, model, repository, shared_memory};
 use crate::front::metrics;
 use crate::front::service::Service;
 use crate::protocol::encoding::{Encoding, SUPPORTED};
@@ -75,6 +75,13 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
             let body = collect(body, &head.headers, limit).await?;
             repository::unload(service, &name, &body).await
         }
+        Route::SharedMemory { kind, name, action } => {
+            let body = match action {
+                RegionAction::Register => collect(body, &head.headers, limit).await?,
+                RegionAction::Status | RegionAction::Unregister => Bytes::new(),
+            };
+            shared_memory::answer(service, kind, name.as_deref(), action, &body)
+        }
     }
 }
 
@@ -121,7 +128,7 @@ pub fn empty(status: StatusCode) -> Response<Parts> {
 }
 
 /// A value as a JSON response.
-pub fn json(value: &impl serde::Serialize) -> Response<Parts> {
+pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Response<Parts> {
     json_text(serde_json::to_vec(value).expect("response bodies are plain data"))
 }
 

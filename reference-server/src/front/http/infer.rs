@@ -55,7 +55,8 @@ pub async fn infer(
                 arrived,
                 ..Urgency::default()
             };
-            let outputs = inference::infer(&served, &plan, &mut reader, urgency).await?;
+            let memory = &service.shared_memory;
+            let outputs = inference::infer(&served, memory, &plan, &mut reader, urgency).await?;
             respond(&served, None, &plan.outputs, &outputs, accepted)
         }
         Form::Json(header_length) => {
@@ -63,7 +64,8 @@ pub async fn infer(
             let request = InferenceRequest::parse(&json)?;
             let plan = plan(&request, served.signature(), length - header_length)?;
             let urgency = Urgency::new(arrived, &request.parameters);
-            let outputs = inference::infer(&served, &plan, &mut reader, urgency).await?;
+            let memory = &service.shared_memory;
+            let outputs = inference::infer(&served, memory, &plan, &mut reader, urgency).await?;
             respond(&served, request.id(), &plan.outputs, &outputs, accepted)
         }
     }
@@ -85,10 +87,10 @@ fn respond(
             name: &served.signature().outputs[output.index].name,
             data_type: output.data_type,
             shape: &output.shape,
-            data: if is_binary(wanted) {
-                OutputData::Binary(output.data.len())
-            } else {
-                OutputData::Json(&output.data)
+            data: match wanted.form {
+                OutputForm::Binary => OutputData::Binary(output.data.len()),
+                OutputForm::Json => OutputData::Json(&output.data),
+                OutputForm::SharedMemory(_) => OutputData::SharedMemory,
             },
         })
         .collect();

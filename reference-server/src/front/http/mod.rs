@@ -8,3 +8,4 @@ pub mod reader;
 pub mod repository;
 pub mod route;
 pub mod server;
+mod shared_memory;

@@ -30,6 +30,35 @@ pub enum Route<'a> {
     Load(Cow<'a, str>),
     /// `/v2/repository/[{repository}/]models/{name}/unload`
     Unload(Cow<'a, str>),
+    /// `/v2/systemsharedmemory[/region/{name}]/{action}`, and the same for CUDA
+    SharedMemory {
+        /// Which kind of memory.
+        kind: RegionKind,
+        /// Name of the region; all of them where there is none.
+        name: Option<Cow<'a, str>>,
+        /// What about it.
+        action: RegionAction,
+    },
+}
+
+/// Kinds of shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionKind {
+    /// `systemsharedmemory`
+    System,
+    /// `cudasharedmemory`
+    Cuda,
+}
+
+/// What is asked about shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionAction {
+    /// `/status`
+    Status,
+    /// `/register`
+    Register,
+    /// `/unregister`
+    Unregister,
 }
 
 /// What is asked about a model.
@@ -76,6 +105,18 @@ impl<'a> Route<'a> {
             }
             ["repository", "models", name, "unload"]
             | ["repository", _, "models", name, "unload"] => Self::Unload(decode(name)?),
+            [memory, region @ .., action] => {
+                let name = match region {
+                    [] => None,
+                    ["region", name] => Some(decode(name)?),
+                    _ => return None,
+                };
+                Self::SharedMemory {
+                    kind: RegionKind::parse(memory)?,
+                    name,
+                    action: RegionAction::parse(action)?,
+                }
+            }
             _ => return None,
         })
     }
@@ -88,8 +129,33 @@ impl<'a> Route<'a> {
                 action: ModelAction::Infer,
                 ..
             } => http::Method::POST,
+            Self::SharedMemory {
+                action: RegionAction::Register | RegionAction::Unregister,
+                ..
+            } => http::Method::POST,
             _ => http::Method::GET,
         }
+    }
+}
+
+impl RegionKind {
+    fn parse(segment: &str) -> Option<Self> {
+        match segment {
+            "systemsharedmemory" => Some(Self::System),
+            "cudasharedmemory" => Some(Self::Cuda),
+            _ => None,
+        }
+    }
+}
+
+impl RegionAction {
+    fn parse(segment: &str) -> Option<Self> {
+        Some(match segment {
+            "status" => Self::Status,
+            "register" => Self::Register,
+            "unregister" => Self::Unregister,
+            _ => return None,
+        })
     }
 }
 
@@ -160,7 +226,23 @@ mod tests {
             Route::parse("/v2/repository/r/models/m/unload"),
             Some(Route::Unload("m".into()))
         );
+        let region = |kind, name: Option<&'static str>, action| {
+            let name = name.map(Cow::from);
+            Some(Route::SharedMemory { kind, name, action })
+        };
+        assert_eq!(
+            Route::parse("/v2/systemsharedmemory/status"),
+            region(RegionKind::System, None, RegionAction::Status)
+        );
+        assert_eq!(
+            Route::parse("/v2/cudasharedmemory/region/a%2Fb/register"),
+            region(RegionKind::Cuda, Some("a/b"), RegionAction::Register)
+        );
         for unknown in [
+            "/v2/systemsharedmemory",
+            "/v2/systemsharedmemory/a/status",
+            "/v2/systemsharedmemory/region/a/b/status",
+            "/v2/systemsharedmemory/region/a/load",
             "",
             "/",
             "/v1",

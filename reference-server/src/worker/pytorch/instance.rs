@@ -93,6 +93,11 @@ impl Instance for PyTorchInstance {
         outcome
     }
 
+    fn may_write_inputs(&self) -> bool {
+        // Operations in place are as usual as others, and models may begin with one.
+        true
+    }
+
     /// The bridge wraps inputs without a copy and puts them on the device with a `to` that does not
     /// block: one `cudaMemcpyAsync` from shared memory. Outputs are copied into a tensor that wraps shared
     /// memory, with one `cudaMemcpyAsync` that is waited for. [`Execution::clear`] waits for inputs
