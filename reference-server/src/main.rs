@@ -5,11 +5,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use reference_server::command_line::{Command, CommandLine};
 use reference_server::front::options::{LogFormat, WORKER_COMMAND};
+use reference_server::front::settings::{self, LogLevel};
 use reference_server::front::{self, preload};
 use reference_server::measure;
 use reference_server::probe;
+use reference_server::protocol::log_setting::LogSettings;
 use reference_server::worker;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Request buffers come and go at a few sizes; this allocator keeps their pages.
 #[global_allocator]
@@ -33,11 +36,11 @@ fn main() -> ExitCode {
     } else {
         let preloaded = preload::take_over();
         let CommandLine { command, options } = CommandLine::parse();
-        start_log(options.log_verbose, options.log_format);
+        let level = start_log(options.log_verbose, options.log_format);
         match command {
             Some(Command::Probe(options)) => return probe::command::run(&options, &preloaded),
             Some(Command::Measure(options)) => return measure::command::run(&options, &preloaded),
-            None => front::server::run(options, preloaded),
+            None => front::server::run(options, preloaded, level),
         }
     };
     match outcome {
@@ -49,20 +52,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn start_log(verbosity: u8, format: LogFormat) {
-    let level = match verbosity {
-        0 => LevelFilter::INFO,
-        1 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
-    };
-    let log = tracing_subscriber::fmt()
+/// Starts the log and returns what changes its level.
+fn start_log(verbosity: u8, format: LogFormat) -> LogLevel {
+    let level = settings::level_of(&LogSettings {
+        log_verbose_level: verbosity.into(),
+        ..LogSettings::default()
+    });
+    let (level, handle) = tracing_subscriber::reload::Layer::new(level);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_max_level(level);
+        .with_target(false);
+    let log = tracing_subscriber::registry().with(level);
     match format {
         LogFormat::Text => log
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .with(lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())))
             .init(),
-        LogFormat::Json => log.json().init(),
+        LogFormat::Json => log.with(lines.json()).init(),
     }
+    handle
 }

@@ -362,18 +362,6 @@ fn wrong_sets_of_tensors() {
                 says: &["unexpected inference output 'q'", "'small'"],
             },
             Refused {
-                what: "a classification",
-                request: one
-                    .clone()
-                    .field(
-                        "outputs",
-                        json!([{"name": "y", "parameters": {"classification": 2}}]),
-                    )
-                    .request(),
-                status: 501,
-                says: &["'y'", "classification"],
-            },
-            Refused {
                 what: "an input in a region that is not there",
                 request: with_input(json!({
                     "data": null,

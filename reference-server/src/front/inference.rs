@@ -14,6 +14,7 @@ use super::shared_memory::registry::{RegionPart, SharedMemory};
 use crate::ipc::arena::InputBlock;
 use crate::ipc::descriptor::{Target, TensorPlace};
 use crate::ipc::heap::ALIGNMENT;
+use crate::protocol::classification::classify;
 use crate::protocol::plan::{self, OutputForm, Plan, Source};
 use crate::protocol::request::RequestParameters;
 use crate::protocol::{DataType, ErrorKind, RequestError, Shape};
@@ -102,6 +103,9 @@ pub async fn infer(
                     tensor.data.len()
                 )));
             }
+            if wanted.classification > 0 {
+                return classified(served, wanted.index, wanted.classification, tensor);
+            }
             Ok(Inferred {
                 index: wanted.index,
                 data_type: tensor.data_type,
@@ -112,6 +116,34 @@ pub async fn infer(
             })
         })
         .collect()
+}
+
+/// The largest elements of each row of an output; a model that does not batch has one row.
+fn classified(
+    served: &ServedVersion,
+    index: usize,
+    most: u64,
+    tensor: &OutputTensor,
+) -> Result<Inferred, RequestError> {
+    let signature = served.signature();
+    let batch = tensor
+        .shape
+        .first()
+        .filter(|_| signature.max_batch_size > 0);
+    let (classes, count) = classify(
+        tensor.data_type,
+        &tensor.data,
+        batch.map_or(1, |batch| *batch as usize),
+        most,
+        served.labels(index),
+        &signature.outputs[index].name,
+    )?;
+    Ok(Inferred {
+        index,
+        data_type: DataType::Bytes,
+        shape: batch.copied().into_iter().chain([count as i64]).collect(),
+        data: classes.into(),
+    })
 }
 
 /// The regions that a request uses.
@@ -173,12 +205,6 @@ async fn execute(
     bytes: &mut impl InputBytes,
     urgency: Urgency,
 ) -> Result<Vec<OutputTensor>, RequestError> {
-    if let Some(output) = plan.outputs.iter().find(|output| output.classification > 0) {
-        return Err(RequestError::unsupported(format!(
-            "output '{}' is asked for as a classification, which this server does not offer",
-            served.signature().outputs[output.index].name
-        )));
-    }
     let (block, inputs) = write_inputs(served, plan, &regions, bytes).await?;
     let mut outputs: SmallVec<[u32; 4]> = plan
         .outputs

@@ -12,6 +12,7 @@ use super::blocking::blocking;
 use super::fingerprint::Fingerprint;
 use super::hosting::Hosting;
 use super::known_ops::KnownOps;
+use super::labels;
 use super::model_specification::specification;
 use super::op_set::OpSet;
 use super::options::{Options, RuntimeSelect};
@@ -274,6 +275,14 @@ impl Loader {
                 return Err(LoadError::new(reason));
             }
         };
+        let outputs = signature.outputs.iter().map(|output| output.name.as_str());
+        let labels = match labels::read(&configuration.message_with(&[]), &plan.folder, outputs) {
+            Ok(labels) => labels,
+            Err(reason) => {
+                worker.unload(key).await;
+                return Err(LoadError::new(reason));
+            }
+        };
         scheduler.set_policy(policy(&configuration));
         Ok(Arc::new(ServedVersion {
             name: plan.name.clone(),
@@ -283,6 +292,7 @@ impl Loader {
             signature,
             input_numbers,
             output_numbers,
+            labels,
             runtime: runtime.name.to_string(),
             chosen_because: choice.because.clone(),
             op_libraries,

@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::backend_setting::BackendSetting;
 use super::grpc::options::GrpcOptions;
+use super::restriction::Restriction;
 use super::worker::Limits;
 
 /// The hidden sub-command with which the server starts its workers.
@@ -110,6 +111,9 @@ pub struct Options {
     /// Largest request body, also after decompression.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub http_max_input_size: u64,
+    /// Parts of the HTTP interface that take a header with this value; may be given several times.
+    #[arg(long, value_name = "API[,API]:KEY=VALUE")]
+    pub http_restricted_api: Vec<Restriction>,
 
     /// How gRPC is served.
     #[command(flatten)]

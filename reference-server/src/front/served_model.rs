@@ -26,6 +26,8 @@ pub struct ServedVersion {
     pub(super) input_numbers: Vec<u32>,
     /// For each output of the signature, its number in the model's own order.
     pub(super) output_numbers: Vec<u32>,
+    /// For each output of the signature, the labels of its elements.
+    pub(super) labels: Vec<Vec<String>>,
     /// Name of the runtime that serves it.
     pub(super) runtime: String,
     /// Why that is not the one it would get by default, where that is so.
@@ -63,6 +65,11 @@ impl ServedVersion {
     /// The worker's number of output `index` of the signature.
     pub fn output_number(&self, index: usize) -> u32 {
         self.output_numbers[index]
+    }
+
+    /// The labels of the elements of output `index` of the signature; there may be fewer than elements.
+    pub fn labels(&self, index: usize) -> &[String] {
+        &self.labels[index]
     }
 
     /// Its queue.

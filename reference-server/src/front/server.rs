@@ -20,14 +20,17 @@ use super::loader::Loader;
 use super::options::{ModelControlMode, Options};
 use super::preload::Finding;
 use super::repository::Repository;
+use super::restriction::{Restriction, named_twice};
 use super::service::Service;
+use super::settings::{Log, LogLevel, Traces};
 use super::shared_memory::registry::SharedMemory;
 
-/// Runs a server until it is told to stop. `preloaded` is what became of `LD_PRELOAD`.
+/// Runs a server until it is told to stop. `preloaded` is what became of `LD_PRELOAD`; `level` sets
+/// that of the log.
 ///
 /// # Errors
 /// It could not start: a sentence that says what, where, why and what to do.
-pub fn run(options: Options, preloaded: Vec<Finding>) -> anyhow::Result<()> {
+pub fn run(options: Options, preloaded: Vec<Finding>, level: LogLevel) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads())
         .thread_name("front")
@@ -37,7 +40,7 @@ pub fn run(options: Options, preloaded: Vec<Finding>) -> anyhow::Result<()> {
     let outcome = runtime.block_on(async {
         // On a thread of the runtime itself: what runs here starts worker processes, and they
         // are tied to the life of the thread that starts them.
-        tokio::spawn(serve_until_stopped(options, preloaded))
+        tokio::spawn(serve_until_stopped(options, preloaded, level))
             .await
             .context("the server's main task failed")?
     });
@@ -45,7 +48,16 @@ pub fn run(options: Options, preloaded: Vec<Finding>) -> anyhow::Result<()> {
     outcome
 }
 
-async fn serve_until_stopped(options: Options, preloaded: Vec<Finding>) -> anyhow::Result<()> {
+async fn serve_until_stopped(
+    options: Options,
+    preloaded: Vec<Finding>,
+    level: LogLevel,
+) -> anyhow::Result<()> {
+    require_unambiguous("--http-restricted-api", &options.http_restricted_api)?;
+    require_unambiguous(
+        "--grpc-restricted-protocol",
+        &options.grpc.grpc_restricted_protocol,
+    )?;
     // First, so that a signal during start-up is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -63,6 +75,8 @@ async fn serve_until_stopped(options: Options, preloaded: Vec<Finding>) -> anyho
         options: options.clone(),
         repository: repository.clone(),
         shared_memory: SharedMemory::default(),
+        traces: Traces::default(),
+        log: Log::new(options.log_verbose, level),
         stopping: stopping.clone(),
     });
     // Ports are taken before models are loaded: a port in use is told at once, and liveness can
@@ -105,6 +119,14 @@ async fn serve_until_stopped(options: Options, preloaded: Vec<Finding>) -> anyho
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Each part of a protocol has one header.
+fn require_unambiguous(flag: &str, restrictions: &[Restriction]) -> anyhow::Result<()> {
+    match named_twice(restrictions) {
+        Some(name) => bail!("{flag} names '{name}' more than once; name each part in one of them"),
+        None => Ok(()),
+    }
 }
 
 fn open_repository(options: &Options, preloaded: &[Finding]) -> anyhow::Result<Arc<Repository>> {

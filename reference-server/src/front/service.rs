@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::options::{ModelControlMode, Options};
 use super::repository::{Repository, VersionState};
 use super::served_model::ServedVersion;
+use super::settings::{Log, Traces};
 use super::shared_memory::registry::SharedMemory;
 use crate::protocol::RequestError;
 use crate::protocol::metadata::{ModelMetadata, ServerMetadata};
@@ -19,6 +20,10 @@ pub struct Service {
     pub repository: Arc<Repository>,
     /// The shared-memory regions that clients registered.
     pub shared_memory: SharedMemory,
+    /// Settings of traces.
+    pub traces: Traces,
+    /// Settings of the log.
+    pub log: Log,
     /// Turns true when the server is on its way out.
     pub stopping: tokio::sync::watch::Receiver<bool>,
 }
@@ -77,6 +82,20 @@ impl Service {
             }
         };
         Ok(served.iter().map(|served| statistics(served)).collect())
+    }
+
+    /// Checks that a model of that name is served, where one is named, before settings of its own are
+    /// looked at.
+    ///
+    /// # Errors
+    /// It is not; 400 with Triton's words.
+    pub fn require_model(&self, name: Option<&str>) -> Result<(), RequestError> {
+        match name {
+            Some(name) if self.repository.find(name, None).is_err() => Err(RequestError::invalid(
+                format!("Request for unknown model : {name}"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// All serving versions of a model, or the one that was asked for.

@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Stalled,
     /// The server or the model failed.
     Internal,
+    /// Only clients with a header may ask for it.
+    Restricted,
     /// The protocol has it and this server does not.
     Unsupported,
     /// The model cannot take the request now.
@@ -34,6 +36,7 @@ impl ErrorKind {
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Stalled => StatusCode::REQUEST_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Restricted => StatusCode::FORBIDDEN,
             Self::Unsupported => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -5,13 +5,16 @@ use serde::Serialize;
 use super::{DataType, Shape, Signature, TensorSpecification};
 
 /// The protocol extensions that the server has, by the names that Triton gives them.
-pub const EXTENSIONS: [&str; 6] = [
+pub const EXTENSIONS: [&str; 9] = [
     "binary_tensor_data",
+    "classification",
+    "logging",
     "model_configuration",
     "model_repository",
     "parameters",
     "statistics",
     "system_shared_memory",
+    "trace",
 ];
 
 /// Body of `GET /v2`.

@@ -8,11 +8,13 @@
 
 pub mod body;
 pub mod byte_strings;
+pub mod classification;
 mod data_type;
 mod diagnosis;
 pub mod encoding;
 mod error;
 pub mod json_tensor;
+pub mod log_setting;
 pub mod message;
 pub mod metadata;
 pub mod plan;
@@ -24,6 +26,7 @@ pub mod shared_memory;
 mod signature;
 pub mod statistics;
 mod tensor_contents;
+pub mod trace_setting;
 
 pub use data_type::{DataType, UnknownDataType};
 pub use error::{ErrorKind, RequestError};

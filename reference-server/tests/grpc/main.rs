@@ -18,6 +18,7 @@ mod shared_memory;
 mod client;
 mod connections;
 mod data_types;
+mod extensions;
 mod health;
 mod inference;
 mod models;

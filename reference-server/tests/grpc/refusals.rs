@@ -1,10 +1,7 @@
 //! What a client is told about a request that cannot be served.
 
 use proto::inference::infer_parameter::ParameterChoice;
-use proto::inference::{
-    CudaSharedMemoryRegisterRequest, InferTensorContents, LogSettingsRequest, ModelInferRequest,
-    TraceSettingRequest,
-};
+use proto::inference::{CudaSharedMemoryRegisterRequest, InferTensorContents, ModelInferRequest};
 use tonic::Code;
 
 use crate::client::{Client, assert_refused};
@@ -182,24 +179,11 @@ fn what_the_server_does_not_offer_is_refused_by_name() {
     let server = Server::start(samples.root(), &[]);
     let client = Client::connect(&server);
 
-    let mut classified = good();
-    let mut output = wanted("y");
-    let three = parameter(ParameterChoice::Int64Param(3));
-    output.parameters.insert("classification".into(), three);
-    classified.outputs.push(output);
-    client.refused(classified, Code::Unimplemented, &["'y'", "classification"]);
-
     let outcome = client.call(async |service| {
         let request = CudaSharedMemoryRegisterRequest::default();
         service.cuda_shared_memory_register(request).await
     });
     assert_refused(outcome, Code::Unimplemented, &["CUDA shared memory"]);
-    let outcome =
-        client.call(async |service| service.trace_setting(TraceSettingRequest::default()).await);
-    assert_refused(outcome, Code::Unimplemented, &["trace settings"]);
-    let outcome =
-        client.call(async |service| service.log_settings(LogSettingsRequest::default()).await);
-    assert_refused(outcome, Code::Unimplemented, &["log settings"]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod batching;
 mod compression;
 mod control_modes;
 mod data_types;
+mod extensions;
 mod inference;
 mod instance_groups;
 mod isolation;

@@ -23,7 +23,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::model::version;
 use super::status::refusal;
 use super::stream::{self, Responses};
-use super::{infer, model, repository, shared_memory};
+use super::{infer, model, repository, settings, shared_memory};
 use crate::front::service::Service;
 use crate::ipc::lane::monotonic_ns;
 use crate::protocol::{ErrorKind, RequestError};
@@ -222,11 +222,17 @@ impl GrpcInferenceService for InferenceService {
         answer(Ok(CudaSharedMemoryUnregisterResponse {}))
     }
 
-    async fn trace_setting(&self, _: Request<TraceSettingRequest>) -> Answer<TraceSettingResponse> {
-        not_offered("trace settings")
+    async fn trace_setting(
+        &self,
+        request: Request<TraceSettingRequest>,
+    ) -> Answer<TraceSettingResponse> {
+        answer(settings::trace(&self.service, request.into_inner()))
     }
 
-    async fn log_settings(&self, _: Request<LogSettingsRequest>) -> Answer<LogSettingsResponse> {
-        not_offered("log settings")
+    async fn log_settings(
+        &self,
+        request: Request<LogSettingsRequest>,
+    ) -> Answer<LogSettingsResponse> {
+        answer(settings::log(&self.service, request.into_inner()))
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 
+use crate::front::restriction::Restriction;
+
 /// Whether responses are compressed for clients that accept it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CompressionLevel {
@@ -35,6 +37,9 @@ pub struct GrpcOptions {
     /// Largest request message, also after decompression.
     #[arg(long, value_name = "BYTES", default_value_t = i32::MAX as u32)]
     pub grpc_max_input_size: u32,
+    /// Calls that take the header `triton-grpc-protocol-KEY` with this value; may be given several times.
+    #[arg(long, value_name = "API[,API]:KEY=VALUE")]
+    pub grpc_restricted_protocol: Vec<Restriction>,
     /// Compression of responses for clients that accept it.
     #[arg(long, value_enum, default_value = "none")]
     pub grpc_infer_response_compression_level: CompressionLevel,

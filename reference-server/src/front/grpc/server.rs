@@ -16,6 +16,7 @@ use super::calls::{Calls, Counted};
 use super::health::HealthService;
 use super::inference_service::InferenceService;
 use super::options::{CompressionLevel, GrpcOptions};
+use super::restricted::Restricted;
 use crate::front::listener::accept;
 use crate::front::service::Service;
 
@@ -43,9 +44,16 @@ pub async fn serve(
     let options = &service.options.grpc;
     let calls = Calls::default();
     let health = HealthServer::new(HealthService::new(service.clone()));
+    let restrictions: Arc<[_]> = options.grpc_restricted_protocol.clone().into();
     let serving = builder(options)
-        .add_service(Counted::new(inference(&service, options), calls.clone()))
-        .add_service(Counted::new(health, calls.clone()))
+        .add_service(Restricted::new(
+            Counted::new(inference(&service, options), calls.clone()),
+            restrictions.clone(),
+        ))
+        .add_service(Restricted::new(
+            Counted::new(health, calls.clone()),
+            restrictions,
+        ))
         .serve_with_incoming_shutdown(connections(listener), stopped(stop.clone()));
     let no_call_left = async {
         stopped(stop).await;

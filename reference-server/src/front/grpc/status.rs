@@ -17,7 +17,7 @@ pub const fn code(kind: ErrorKind) -> Code {
         ErrorKind::Internal => Code::Internal,
         ErrorKind::WrongMethod | ErrorKind::Unsupported => Code::Unimplemented,
         ErrorKind::Stalled => Code::DeadlineExceeded,
-        ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::Restricted | ErrorKind::Unavailable => Code::Unavailable,
     }
 }
 

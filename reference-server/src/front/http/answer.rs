@@ -9,8 +9,9 @@ use hyper::body::{Body, Incoming};
 use super::body::Parts;
 use super::reader::{LONGEST_PAUSE, stalled};
 use super::route::{ModelAction, RegionAction, Route};
-use super::{infer, model, repository, shared_memory};
+use super::{infer, model, repository, settings, shared_memory};
 use crate::front::metrics;
+use crate::front::restriction::missing_header;
 use crate::front::service::Service;
 use crate::protocol::encoding::{Encoding, SUPPORTED};
 use crate::protocol::{ErrorKind, RequestError};
@@ -33,7 +34,16 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
             head.uri.path()
         )));
     };
-    if head.method != route.method() {
+    let restrictions = &service.options.http_restricted_api;
+    let header = |name: &str| head.headers.get(name).map(HeaderValue::as_bytes);
+    if let Some(name) = missing_header(restrictions, route.api(), "", header) {
+        return Err(RequestError::new(
+            ErrorKind::Restricted,
+            format!("This API is restricted, expecting header '{name}'"),
+        ));
+    }
+    let is_change = head.method == Method::POST && route.can_be_changed();
+    if head.method != route.method() && !is_change {
         return Err(RequestError::new(
             ErrorKind::WrongMethod,
             format!(
@@ -74,6 +84,18 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
         Route::Unload(name) => {
             let body = collect(body, &head.headers, limit).await?;
             repository::unload(service, &name, &body).await
+        }
+        Route::TraceSettings(_) | Route::Logging => {
+            let body = match is_change {
+                true => Some(collect(body, &head.headers, limit).await?),
+                false => None,
+            };
+            match route {
+                Route::TraceSettings(name) => {
+                    settings::trace(service, name.as_deref(), body.as_deref())
+                }
+                _ => settings::logging(service, body.as_deref()),
+            }
         }
         Route::SharedMemory { kind, name, action } => {
             let body = match action {

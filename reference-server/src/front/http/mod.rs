@@ -8,4 +8,5 @@ pub mod reader;
 pub mod repository;
 pub mod route;
 pub mod server;
+mod settings;
 mod shared_memory;

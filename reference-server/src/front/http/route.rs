@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::front::restriction::Api;
+
 /// What a path asks for. Names are percent-decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route<'a> {
@@ -30,6 +32,10 @@ pub enum Route<'a> {
     Load(Cow<'a, str>),
     /// `/v2/repository/[{repository}/]models/{name}/unload`
     Unload(Cow<'a, str>),
+    /// `/v2[/models/{name}]/trace/setting`
+    TraceSettings(Option<Cow<'a, str>>),
+    /// `/v2/logging`
+    Logging,
     /// `/v2/systemsharedmemory[/region/{name}]/{action}`, and the same for CUDA
     SharedMemory {
         /// Which kind of memory.
@@ -89,6 +95,9 @@ impl<'a> Route<'a> {
             ["health", "live"] => Self::Live,
             ["health", "ready"] => Self::Ready,
             ["models", "stats"] => Self::AllStatistics,
+            ["logging"] => Self::Logging,
+            ["trace", "setting"] => Self::TraceSettings(None),
+            ["models", name, "trace", "setting"] => Self::TraceSettings(Some(decode(name)?)),
             ["models", name, "versions", version, action @ ..] => Self::Model {
                 name: decode(name)?,
                 version: Some(decode(version)?),
@@ -119,6 +128,31 @@ impl<'a> Route<'a> {
             }
             _ => return None,
         })
+    }
+
+    /// The part of the interface that it belongs to.
+    pub fn api(&self) -> Api {
+        match self {
+            Self::ServerMetadata => Api::Metadata,
+            Self::Live | Self::Ready => Api::Health,
+            Self::AllStatistics => Api::Statistics,
+            Self::Model { action, .. } => match action {
+                ModelAction::Metadata => Api::Metadata,
+                ModelAction::Infer => Api::Inference,
+                ModelAction::Ready => Api::Health,
+                ModelAction::Configuration => Api::ModelConfig,
+                ModelAction::Statistics => Api::Statistics,
+            },
+            Self::RepositoryIndex | Self::Load(_) | Self::Unload(_) => Api::ModelRepository,
+            Self::SharedMemory { .. } => Api::SharedMemory,
+            Self::TraceSettings(_) => Api::Trace,
+            Self::Logging => Api::Logging,
+        }
+    }
+
+    /// Whether it also answers to POST, beside its method.
+    pub fn can_be_changed(&self) -> bool {
+        matches!(self, Self::TraceSettings(_) | Self::Logging)
     }
 
     /// The method that the route answers to.
@@ -230,6 +264,15 @@ mod tests {
             let name = name.map(Cow::from);
             Some(Route::SharedMemory { kind, name, action })
         };
+        assert_eq!(
+            Route::parse("/v2/models/a%20b/trace/setting"),
+            Some(Route::TraceSettings(Some("a b".into())))
+        );
+        assert_eq!(
+            Route::parse("/v2/trace/setting"),
+            Some(Route::TraceSettings(None))
+        );
+        assert_eq!(Route::parse("/v2/logging"), Some(Route::Logging));
         assert_eq!(
             Route::parse("/v2/systemsharedmemory/status"),
             region(RegionKind::System, None, RegionAction::Status)
