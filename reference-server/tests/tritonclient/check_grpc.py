@@ -319,6 +319,27 @@ def check_shared_memory(client):
     regions.check(grpc, client, lambda status: set(status.regions))
 
 
+def check_classification(client):
+    x = np.zeros((2, 16), np.float32)
+    x[0, 3], x[1, 7] = 90, 80
+    output = grpc.InferRequestedOutput("y", class_count=2)
+    result = client.infer("small", [tensor("x", x)], outputs=[output]).as_numpy("y")
+    assert result.shape == (2, 2), result
+    assert result[0, 0].endswith(b":3") and result[1, 0].endswith(b":7"), result
+
+
+def check_settings(client):
+    rate = lambda told: list(told.settings["trace_rate"].value)
+    assert rate(client.update_trace_settings("small", settings={"trace_rate": "7"})) == ["7"]
+    assert rate(client.get_trace_settings()) == ["1000"]
+    client.update_trace_settings("small", settings={"trace_rate": None})
+    assert rate(client.get_trace_settings("small")) == ["1000"]
+    level = lambda told: told.settings["log_verbose_level"].uint32_param
+    assert level(client.update_log_settings({"log_verbose_level": 1})) == 1
+    client.update_log_settings({"log_verbose_level": 0})
+    assert level(client.get_log_settings()) == 0
+
+
 def check_asyncio_client(_):
     async def work():
         async with aio.InferenceServerClient(URL) as client:

@@ -250,6 +250,28 @@ def check_shared_memory(client):
     regions.check(http, client, lambda status: {region["name"] for region in status})
 
 
+def check_classification(client):
+    x = np.zeros((2, 16), np.float32)
+    x[0, 3], x[1, 7] = 90, 80
+    for binary in (True, False):
+        output = http.InferRequestedOutput("y", binary_data=binary, class_count=2)
+        result = client.infer("small", [tensor("x", x)], outputs=[output]).as_numpy("y")
+        assert result.shape == (2, 2), result
+        first = [row[0].decode() if isinstance(row[0], bytes) else row[0] for row in result]
+        assert first[0].endswith(":3") and first[1].endswith(":7"), result
+
+
+def check_settings(client):
+    changed = client.update_trace_settings("small", settings={"trace_rate": "7"})
+    assert changed["trace_rate"] == "7" and changed["trace_level"] == ["OFF"], changed
+    assert client.get_trace_settings()["trace_rate"] == "1000"
+    client.update_trace_settings("small", settings={"trace_rate": None})
+    assert client.get_trace_settings("small")["trace_rate"] == "1000"
+    assert client.update_log_settings({"log_verbose_level": 1})["log_verbose_level"] == 1
+    client.update_log_settings({"log_verbose_level": 0})
+    assert client.get_log_settings()["log_verbose_level"] == 0
+
+
 def check_asyncio_client(_):
     async def work():
         async with aio.InferenceServerClient(URL) as client:
