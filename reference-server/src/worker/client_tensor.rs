@@ -4,11 +4,14 @@
 //! taken apart by their lengths, which a client could change after they were checked. What cannot be
 //! used in place is copied, here.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::backend::ExecutionError;
 use super::client_memory::{Access, ClientMemory, Part};
 use crate::ipc::arena::WorkerArena;
+use crate::ipc::client_memory::ClientMemoryId;
 use crate::ipc::descriptor::{Target, TensorPlace};
 use crate::ipc::heap::ALIGNMENT;
 use crate::protocol::{DataType, byte_strings, shape};
@@ -117,29 +120,42 @@ pub struct ClientOutput {
     pub target: Target,
     /// The same, mapped.
     pub part: Part,
+    /// An input or another output of the request lies there too, so that nothing may be written before
+    /// the framework has read and written everything.
+    is_shared: bool,
 }
 
 impl ClientOutput {
-    /// Maps what outputs are to be written to.
+    /// Maps what outputs are to be written to, beside `inputs`.
     ///
     /// # Errors
     /// It is not there.
     pub fn map_all(
         memory: &ClientMemory,
         targets: &[Target],
+        inputs: &[TensorPlace],
     ) -> Result<SmallVec<[Self; 2]>, ExecutionError> {
-        let targets = targets.iter();
-        targets
-            .map(|target| {
-                let Target {
-                    memory: id,
-                    offset,
-                    bytes,
-                    ..
-                } = *target;
+        let read = inputs.iter().filter_map(|place| {
+            let memory = place.memory?;
+            Some((
+                memory,
+                place.offset..place.offset.saturating_add(place.bytes),
+            ))
+        });
+        let read: SmallVec<[_; 4]> = read.collect();
+        let numbered = targets.iter().enumerate();
+        numbered
+            .map(|(number, target)| {
+                let place = place_of(target);
+                let others = targets.iter().enumerate();
+                let mut others = others
+                    .filter(|(other, _)| *other != number)
+                    .map(|(_, other)| place_of(other))
+                    .chain(read.iter().cloned());
                 Ok(Self {
+                    is_shared: others.any(|other| overlap(&place, &other)),
                     target: target.clone(),
-                    part: memory.part(id, offset, bytes, Access::Write)?,
+                    part: memory.part(target.memory, target.offset, target.bytes, Access::Write)?,
                 })
             })
             .collect()
@@ -147,10 +163,42 @@ impl ClientOutput {
 
     /// Whether the framework can write an output of this type there itself.
     pub fn takes_in_place(&self, data_type: DataType) -> bool {
-        data_type != DataType::Bytes && is_aligned(&self.part)
+        data_type != DataType::Bytes && !self.is_shared && is_aligned(&self.part)
     }
+}
+
+/// A range of a client's memory.
+type Place = (ClientMemoryId, Range<u64>);
+
+fn place_of(target: &Target) -> Place {
+    let end = target.offset.saturating_add(target.bytes);
+    (target.memory, target.offset..end)
+}
+
+fn overlap((memory, range): &Place, (other, other_range): &Place) -> bool {
+    memory == other && range.start < other_range.end && other_range.start < range.end
 }
 
 fn is_aligned(part: &Part) -> bool {
     (part.address().as_ptr() as u64).is_multiple_of(ALIGNMENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+
+    #[test]
+    fn places_overlap_in_the_same_memory_alone() {
+        let place = |memory, range| {
+            let memory = ClientMemoryId(NonZeroU64::new(memory).unwrap());
+            (memory, range)
+        };
+        assert!(overlap(&place(1, 0..64), &place(1, 63..65)));
+        assert!(overlap(&place(1, 10..20), &place(1, 0..64)));
+        assert!(!overlap(&place(1, 0..64), &place(1, 64..128)));
+        assert!(!overlap(&place(1, 0..64), &place(2, 0..64)));
+        assert!(!overlap(&place(1, 5..5), &place(1, 5..9)));
+    }
 }

@@ -241,7 +241,7 @@ fn outputs_of(
         for place in inputs {
             client_inputs.push(ClientInput::new(memory, arena, place, access)?);
         }
-        client_outputs = ClientOutput::map_all(memory, targets)?;
+        client_outputs = ClientOutput::map_all(memory, targets, inputs)?;
     }
     let inputs: SmallVec<[InputTensor<'_>; 4]> = match requests.as_slice() {
         [] => return Err(ExecutionError("the execution holds no request".into())),

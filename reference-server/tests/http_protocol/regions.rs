@@ -227,6 +227,14 @@ fn tensors_are_read_and_written_where_the_client_has_them() {
         assert_written(&object, 2 * 4096 + 128 + output_at, &input);
         assert_eq!(object.read(4096 + 64 + input_at, 64), input.to_bytes());
     }
+    // The output goes where the input is, or to a part of that.
+    for output_at in [0, 32] {
+        let input = sample(7);
+        object.write(4096 + 64, &input.to_bytes());
+        let request = request("small", &at("in", 0, 64), &at("in", output_at, 64));
+        assert_eq!(server.send(&request).status, 200);
+        assert_written(&object, 4096 + 64 + output_at, &input);
+    }
     // Only one of the two is in shared memory.
     let input = sample(9);
     object.write(4096 + 64, &input.to_bytes());
