@@ -2,6 +2,7 @@
 //!
 //! - [`measurement`] takes samples and says how far they can be trusted, on top of [`statistics`].
 //! - [`experiments`] arranges servers and gives them to the measuring engine.
+//! - [`load`] puts a server under load that speaks the protocol, whoever made it.
 //! - [`inspection`] says what op libraries are, and what becomes of them in a runtime.
 //! - [`command_line`] says what can be typed, [`commands`] does it, [`exit_code`] is how it ends.
 //! - [`engine_plans`] are the TensorRT plans that cases and measurements run.
@@ -15,6 +16,7 @@ pub mod engine_plans;
 pub mod exit_code;
 pub mod experiments;
 pub mod inspection;
+pub mod load;
 pub mod measurement;
 pub mod report;
 pub mod results;

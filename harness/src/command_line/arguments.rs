@@ -7,6 +7,7 @@ use regex::Regex;
 use runtimes::{Framework, RuntimeArgument, RuntimeName};
 use suites::{Isolation, Profile, RuntimeRange, Selection, Shard, Suite};
 
+use super::bench::{Bench, bench_exit_codes};
 use super::{ByteSize, names};
 use crate::exit_code::Exit;
 
@@ -40,12 +41,14 @@ const EXAMPLES: &str = "Examples:
                                                   model repository
   cargo harness check --library build/libops.so --runtime pytorch-2.11.0
                                                   does this library work there?
+  cargo harness bench --url grpc://127.0.0.1:8001 --model resnet --concurrency 1:64:2x
+                                                  how fast is this server?
   cargo harness list --format json                every case, for a script
   cargo harness setup --runtime pytorch-2.11.0 --full
                                                   PyTorch with all CUDA packages
   cargo harness report results/20260102T030405Z-0123456";
 
-fn exit_codes() -> String {
+pub(super) fn exit_codes() -> String {
     let lines = Exit::ALL.map(|exit| format!("  {:>2}  {}", exit.code(), exit.meaning()));
     format!("Exit status:\n{}", lines.join("\n"))
 }
@@ -91,6 +94,9 @@ pub enum Command {
     /// Run the cases, measure, and write a report
     #[command(after_help = exit_codes())]
     Run(Run),
+    /// Put a server under load that speaks KServe v2, measure, and write a report
+    #[command(after_help = bench_exit_codes())]
+    Bench(Bench),
     /// Join the results of the parts of one run into one report
     #[command(after_help = exit_codes())]
     Merge(Merge),

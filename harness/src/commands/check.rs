@@ -96,6 +96,7 @@ pub fn check(arguments: &Arguments) -> Result<Exit, Failure> {
         cases: Vec::new(),
         measurements: Vec::new(),
         check: None,
+        load: None,
     };
     let prober = Prober {
         program: server,

@@ -1,6 +1,7 @@
 //! What each command does. A command returns its exit status; an error is told to the user by the
 //! caller and ends with the status that belongs to it.
 
+mod bench;
 mod build_plans;
 mod bundle;
 mod check;
@@ -59,6 +60,7 @@ impl Failure {
 pub fn execute(arguments: &Arguments) -> ExitCode {
     let done = match &arguments.command {
         Command::Run(arguments) => run::run(arguments),
+        Command::Bench(arguments) => bench::bench(arguments),
         Command::Bundle(arguments) => bundle::bundle(arguments),
         Command::Unbundle(arguments) => unbundle::unbundle(arguments),
         Command::BuildPlans(arguments) => build_plans::build_plans(arguments),

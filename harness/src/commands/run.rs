@@ -104,6 +104,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         cases: Vec::new(),
         measurements: Vec::new(),
         check: None,
+        load: None,
     };
     if work.is_empty() && work.skipped.is_none() {
         terminal.say("this part of the run has neither a case nor a measurement");

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::engine::Samples;
 use super::warning::Warning;
+use crate::load::LoadPoint;
 use crate::statistics;
 
 /// What kind of thing was measured.
@@ -118,6 +119,9 @@ pub struct Measurement {
     /// order statistics with the smallest and the largest; what the plots draw.
     #[serde(default)]
     pub observed: Vec<f64>,
+    /// How the load was generated and what came of it beside the distribution, for a load test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadPoint>,
 }
 
 /// What a measurement is about, before there are numbers.
@@ -162,6 +166,7 @@ impl Measurement {
             throughput: samples.rate().filter(|_| about.kind == Kind::Serving),
             bandwidth_fraction: None,
             observed: thinned(ascending),
+            load: None,
             id: about.id,
             kind: about.kind,
             aspect: about.aspect,

@@ -53,6 +53,54 @@ pub enum Warning {
         /// What held it down, such as `the power limit`; empty where the GPU does not tell.
         by: Vec<String>,
     },
+    /// The windows of a load test did not agree.
+    Unstable {
+        /// In what.
+        reason: String,
+        /// How many windows there were.
+        windows: usize,
+    },
+    /// There are too few samples for the percentile that was asked for.
+    TooFewForPercentile {
+        /// Which one, such as `p99`.
+        percentile: String,
+        /// Samples taken.
+        samples: usize,
+        /// Samples that it needs.
+        needed: usize,
+    },
+    /// The load generator may be what limits the numbers.
+    ClientBound {
+        /// The share of a processor that it took.
+        processor_share: f64,
+        /// This throughput as a share of what it reaches with a server that does nothing.
+        share: f64,
+    },
+    /// Requests of an open loop were sent after their moment.
+    LateSends {
+        /// Those by more than a millisecond.
+        late: usize,
+        /// All.
+        of: usize,
+    },
+    /// The server answered fewer requests than were to be sent.
+    Overloaded {
+        /// Requests a second that were to be sent.
+        rate: f64,
+        /// Answers a second.
+        throughput: f64,
+    },
+    /// Requests failed, or were answered wrongly.
+    FailedRequests {
+        /// Those without an answer.
+        failed: usize,
+        /// Those with a wrong one.
+        wrong: usize,
+        /// All.
+        of: usize,
+        /// What was said most often.
+        reason: String,
+    },
     /// The processor's clock follows the load.
     ClockScaling {
         /// The governor's name.
@@ -65,6 +113,10 @@ impl Warning {
     pub const OUTLIER_SHARE: f64 = 0.05;
     /// The share of the generator above which [`Warning::GeneratorOverhead`] is given.
     pub const GENERATOR_SHARE: f64 = 0.5;
+    /// The share of a processor above which the load generator may be what limits the numbers.
+    pub const CLIENT_PROCESSOR_SHARE: f64 = 0.8;
+    /// The share of late requests above which [`Warning::LateSends`] is given.
+    pub const LATE_SHARE: f64 = 0.01;
 }
 
 impl fmt::Display for Warning {
@@ -123,6 +175,59 @@ impl fmt::Display for Warning {
                      compared"
                 )
             }
+            Self::Unstable { reason, windows } => write!(
+                f,
+                "the numbers had not settled after {windows} windows: {reason}; end other programs, \
+                 or allow more with --max-windows or longer ones with --window"
+            ),
+            Self::TooFewForPercentile {
+                percentile,
+                samples,
+                needed,
+            } => write!(
+                f,
+                "{percentile} needs {needed} samples, there are {samples}: measure longer, with \
+                 --window, --duration or --requests"
+            ),
+            Self::ClientBound {
+                processor_share,
+                share,
+            } => write!(
+                f,
+                "the load generator took {:.0} % of a processor{}: the server may be faster than \
+                 these numbers say; run the generator on another machine, or lower the load",
+                processor_share * 100.0,
+                if *share > 0.0 {
+                    format!(
+                        " and reaches, with a server that does nothing, {:.1} times this throughput",
+                        1.0 / share
+                    )
+                } else {
+                    String::new()
+                }
+            ),
+            Self::LateSends { late, of } => write!(
+                f,
+                "{late} of {of} requests were sent more than 1 ms after their moment, as all \
+                 connections were in use or the generator was busy; their latency counts from the \
+                 moment; raise --connections if the server can take more at once"
+            ),
+            Self::Overloaded { rate, throughput } => write!(
+                f,
+                "the server does not keep up: {throughput:.0} of {rate:.0} requests a second were \
+                 answered, and latency grows for as long as this goes on; lower the rate"
+            ),
+            Self::FailedRequests {
+                failed,
+                wrong,
+                of,
+                reason,
+            } => write!(
+                f,
+                "of {of} requests {failed} failed and {wrong} were answered wrongly ({reason}); \
+                 latency and throughput are those of the others: do not trust them before that is \
+                 repaired"
+            ),
             Self::ClockScaling { governor } => write!(
                 f,
                 "the processor's clock follows the load (governor '{governor}'): set the governor \
@@ -154,6 +259,30 @@ mod tests {
             Warning::BusyMachine { share: 0.62 },
             Warning::ClockScaling {
                 governor: "powersave".into(),
+            },
+            Warning::Unstable {
+                reason: "latency rises from window to window, by 12 % so far".into(),
+                windows: 10,
+            },
+            Warning::TooFewForPercentile {
+                percentile: "p99.9".into(),
+                samples: 1200,
+                needed: 6636,
+            },
+            Warning::ClientBound {
+                processor_share: 0.93,
+                share: 0.4,
+            },
+            Warning::LateSends { late: 12, of: 900 },
+            Warning::Overloaded {
+                rate: 5000.0,
+                throughput: 3100.4,
+            },
+            Warning::FailedRequests {
+                failed: 3,
+                wrong: 1,
+                of: 900,
+                reason: "the server answered 503: busy".into(),
             },
             Warning::GpuClock {
                 lowest_mhz: 1410,

@@ -6,6 +6,7 @@ use suites::{CaseResult, Verdict};
 
 use super::check::Check;
 use super::machine::Machine;
+use crate::load::{Load, LoadPoint};
 use crate::measurement::{Measurement, Warning};
 
 /// The version of the format of `results.json`. It grows when a reader of the old format would
@@ -32,6 +33,9 @@ pub struct Results {
     /// What came of op libraries and models that a user brought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
+    /// What was put under load, where the measurements are those of a load test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
 }
 
 /// When and how a run was made.
@@ -192,12 +196,25 @@ impl Results {
         machines
     }
 
+    /// Whether a load test had requests that failed or were answered wrongly, a pace without any
+    /// answer, or missed its latency target.
+    fn load_failed(&self) -> bool {
+        let Some(load) = &self.load else {
+            return false;
+        };
+        let mut points = self.measurements.iter().filter_map(|it| it.load.as_ref());
+        load.target_met == Some(false)
+            || !self.run.problems.is_empty()
+            || points.any(LoadPoint::has_failed_requests)
+    }
+
     /// What the whole run came to.
     #[must_use]
     pub fn verdict(&self) -> Overall {
         match self.summary {
             counts if counts.failed > 0 => Overall::Failed,
             counts if counts.errors > 0 => Overall::Error,
+            _ if self.load_failed() => Overall::Failed,
             _ if !self.run.problems.is_empty() => Overall::Error,
             _ if self.run.interrupted => Overall::Interrupted,
             _ => Overall::Passed,

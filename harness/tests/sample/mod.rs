@@ -476,6 +476,7 @@ pub fn sample_results() -> Results {
         cases,
         measurements: sample_measurements(),
         check: None,
+        load: None,
     }
 }
 

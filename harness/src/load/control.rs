@@ -1,0 +1,259 @@
+//! What is asked of the server beside inferences.
+
+use std::net::SocketAddr;
+
+use hyper::http::Method;
+use prost::Message;
+use proto::inference::{
+    ModelConfigRequest, ModelConfigResponse, ModelMetadataRequest, ModelMetadataResponse,
+    ModelStatisticsRequest, ModelStatisticsResponse, ServerMetadataRequest,
+    ServerMetadataResponse,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::connection::{Connection, Connector, Failure};
+use super::endpoint::{Endpoint, Protocol};
+use super::model::{Description, Model};
+use super::request::{Request, RequestError, model_path};
+use super::server_statistics::Statistics;
+
+/// A connection of its own for questions.
+#[derive(Debug)]
+pub struct Control {
+    endpoint: Endpoint,
+    model: String,
+    version: Option<String>,
+    connection: Connection,
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// It cannot be asked.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The server refused or was gone.
+    #[error("failed to ask {url} for {what}: {source}")]
+    Failed {
+        /// The server.
+        url: String,
+        /// What was asked for.
+        what: &'static str,
+        /// Why.
+        source: Failure,
+    },
+    /// It answered something else.
+    #[error("failed to read the answer of {url} on {what}: {reason}; does it speak KServe v2?")]
+    Malformed {
+        /// The server.
+        url: String,
+        /// What was asked for.
+        what: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct ServerAnswer {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct ModelAnswer {
+    #[serde(default)]
+    platform: String,
+    inputs: Vec<TensorAnswer>,
+    #[serde(default)]
+    outputs: Vec<TensorAnswer>,
+}
+
+#[derive(Deserialize)]
+struct TensorAnswer {
+    name: String,
+    datatype: String,
+    shape: Vec<i64>,
+}
+
+#[derive(Deserialize)]
+struct ConfigAnswer {
+    #[serde(default)]
+    max_batch_size: i64,
+}
+
+impl Control {
+    /// Connects for questions about `model`.
+    ///
+    /// # Errors
+    /// [`ControlError::Failed`].
+    pub async fn connect(
+        address: SocketAddr,
+        endpoint: &Endpoint,
+        model: &str,
+        version: Option<&str>,
+    ) -> Result<Self, ControlError> {
+        let connection = Connector::new(endpoint, address).connect(0).await;
+        Ok(Self {
+            connection: connection.map_err(|source| ControlError::Failed {
+                url: endpoint.to_string(),
+                what: "anything",
+                source,
+            })?,
+            endpoint: endpoint.clone(),
+            model: model.to_owned(),
+            version: version.map(str::to_owned),
+        })
+    }
+
+    /// The server's name and version in one text.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn server(&mut self) -> Result<String, ControlError> {
+        let what = "its metadata";
+        let (name, version) = match self.endpoint.protocol {
+            Protocol::Http => {
+                let answer: ServerAnswer = self.get("/v2", what).await?;
+                (answer.name, answer.version)
+            }
+            Protocol::Grpc => {
+                let request = ServerMetadataRequest {};
+                let answer: ServerMetadataResponse =
+                    self.call("ServerMetadata", &request, what).await?;
+                (answer.name, answer.version)
+            }
+        };
+        Ok(format!("{name} {version}").trim().to_owned())
+    }
+
+    /// What the server tells of the model; its configuration is an extension that a server may lack.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn model(&mut self) -> Result<Model, ControlError> {
+        let what = "the model's metadata";
+        let path = model_path(&self.model, self.version.as_deref());
+        let config_path = format!("{path}/config");
+        let (name, version) = (
+            self.model.clone(),
+            self.version.clone().unwrap_or_default(),
+        );
+        match self.endpoint.protocol {
+            Protocol::Http => {
+                let answer: ModelAnswer = self.get(&path, what).await?;
+                let config = self.get::<ConfigAnswer>(&config_path, what).await;
+                let description = |tensor: TensorAnswer| Description {
+                    name: tensor.name,
+                    datatype: tensor.datatype,
+                    shape: tensor.shape,
+                };
+                Ok(Model {
+                    platform: answer.platform,
+                    inputs: answer.inputs.into_iter().map(description).collect(),
+                    outputs: answer.outputs.into_iter().map(description).collect(),
+                    max_batch_size: config.ok().map(|config| config.max_batch_size),
+                })
+            }
+            Protocol::Grpc => {
+                let request = ModelMetadataRequest {
+                    name: name.clone(),
+                    version: version.clone(),
+                };
+                let answer: ModelMetadataResponse =
+                    self.call("ModelMetadata", &request, what).await?;
+                let request = ModelConfigRequest { name, version };
+                let config = self
+                    .call::<ModelConfigResponse>("ModelConfig", &request, what)
+                    .await;
+                let descriptions = |tensors: Vec<
+                    proto::inference::model_metadata_response::TensorMetadata,
+                >| {
+                    let description = |tensor: proto::inference::model_metadata_response::TensorMetadata| Description {
+                        name: tensor.name,
+                        datatype: tensor.datatype,
+                        shape: tensor.shape,
+                    };
+                    tensors.into_iter().map(description).collect()
+                };
+                Ok(Model {
+                    platform: answer.platform,
+                    inputs: descriptions(answer.inputs),
+                    outputs: descriptions(answer.outputs),
+                    max_batch_size: config
+                        .ok()
+                        .and_then(|answer| answer.config)
+                        .map(|config| i64::from(config.max_batch_size)),
+                })
+            }
+        }
+    }
+
+    /// The model's statistics; `None` where the server keeps none, which is an extension.
+    pub async fn statistics(&mut self) -> Option<Statistics> {
+        let what = "statistics";
+        match self.endpoint.protocol {
+            Protocol::Http => {
+                let path = model_path(&self.model, self.version.as_deref());
+                let answer: serde_json::Value =
+                    self.get(&format!("{path}/stats"), what).await.ok()?;
+                Statistics::of_json(&answer)
+            }
+            Protocol::Grpc => {
+                let request = ModelStatisticsRequest {
+                    name: self.model.clone(),
+                    version: self.version.clone().unwrap_or_default(),
+                };
+                let answer: ModelStatisticsResponse =
+                    self.call("ModelStatistics", &request, what).await.ok()?;
+                Statistics::of_message(&answer)
+            }
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        what: &'static str,
+    ) -> Result<T, ControlError> {
+        let request = Request::http(&self.endpoint, Method::GET, path, Vec::new())?;
+        let body = self.exchange(&request, what).await?;
+        serde_json::from_slice(&body).map_err(|error| self.malformed(what, &error))
+    }
+
+    async fn call<T: Message + Default>(
+        &mut self,
+        method: &str,
+        message: &impl Message,
+        what: &'static str,
+    ) -> Result<T, ControlError> {
+        let request = Request::grpc(&self.endpoint, method, message)?;
+        let body = self.exchange(&request, what).await?;
+        T::decode(body).map_err(|error| self.malformed(what, &error))
+    }
+
+    async fn exchange(
+        &mut self,
+        request: &Request,
+        what: &'static str,
+    ) -> Result<hyper::body::Bytes, ControlError> {
+        let answer = self.connection.exchange(request, true).await;
+        let answer = answer.map_err(|source| ControlError::Failed {
+            url: self.endpoint.to_string(),
+            what,
+            source,
+        })?;
+        Ok(answer.body)
+    }
+
+    fn malformed(&self, what: &'static str, error: &dyn std::fmt::Display) -> ControlError {
+        ControlError::Malformed {
+            url: self.endpoint.to_string(),
+            what,
+            reason: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Load on a server that speaks KServe v2, and what came of it.
+//!
+//! A [`Plan`] says which server and model, with which requests and at which paces. [`conduct`]
+//! reads the model's tensors from the server, encodes the requests once, and makes one measurement
+//! for each pace: closed loop (so many requests under way at any time) or open loop (so many
+//! requests a second, whatever the server does; latency counts from the moment at which a request
+//! was to be sent). The numbers are taken from windows that [`stability`](Rule) judges.
+//!
+//! Everything happens on one thread: the fewer processors the generator takes, the more are the
+//! server's where both share a machine.
+
+mod answer;
+mod arrivals;
+mod conduct;
+mod connection;
+mod control;
+mod data;
+mod data_type;
+mod endpoint;
+mod expectation;
+mod generator;
+mod model;
+mod null_server;
+mod overhead;
+mod pace;
+mod record;
+mod request;
+mod search;
+mod server_statistics;
+mod stability;
+mod sweep;
+mod target;
+mod timer;
+
+pub use conduct::{Event, LoadTestError, Measured, Paces, Plan, Until, conduct};
+pub use data::{DataError, InputData};
+pub use endpoint::{Endpoint, ParseEndpointError, Protocol};
+pub use model::Shape;
+pub use pace::{Arrivals, Pace};
+pub use record::{Answered, Failures, Load, LoadPoint, Overhead, ServerShare, Window};
+pub use search::{Search, highest};
+pub use stability::{Rule, Unmet};
+pub use sweep::{ParseSweepError, Step, Sweep};
+pub use target::{ParseTargetError, Target, percentile_name};
