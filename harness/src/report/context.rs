@@ -6,6 +6,7 @@ use super::cases::{CaseDetail, Matrix};
 use super::check::CheckPage;
 use super::conflicts::ConflictTable;
 use super::heat_map::HeatMap;
+use super::load::LoadPage;
 use super::measurements::MeasurementRow;
 
 /// The whole page.
@@ -27,6 +28,8 @@ pub struct Page {
     pub notices: Vec<String>,
     /// What a user brought.
     pub check: Option<CheckPage>,
+    /// A load test.
+    pub load: Option<LoadPage>,
     /// The heading over the failed and broken cases.
     pub troubled_title: String,
     /// Failed and broken cases.
@@ -152,6 +155,12 @@ pub struct Plots {
     pub launch_overhead: Vec<Figure>,
     /// Speed-up over a framework's own operators.
     pub speed_up: Vec<Figure>,
+    /// Latency against throughput of a load test.
+    pub load_throughput: Vec<Figure>,
+    /// Latency distributions of a load test.
+    pub load_distribution: Vec<Figure>,
+    /// Parts of the time in a server under load.
+    pub load_breakdown: Vec<Figure>,
     /// Start-up and load times.
     pub startup: Vec<Figure>,
 }

@@ -107,8 +107,9 @@ fn machine_facts(machine: &Machine) -> Vec<Fact> {
     facts
 }
 
-/// Names and values on the run.
-pub fn run_facts(run: &Run) -> Vec<Fact> {
+/// Names and values on the run of `results`.
+pub fn run_facts(results: &Results) -> Vec<Fact> {
+    let run = &results.run;
     let mut facts = vec![
         Fact::new("Started", time(run.start)),
         Fact::new(
@@ -123,9 +124,12 @@ pub fn run_facts(run: &Run) -> Vec<Fact> {
             run.commit.clone().unwrap_or_else(|| "unknown".to_owned()),
         ),
         Fact::new("Harness", run.harness_version.clone()),
-        Fact::new("Isolation", run.isolation.name()),
-        Fact::new("Expectations", run.profile.name()),
     ];
+    // A load test starts no server and expects nothing of cases.
+    if results.load.is_none() {
+        facts.push(Fact::new("Isolation", run.isolation.name()));
+        facts.push(Fact::new("Expectations", run.profile.name()));
+    }
     facts.extend(run.shard.as_ref().map(|shard| Fact::new("Part", shard)));
     if run.interrupted {
         facts.push(Fact::new(

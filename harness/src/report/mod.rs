@@ -9,6 +9,7 @@ mod check;
 mod conflicts;
 mod context;
 mod heat_map;
+mod load;
 mod machine;
 mod measurements;
 mod page;

@@ -10,6 +10,7 @@ use super::check::check_page;
 use super::conflicts::conflict_tables;
 use super::context::{Badge, Count, Figure, Page, Plots, RuntimeRow};
 use super::heat_map::heat_maps;
+use super::load::{self, load_page};
 use super::machine::{machines, part_rows, run_facts};
 use super::measurements::{MeasurementRow, above_call, generator, highlights};
 use super::plots::{Plot, Section};
@@ -40,6 +41,7 @@ pub fn html(results: &Results, plots: &[Plot]) -> Result<String, RenderError> {
     environment.add_template("case.html", include_str!("templates/case.html"))?;
     environment.add_template("conflicts.html", include_str!("templates/conflicts.html"))?;
     environment.add_template("heat_map.html", include_str!("templates/heat_map.html"))?;
+    environment.add_template("load.html", include_str!("templates/load.html"))?;
     environment.add_template("figures.html", include_str!("templates/figures.html"))?;
     environment.add_global(
         "style",
@@ -73,7 +75,7 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
             })
             .collect(),
         setting: setting(results),
-        run: run_facts(&results.run),
+        run: run_facts(results),
         command: command_text(&results.run.command_line),
         problems: results.run.problems.clone(),
         notices: results.run.notices.clone(),
@@ -81,6 +83,7 @@ fn page(results: &Results, plots: &[Plot]) -> Page {
             .check
             .as_ref()
             .map(|check| check_page(check, &results.cases)),
+        load: load_page(results),
         troubled_title: match results.run.profile {
             Profile::Reference => "Not as expected".to_owned(),
             profile => format!("Where the server departs from profile {profile}"),
@@ -144,6 +147,9 @@ fn overall(results: &Results) -> Badge {
 }
 
 fn setting(results: &Results) -> String {
+    if let Some(load) = &results.load {
+        return load::setting(load);
+    }
     let runtimes: Vec<&str> = results
         .runtimes
         .iter()
@@ -188,6 +194,9 @@ fn by_section(plots: &[Plot]) -> Plots {
             Section::Bandwidth => sections.bandwidth.push(figure),
             Section::LaunchOverhead => sections.launch_overhead.push(figure),
             Section::SpeedUp => sections.speed_up.push(figure),
+            Section::LoadThroughput => sections.load_throughput.push(figure),
+            Section::LoadDistribution => sections.load_distribution.push(figure),
+            Section::LoadBreakdown => sections.load_breakdown.push(figure),
             Section::Startup => sections.startup.push(figure),
         }
     }

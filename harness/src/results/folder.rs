@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::junit::junit_xml;
+use super::load_table::load_csv;
 use super::record::{Results, SCHEMA_VERSION};
 use super::summary::summary_markdown;
 use super::tables::{cases_csv, measurements_csv};
@@ -153,6 +154,10 @@ impl ResultsFolder {
         self.put("cases.csv", &cases)?;
         let measurements = measurements_csv(results).map_err(render_error("measurements.csv"))?;
         self.put("measurements.csv", &measurements)?;
+        let load = load_csv(results).map_err(render_error("load.csv"))?;
+        if let Some(load) = load {
+            self.put("load.csv", &load)?;
+        }
         let junit = junit_xml(results).map_err(render_error("junit.xml"))?;
         self.put("junit.xml", junit.as_bytes())?;
         self.put("summary.md", summary_markdown(results).as_bytes())?;

@@ -8,6 +8,7 @@ mod check_text;
 mod check_words;
 mod folder;
 mod junit;
+mod load_table;
 mod machine;
 mod merge;
 mod record;

@@ -9,6 +9,7 @@ use super::check_words::About;
 use super::record::{Overall, Results};
 use super::server_words::plain;
 use crate::check::did;
+use crate::load::Load;
 use crate::measurement::Kind;
 use crate::quantity::{count, quantity, rate};
 
@@ -30,6 +31,9 @@ impl Results {
     #[must_use]
     pub fn headline(&self) -> String {
         let verdict = self.verdict();
+        if let Some(load) = &self.load {
+            return self.load_headline(load);
+        }
         match &self.check {
             Some(check) => check.headline(verdict, &self.cases),
             None => match self.missing_parts() {
@@ -40,6 +44,38 @@ impl Results {
                 Some(missing) => format!("{}; {missing}", verdict.text()),
             },
         }
+    }
+
+    /// What came of a load test.
+    fn load_headline(&self, load: &Load) -> String {
+        let points = || self.measurements.iter().filter_map(|it| it.load.as_ref());
+        let failed: usize = points().map(|point| point.answered.failed).sum();
+        let wrong: usize = points().map(|point| point.answered.wrong).sum();
+        let mut parts = Vec::new();
+        if failed > 0 {
+            parts.push(format!("{} failed", count(failed, "request")));
+        }
+        if wrong > 0 {
+            parts.push(format!("{} wrong", count(wrong, "answer")));
+        }
+        if !self.run.problems.is_empty() {
+            parts.push(format!("{} not measured", count(self.run.problems.len(), "pace")));
+        }
+        if parts.is_empty() {
+            parts.push("every request was answered".to_owned());
+        }
+        match (&load.target, load.highest_rate, load.target_met) {
+            (Some(target), Some(highest), _) => {
+                parts.push(format!("{target} holds up to {}", rate(highest)));
+            }
+            (Some(target), None, Some(true)) => parts.push(format!("{target} was met")),
+            (Some(target), None, _) => parts.push(format!("{target} was missed")),
+            (None, ..) => {}
+        }
+        if self.run.interrupted {
+            parts.push("ended early".to_owned());
+        }
+        parts.join(", ")
     }
 
     /// How many of the parts that a run was divided into are missing; `None` where none is.
@@ -107,9 +143,19 @@ pub fn summary_markdown(results: &Results) -> String {
     let mut line = |content: String| {
         let _ = writeln!(text, "{content}");
     };
-    line(format!("# Custom ops: {}", results.headline()));
+    let subject = results.load.as_ref().map_or("Custom ops", |_| "Load test");
+    line(format!("# {subject}: {}", results.headline()));
     line(String::new());
-    line(format!("{}. {}", results.counts_text(), setting(results)));
+    match &results.load {
+        Some(load) => line(format!(
+            "Model `{}`, {} at {}, {}.",
+            cell(&load.model),
+            cell(&load.server),
+            load.url,
+            cell(&load.inputs.join(", "))
+        )),
+        None => line(format!("{}. {}", results.counts_text(), setting(results))),
+    }
     for notice in &results.run.notices {
         line(format!("\n> ⚠ {}", cell(notice)));
     }

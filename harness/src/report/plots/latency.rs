@@ -32,6 +32,7 @@ pub fn is_served(measurement: &Measurement) -> bool {
     measurement.kind == Kind::Serving
         && measurement.framework != "none"
         && measurement.aspect != Some(Aspect::BatchSize)
+        && measurement.load.is_none()
 }
 
 /// Whether two measurements differ in nothing but their concurrency.

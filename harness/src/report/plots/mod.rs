@@ -4,6 +4,7 @@ mod batch;
 mod kernel;
 mod latency;
 mod lines;
+mod load;
 mod op_time;
 mod palette;
 mod plot;
@@ -28,6 +29,7 @@ pub fn plots(results: &Results) -> Result<Vec<Plot>, PlotError> {
     plots.extend(batch::draw(measurements)?);
     plots.extend(op_time::draw(measurements)?);
     plots.extend(kernel::draw(measurements)?);
+    plots.extend(load::draw(measurements)?);
     plots.extend(startup::draw(measurements)?);
     Ok(plots)
 }

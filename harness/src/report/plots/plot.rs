@@ -25,6 +25,12 @@ pub enum Section {
     LaunchOverhead,
     /// Speed-up over a framework's own operators.
     SpeedUp,
+    /// Latency against throughput of a load test.
+    LoadThroughput,
+    /// Latency distributions of a load test.
+    LoadDistribution,
+    /// Parts of the time in a server under load.
+    LoadBreakdown,
     /// Start-up and load times.
     Startup,
 }

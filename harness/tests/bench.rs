@@ -1,0 +1,305 @@
+//! `harness bench` from outside, against the real server over both protocols.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use harness::measurement::{Measurement, Warning};
+use harness::results::{Results, ResultsFolder};
+use runtimes::{Cache, Catalog, Framework, Pip, Silent, Size};
+use rustix::process::{Pid, Signal, kill_process};
+use suites::server::{ServerCommand, ServerProcess};
+use test_ops::{
+    Builder, Configuration, DataType, Library, Model, ModelRepository, Op, ParameterSource, Sample,
+};
+
+/// The longest wait for the server.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The model: one row of 16 numbers in, as many out.
+const MODEL: &str = "small";
+
+/// A server with a model, and a folder for results.
+struct Bench {
+    folder: tempfile::TempDir,
+    server: ServerProcess,
+}
+
+impl Bench {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::locate(None).unwrap();
+        let entry = Catalog::builtin()
+            .default_of(Framework::OnnxRuntime)
+            .unwrap();
+        let runtime = cache.find(&entry.name()).unwrap_or_else(|| {
+            let pip = Pip::find().unwrap();
+            runtimes::install(&cache, entry, Size::Small, &pip, &Silent).unwrap()
+        });
+        let library = folder.path().join("libcustom_ops.so");
+        Builder::in_cache(&cache)
+            .build_to(
+                &Library::new(Framework::OnnxRuntime, Sample::default()),
+                &runtime,
+                &library,
+            )
+            .unwrap();
+        let repository = ModelRepository::create(folder.path().join("models")).unwrap();
+        let model = Model::new(
+            Op::BiasGelu,
+            DataType::Fp32,
+            &[-1, 16],
+            ParameterSource::Constant,
+        );
+        let configuration = Configuration {
+            instance_count: Some(1),
+            ..Configuration::with_op_libraries([library.to_string_lossy()])
+        };
+        repository
+            .add(&model.with_name(MODEL), &configuration)
+            .unwrap();
+        let server = suites::server_binary(None, |line| eprintln!("{line}")).unwrap();
+        let mut server = ServerCommand::new(server)
+            .flag("model-repository", repository.root())
+            .flag("runtime-cache", cache.root())
+            .flag("op-library-root", folder.path())
+            .launch(&folder.path().join("server.log"))
+            .unwrap();
+        if let Err(error) = server.wait_ready(PATIENCE) {
+            panic!("{error}\n{}", server.log());
+        }
+        Self { folder, server }
+    }
+
+    fn http(&self) -> String {
+        format!("http://{}", self.server.http_address())
+    }
+
+    fn grpc(&self) -> String {
+        let line = self.server.command_line();
+        let flag = line.iter().position(|it| it == "--grpc-port").unwrap();
+        format!("grpc://127.0.0.1:{}", line[flag + 1])
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, url: &str, line: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        command
+            .args(["bench", "--url", url, "--model", MODEL])
+            // The model's rows are its own extents: it takes no batches of the server.
+            .args(["--shape", "x:1,16", "--warm-up", "100ms"])
+            .arg("--results-dir")
+            .arg(self.path("results"))
+            .args(line);
+        command
+    }
+
+    fn run(&self, url: &str, line: &[&str]) -> (Output, Option<Results>) {
+        let output = self.command(url, line).output().unwrap();
+        let results = results(&output);
+        (output, results)
+    }
+
+    /// A run that ends with status 0.
+    #[track_caller]
+    fn good(&self, url: &str, line: &[&str]) -> Results {
+        let (output, results) = self.run(url, line);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        results.unwrap()
+    }
+}
+
+fn results(output: &Output) -> Option<Results> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report = Path::new(text.lines().last()?);
+    let folder = report.is_file().then(|| report.parent())??;
+    Some(ResultsFolder::at(folder).read().unwrap())
+}
+
+fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stderr),
+        String::from_utf8_lossy(&output.stdout)
+    )
+}
+
+fn has(measurement: &Measurement, is: impl Fn(&Warning) -> bool) -> bool {
+    measurement.warnings.iter().any(is)
+}
+
+#[test]
+fn a_closed_loop_is_measured_over_both_protocols() {
+    let bench = Bench::start();
+    for url in [bench.http(), bench.grpc()] {
+        let line = ["--concurrency", "1:4:4x", "--window", "200ms", "--max-windows", "4"];
+        let results = bench.good(&url, &[&line[..], &["--validate"]].concat());
+        assert_eq!(results.measurements.len(), 2);
+        for (measurement, concurrency) in results.measurements.iter().zip([1, 4]) {
+            assert_eq!(measurement.concurrency, Some(concurrency));
+            assert!(measurement.samples >= 662 / 3, "{measurement:?}");
+            let load = measurement.load.as_ref().unwrap();
+            assert_eq!(load.answered.right, measurement.samples);
+            assert_eq!((load.answered.failed, load.answered.wrong), (0, 0));
+            assert_eq!(load.windows.iter().filter(|it| it.counts).count(), 3);
+            assert!(load.client_cpu_us > 0.0);
+            assert!(load.overhead.as_ref().unwrap().median_us < measurement.median);
+            let server = load.server.as_ref().unwrap();
+            assert!(server.compute_infer_us > 0.0 && server.request_us < measurement.median * 2.0);
+            // What the server counted in the windows is what was answered in them.
+            let counted = server.requests as f64;
+            let answered = measurement.samples as f64;
+            assert!((counted / answered - 1.0).abs() < 0.1, "{counted} {answered}");
+        }
+        let load = results.load.unwrap();
+        assert_eq!(load.url, url);
+        assert_eq!(load.inputs, ["x FP32 [1, 16]"]);
+    }
+    let folders = fs::read_dir(bench.path("results")).unwrap();
+    for folder in folders.map(|entry| entry.unwrap().path()) {
+        for name in [
+            "results.json",
+            "load.csv",
+            "measurements.csv",
+            "report.html",
+            "plots/load-latency-throughput.svg",
+            "plots/load-distribution.svg",
+            "plots/load-breakdown.svg",
+        ] {
+            assert!(folder.join(name).is_file(), "{name}");
+        }
+        let csv = fs::read_to_string(folder.join("load.csv")).unwrap();
+        assert_eq!(csv.lines().count(), 3, "{csv}");
+    }
+}
+
+#[test]
+fn so_many_requests_are_exactly_so_many() {
+    let bench = Bench::start();
+    for url in [bench.http(), bench.grpc()] {
+        let line = ["--requests", "500", "--concurrency", "3"];
+        let results = bench.good(&url, &line);
+        let load = results.measurements[0].load.as_ref().unwrap();
+        assert_eq!(load.answered.right, 500);
+        assert_eq!(load.server.as_ref().unwrap().requests, 500);
+        assert_eq!(load.stable, None);
+        // 500 samples carry no p99.
+        assert_eq!(results.measurements[0].p99, None);
+        let is_few = |it: &Warning| matches!(it, Warning::TooFewForPercentile { needed: 662, .. });
+        assert!(has(&results.measurements[0], is_few));
+    }
+}
+
+#[test]
+fn a_server_that_stalls_shows_in_the_latency_of_an_open_loop() {
+    let bench = Bench::start();
+    let stalled = |line: &[&str]| {
+        let line = [&["--duration", "2s", "--warm-up", "200ms"], line].concat();
+        let child = bench
+            .command(&bench.http(), &line)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The generator is past its preparations when the server has got requests for a while.
+        wait_for_requests(&bench, 60);
+        let pid = Pid::from_raw(bench.server.pid()).unwrap();
+        kill_process(pid, Signal::STOP).unwrap();
+        std::thread::sleep(Duration::from_millis(700));
+        kill_process(pid, Signal::CONT).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        results(&output).unwrap().measurements.remove(0)
+    };
+    // 140 of 400 requests meet a server that stands still; each is told how long that was for it.
+    let line = ["--rate", "200", "--arrivals", "constant", "--connections", "2"];
+    let open = stalled(&line);
+    let load = open.load.as_ref().unwrap();
+    assert!(open.p90.unwrap() > 100_000.0, "{open:?}");
+    assert!(load.late > 50, "{}", load.late);
+    assert!(has(&open, |it| matches!(it, Warning::LateSends { .. })));
+    // In a closed loop one request waits, and nothing is sent meanwhile: the stall stays hidden.
+    let closed = stalled(&["--concurrency", "1"]);
+    assert!(closed.p90.unwrap() < 50_000.0, "{closed:?}");
+}
+
+/// Waits until the server has answered `requests` more.
+fn wait_for_requests(bench: &Bench, requests: u64) {
+    let client =
+        suites::client::Client::new(bench.server.http_address(), Duration::from_secs(5)).unwrap();
+    let count = || {
+        let statistics = client.statistics(MODEL).unwrap();
+        statistics["model_stats"][0]["inference_stats"]["success"]["count"]
+            .as_u64()
+            .unwrap_or(0)
+    };
+    let (begin, end) = (count(), std::time::Instant::now() + PATIENCE);
+    while count() < begin + requests {
+        assert!(std::time::Instant::now() < end, "no load has come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn the_highest_rate_that_meets_a_target_is_searched_for() {
+    let bench = Bench::start();
+    let line = ["--rate", "100:400", "--duration", "1s"];
+    let easy = [&line[..], &["--percentile-target", "p50<1s"]].concat();
+    let results = bench.good(&bench.http(), &easy);
+    let load = results.load.unwrap();
+    assert_eq!((load.highest_rate, load.target_met), (Some(400.0), Some(true)));
+    // 100, 200, 400, and 400 again to confirm it.
+    assert_eq!(results.measurements.len(), 4);
+    let hard = [&line[..], &["--percentile-target", "p50<1us"]].concat();
+    let (output, results) = bench.run(&bench.http(), &hard);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let load = results.unwrap().load.unwrap();
+    assert_eq!((load.highest_rate, load.target_met), (None, Some(false)));
+}
+
+#[test]
+fn wrong_answers_are_counted_and_end_with_status_1() {
+    let bench = Bench::start();
+    let file = bench.path("expected.json");
+    let values = vec!["12345"; 16].join(",");
+    let text = format!(r#"{{"outputs": [{{"name": "y", "data": [{values}]}}]}}"#);
+    fs::write(&file, text).unwrap();
+    let line = ["--requests", "20", "--expect", file.to_str().unwrap()];
+    for url in [bench.http(), bench.grpc()] {
+        let (output, results) = bench.run(&url, &line);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        let results = results.unwrap();
+        assert!(results.measurements.is_empty());
+        assert!(results.run.problems[0].contains("output 'y' has a wrong value at 0"));
+    }
+}
+
+#[test]
+fn what_keeps_a_load_test_from_its_beginning_is_told() {
+    let bench = Bench::start();
+    let status = |url: &str, line: &[&str], status: i32, words: &[&str]| {
+        let (output, _) = bench.run(url, line);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(status), "{text}");
+        assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    };
+    for url in [bench.http(), bench.grpc()] {
+        status(&url, &["--shape", "y:1"], 2, &["no input 'y'"]);
+        status(&url, &["--batch-size", "4"], 2, &["--batch-size 4"]);
+        status(&url, &["--input-data", "nowhere.json"], 2, &["nowhere.json"]);
+        let other = ["--model-version", "7"];
+        status(&url, &other, 3, &[&url, "the model's metadata"]);
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = listener.local_addr().unwrap();
+    drop(listener);
+    for protocol in ["http", "grpc"] {
+        let url = format!("{protocol}://{closed}");
+        status(&url, &[], 3, &[&closed.to_string(), "is the server running"]);
+    }
+    let results = fs::read_dir(bench.path("results")).unwrap().count();
+    assert_eq!(results, 0, "no folder of a run that was none");
+}
