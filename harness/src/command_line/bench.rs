@@ -124,7 +124,9 @@ fn input_data(text: &str) -> Result<InputData, std::convert::Infallible> {
 /// `10%` or `10`.
 fn share(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
-    let number = number.ok().filter(|number| *number > 0.0 && *number < 100.0);
+    let number = number
+        .ok()
+        .filter(|number| *number > 0.0 && *number < 100.0);
     number
         .map(|number| number / 100.0)
         .ok_or_else(|| format!("'{text}' is no share: expected a percentage such as 10%"))

@@ -311,9 +311,9 @@ impl LoadTest {
             };
             let expectation = match (&expected, plan.validate) {
                 (Some(expected), _) => Some(expected.clone()),
-                (None, true) => Some(
-                    Expectation::first(endpoint.protocol, &answer).map_err(unreadable)?,
-                ),
+                (None, true) => {
+                    Some(Expectation::first(endpoint.protocol, &answer).map_err(unreadable)?)
+                }
                 (None, false) => None,
             };
             requests.push((request, expectation));
@@ -389,7 +389,9 @@ impl LoadTest {
                 let wanted = plan.target.map_or(0.99, |target| target.percentile);
                 let samples = statistics::minimum_samples(wanted).div_ceil(Rule::WINDOWS);
                 while !cancellation.is_cancelled() {
-                    let stretch = self.stretch(&generator, window, samples, cancellation).await;
+                    let stretch = self
+                        .stretch(&generator, window, samples, cancellation)
+                        .await;
                     let is_dead = stretch.tally.latencies.is_empty() && stretch.tally.failed > 0;
                     stretches.push(stretch);
                     let windows: Vec<Window> =
@@ -428,6 +430,9 @@ impl LoadTest {
         };
         let throughput = whole.tally.latencies.len() as f64 / whole.elapsed.as_secs_f64();
         let requests = whole.tally.requests();
+        let due = whole.tally.due as f64;
+        // Two may be under way at the end that were not at the beginning.
+        let keeps_up = requests as f64 + 2.0 >= due * KEEPS_UP;
         // What was sent within the windows is answered after them: its latency counts, or a server
         // that stops to answer would look well. For the throughput it is too late.
         whole.tally.add(match plan.until {
@@ -464,7 +469,6 @@ impl LoadTest {
             Pace::Closed { .. } => (None, None),
             Pace::Open { rate, arrivals, .. } => (Some(rate), Some(arrivals)),
         };
-        let keeps_up = rate.is_none_or(|rate| throughput >= rate * KEEPS_UP);
         let target_met = plan.target.map(|target| {
             target_latency.is_some_and(|latency| target.is_met_by(latency))
                 && wrong + failed == 0
@@ -488,6 +492,12 @@ impl LoadTest {
             server: whole.server,
         };
         let mut warnings = warnings(plan, pace, &point, throughput, ascending.len());
+        if !keeps_up {
+            warnings.push(Warning::Overloaded {
+                rate: due / whole.elapsed.as_secs_f64(),
+                throughput,
+            });
+        }
         if let Some(Err(unmet)) = stable {
             warnings.push(Warning::Unstable {
                 reason: unmet.to_string(),
@@ -499,8 +509,8 @@ impl LoadTest {
             elapsed: whole.elapsed,
             warnings,
         };
-        let mut measurement = Measurement::new(self.about(pace, repeated), samples)
-            .ok_or("nothing was answered")?;
+        let mut measurement =
+            Measurement::new(self.about(pace, repeated), samples).ok_or("nothing was answered")?;
         measurement.throughput = Some(throughput);
         measurement.device = "server".to_owned();
         measurement.load = Some(point);
@@ -622,7 +632,7 @@ impl LoadTest {
     }
 }
 
-/// The share of the wanted rate from which a server keeps up with it.
+/// The share of the requests that were due from which a server keeps up with them.
 const KEEPS_UP: f64 = 0.95;
 /// How often it is looked whether there are enough samples.
 const LOOK: Duration = Duration::from_millis(20);
@@ -696,20 +706,15 @@ fn warnings(
             needed,
         });
     }
-    if let Pace::Open { rate, .. } = pace {
-        if throughput < rate * KEEPS_UP {
-            warnings.push(Warning::Overloaded { rate, throughput });
-        }
-        if point.late as f64 > Warning::LATE_SHARE * samples as f64 {
-            warnings.push(Warning::LateSends {
-                late: point.late,
-                of: samples + failed + wrong,
-            });
-        }
+    if point.late as f64 > Warning::LATE_SHARE * samples as f64 && matches!(pace, Pace::Open { .. })
+    {
+        warnings.push(Warning::LateSends {
+            late: point.late,
+            of: samples + failed + wrong,
+        });
     }
     let share = client_share(point.overhead.as_ref(), pace, throughput);
-    if point.client_cpu_share > Warning::CLIENT_PROCESSOR_SHARE
-        || share > Warning::GENERATOR_SHARE
+    if point.client_cpu_share > Warning::CLIENT_PROCESSOR_SHARE || share > Warning::GENERATOR_SHARE
     {
         warnings.push(Warning::ClientBound {
             processor_share: point.client_cpu_share,

@@ -181,7 +181,12 @@ async fn over_http(
     *message.headers_mut() = request.headers.clone();
     sender.ready().await.map_err(broken)?;
     let response = sender.send_request(message).await.map_err(broken)?;
-    let (Parts { status, headers, .. }, mut body) = response.into_parts();
+    let (
+        Parts {
+            status, headers, ..
+        },
+        mut body,
+    ) = response.into_parts();
     if status == StatusCode::OK && !keep {
         while let Some(frame) = body.frame().await {
             frame.map_err(broken)?;
@@ -220,7 +225,12 @@ async fn over_grpc(
         .send_data(request.body.clone(), true)
         .map_err(broken)?;
     let response = response.await.map_err(broken)?;
-    let (Parts { status, headers, .. }, mut body) = response.into_parts();
+    let (
+        Parts {
+            status, headers, ..
+        },
+        mut body,
+    ) = response.into_parts();
     if status != StatusCode::OK {
         return Err(Failure::Refused(format!("HTTP status {status}")));
     }
@@ -262,7 +272,9 @@ async fn over_grpc(
                 == whole.len() - 5
         });
     if !is_whole {
-        return Err(Failure::Broken("the answer is not one plain message".into()));
+        return Err(Failure::Broken(
+            "the answer is not one plain message".into(),
+        ));
     }
     Ok(Answer {
         json_length: None,
@@ -283,7 +295,9 @@ fn status_of(headers: &HeaderMap) -> Result<(), Failure> {
                 beginning(&message.unwrap_or_default())
             )))
         }
-        None => Err(Failure::Broken("the call ended without a gRPC status".into())),
+        None => Err(Failure::Broken(
+            "the call ended without a gRPC status".into(),
+        )),
     }
 }
 

@@ -6,8 +6,7 @@ use hyper::http::Method;
 use prost::Message;
 use proto::inference::{
     ModelConfigRequest, ModelConfigResponse, ModelMetadataRequest, ModelMetadataResponse,
-    ModelStatisticsRequest, ModelStatisticsResponse, ServerMetadataRequest,
-    ServerMetadataResponse,
+    ModelStatisticsRequest, ModelStatisticsResponse, ServerMetadataRequest, ServerMetadataResponse,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -138,10 +137,7 @@ impl Control {
         let what = "the model's metadata";
         let path = model_path(&self.model, self.version.as_deref());
         let config_path = format!("{path}/config");
-        let (name, version) = (
-            self.model.clone(),
-            self.version.clone().unwrap_or_default(),
-        );
+        let (name, version) = (self.model.clone(), self.version.clone().unwrap_or_default());
         match self.endpoint.protocol {
             Protocol::Http => {
                 let answer: ModelAnswer = self.get(&path, what).await?;
@@ -169,16 +165,18 @@ impl Control {
                 let config = self
                     .call::<ModelConfigResponse>("ModelConfig", &request, what)
                     .await;
-                let descriptions = |tensors: Vec<
-                    proto::inference::model_metadata_response::TensorMetadata,
-                >| {
-                    let description = |tensor: proto::inference::model_metadata_response::TensorMetadata| Description {
-                        name: tensor.name,
-                        datatype: tensor.datatype,
-                        shape: tensor.shape,
+                let descriptions =
+                    |tensors: Vec<proto::inference::model_metadata_response::TensorMetadata>| {
+                        let description =
+                            |tensor: proto::inference::model_metadata_response::TensorMetadata| {
+                                Description {
+                                    name: tensor.name,
+                                    datatype: tensor.datatype,
+                                    shape: tensor.shape,
+                                }
+                            };
+                        tensors.into_iter().map(description).collect()
                     };
-                    tensors.into_iter().map(description).collect()
-                };
                 Ok(Model {
                     platform: answer.platform,
                     inputs: descriptions(answer.inputs),

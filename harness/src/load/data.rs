@@ -181,9 +181,10 @@ fn tensor(value: &Value, input: &Input) -> Result<Tensor, String> {
         bytes,
     };
     let is_positive = tensor.shape.iter().all(|extent| *extent >= 0);
-    let elements = tensor.shape.iter().try_fold(1_i64, |product, extent| {
-        product.checked_mul(*extent)
-    });
+    let elements = tensor
+        .shape
+        .iter()
+        .try_fold(1_i64, |product, extent| product.checked_mul(*extent));
     let elements = elements.and_then(|elements| usize::try_from(elements).ok());
     let (Some(elements), true) = (elements, is_positive) else {
         return Err(format!("its shape {:?} is none", tensor.shape));
@@ -258,9 +259,18 @@ mod tests {
             (r#"{"data": [{"x": [1]}]}"#, "it has 1 values"),
             (r#"{"data": [{"x": [1, 70000]}]}"#, "70000 is no INT16"),
             (r#"{"data": [{}]}"#, "lacks the input 'x'"),
-            (r#"{"data": [{"x": [1, 2], "y": 1}]}"#, "'y', which is no input"),
-            (r#"{"data": [{"x": {"b64": "AQ=="}}]}"#, "no values of INT16"),
-            (r#"{"data": [{"x": {"content": [], "shape": [-1]}}]}"#, "is none"),
+            (
+                r#"{"data": [{"x": [1, 2], "y": 1}]}"#,
+                "'y', which is no input",
+            ),
+            (
+                r#"{"data": [{"x": {"b64": "AQ=="}}]}"#,
+                "no values of INT16",
+            ),
+            (
+                r#"{"data": [{"x": {"content": [], "shape": [-1]}}]}"#,
+                "is none",
+            ),
             ("[]", "data"),
         ] {
             let error = read(text.as_bytes(), &[input(DataType::Int16, &[1, 2])]).unwrap_err();

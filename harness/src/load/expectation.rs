@@ -57,7 +57,8 @@ impl Expectation {
             )
         };
         let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-        let file: File = serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))?;
+        let file: File =
+            serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))?;
         Ok(Self::Values(file.outputs))
     }
 

@@ -261,7 +261,10 @@ mod tests {
     fn an_open_extent_has_to_be_typed() {
         let open = model(&[-1, -1, 3], Some(8));
         let error = shape(&open, &[], 1).unwrap_err().to_string();
-        assert!(error.contains("--shape 'x:…', without the batch"), "{error}");
+        assert!(
+            error.contains("--shape 'x:…', without the batch"),
+            "{error}"
+        );
         assert_eq!(shape(&open, &["x:7,3"], 2), Ok(vec![2, 7, 3]));
         let error = shape(&open, &["x:7,4"], 1).unwrap_err().to_string();
         assert!(error.contains("does not fit"), "{error}");

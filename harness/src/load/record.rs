@@ -166,9 +166,8 @@ impl ServerShare {
                 0.0
             }
         };
-        let by_requests = |of: fn(&Self) -> f64| {
-            mean(of(self), self.requests, of(other), other.requests)
-        };
+        let by_requests =
+            |of: fn(&Self) -> f64| mean(of(self), self.requests, of(other), other.requests);
         Self {
             queue_us: by_requests(|it| it.queue_us),
             compute_input_us: by_requests(|it| it.compute_input_us),

@@ -5,8 +5,8 @@ use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, TE};
 use hyper::http::Method;
 use prost::Message;
-use proto::inference::model_infer_request::InferInputTensor;
 use proto::inference::ModelInferRequest;
+use proto::inference::model_infer_request::InferInputTensor;
 use serde_json::{Value, json};
 
 use super::data::Tensor;
@@ -49,7 +49,9 @@ impl Request {
             path: path.to_owned(),
             source,
         };
-        let uri: Uri = path.parse().map_err(|error| failed(hyper::http::Error::from(error)))?;
+        let uri: Uri = path
+            .parse()
+            .map_err(|error| failed(hyper::http::Error::from(error)))?;
         let host = HeaderValue::try_from(&endpoint.authority);
         let mut headers = HeaderMap::new();
         headers.insert(HOST, host.map_err(|error| failed(error.into()))?);
@@ -116,9 +118,11 @@ impl Request {
                 debug_assert!(request.headers.contains_key(JSON_LENGTH_HEADER));
                 Ok(request)
             }
-            Protocol::Grpc => {
-                Self::grpc(endpoint, "ModelInfer", &grpc_message(model, version, tensors))
-            }
+            Protocol::Grpc => Self::grpc(
+                endpoint,
+                "ModelInfer",
+                &grpc_message(model, version, tensors),
+            ),
         }
     }
 }

@@ -129,10 +129,7 @@ mod tests {
     #[test]
     fn steps_add_and_factors_multiply() {
         assert_eq!(values("8"), [8.0]);
-        assert_eq!(
-            values("1:64:2x"),
-            [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
-        );
+        assert_eq!(values("1:64:2x"), [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]);
         assert_eq!(values("1:16:5"), [1.0, 6.0, 11.0, 16.0]);
         assert_eq!(values("1:10:4"), [1.0, 5.0, 9.0]);
         assert_eq!(values("100:400"), [100.0, 200.0, 400.0]);

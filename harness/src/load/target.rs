@@ -80,7 +80,9 @@ mod tests {
         assert!(target.is_met_by(1999.9) && !target.is_met_by(2000.0));
         let target: Target = "p99.9 <= 500us".parse().unwrap();
         assert_eq!(target.to_string(), "p99.9 < 500µs");
-        for text in ["99<2ms", "p0<2ms", "p100<1s", "p99<2", "p99>2ms", "p99<0s", ""] {
+        for text in [
+            "99<2ms", "p0<2ms", "p100<1s", "p99<2", "p99>2ms", "p99<0s", "",
+        ] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
     }

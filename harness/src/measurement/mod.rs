@@ -14,8 +14,8 @@ mod warning;
 
 pub use clock::{Clock, MonotonicClock};
 pub use engine::{Policy, Samples, measure};
-pub use null_server::start as start_null_server;
 pub use load_generator::{Answer, JSON_LENGTH_HEADER, LoadError, LoadGenerator, PreparedRequest};
+pub use null_server::start as start_null_server;
 pub use record::{About, Aspect, Kind, Measurement};
 pub use subject::Subject;
 pub use warning::Warning;

@@ -224,9 +224,8 @@ impl fmt::Display for Warning {
                 reason,
             } => write!(
                 f,
-                "of {of} requests {failed} failed and {wrong} were answered wrongly ({reason}); \
-                 latency and throughput are those of the others: do not trust them before that is \
-                 repaired"
+                "of {of} requests, {failed} failed and {wrong} had a wrong answer ({reason}); latency \
+                 and throughput are those of the others: do not trust them before that is repaired"
             ),
             Self::ClockScaling { governor } => write!(
                 f,

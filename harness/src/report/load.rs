@@ -45,7 +45,9 @@ pub fn load_page(results: &Results) -> Option<LoadPage> {
     let points = points.filter_map(|measurement| Some((measurement, measurement.load.as_ref()?)));
     Some(LoadPage {
         facts: facts(load),
-        rows: points.map(|(measurement, load)| row(measurement, load)).collect(),
+        rows: points
+            .map(|(measurement, load)| row(measurement, load))
+            .collect(),
     })
 }
 
@@ -139,6 +141,10 @@ fn row(measurement: &Measurement, load: &LoadPoint) -> LoadRow {
             Some(false) => format!("{}, not settled", load.windows.len()),
             None => "fixed length".to_owned(),
         },
-        warnings: measurement.warnings.iter().map(ToString::to_string).collect(),
+        warnings: measurement
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     }
 }

@@ -47,7 +47,11 @@ pub fn load_csv(results: &Results) -> Result<Option<Vec<u8>>, csv::Error> {
             continue;
         };
         let server = load.server.as_ref();
-        let warnings: Vec<String> = measurement.warnings.iter().map(ToString::to_string).collect();
+        let warnings: Vec<String> = measurement
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         writer.write_record([
             measurement.id.clone(),
             text(measurement.concurrency),

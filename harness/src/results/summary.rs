@@ -59,7 +59,10 @@ impl Results {
             parts.push(format!("{} wrong", count(wrong, "answer")));
         }
         if !self.run.problems.is_empty() {
-            parts.push(format!("{} not measured", count(self.run.problems.len(), "pace")));
+            parts.push(format!(
+                "{} not measured",
+                count(self.run.problems.len(), "pace")
+            ));
         }
         if parts.is_empty() {
             parts.push("every request was answered".to_owned());

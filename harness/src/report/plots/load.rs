@@ -118,7 +118,11 @@ fn against(area: &Area, points: &[Point<'_>]) -> DrawingResult {
         area.draw(&Text::new(rate(tick), (x, y + 8), below.clone()))?;
     }
     let (middle, bottom_y) = chart.backend_coord(&(right * 0.54, bottom.ln()));
-    area.draw(&Text::new("answers a second", (middle, bottom_y + 30), below))?;
+    area.draw(&Text::new(
+        "answers a second",
+        (middle, bottom_y + 30),
+        below,
+    ))?;
     let mut x = 72;
     for (index, (name, line)) in series.iter().enumerate() {
         let placed: Vec<(f64, f64)> = line.iter().map(|(x, y)| (*x, y.ln())).collect();
@@ -150,7 +154,10 @@ fn distributions(points: &[Point<'_>]) -> Result<Plot, PlotError> {
         Section::LoadDistribution,
         (
             "Latency distribution".to_owned(),
-            format!("Share of requests answered within a time: {}.", medians.join(", ")),
+            format!(
+                "Share of requests answered within a time: {}.",
+                medians.join(", ")
+            ),
         ),
         300,
         |area| shares(area, &shown),
