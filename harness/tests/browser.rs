@@ -36,9 +36,14 @@ fn the_report_fits_a_laptop_and_a_phone_without_a_console_error() {
     with_versions.cases.extend(sample::conflict_cases());
     with_versions.measurements.extend(sample::sample_kernels());
     with_versions.measurements.extend(sample::sample_batches());
-    for (results, width) in [with_versions, joined(), sample::sample_check()]
-        .iter()
-        .flat_map(|results| [LAPTOP, PHONE].map(|width| (results, width)))
+    for (results, width) in [
+        with_versions,
+        joined(),
+        sample::sample_check(),
+        sample::sample_load(),
+    ]
+    .iter()
+    .flat_map(|results| [LAPTOP, PHONE].map(|width| (results, width)))
     {
         let html = report::html(results, &report::plots(results).unwrap()).unwrap();
         let rendered = render(&chromium, &html, width);

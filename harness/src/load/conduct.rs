@@ -451,7 +451,7 @@ impl LoadTest {
             .into_iter()
             .map(|(reason, count)| Failures { reason, count })
             .collect();
-        reasons.sort_by(|a, b| b.count.cmp(&a.count));
+        reasons.sort_by_key(|failures| std::cmp::Reverse(failures.count));
         let ascending = statistics::sorted(latencies);
         if ascending.is_empty() {
             let said = reasons.first().map(|failures| failures.reason.clone());

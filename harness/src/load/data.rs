@@ -190,7 +190,11 @@ fn tensor(value: &Value, input: &Input) -> Result<Tensor, String> {
         return Err(format!("its shape {:?} is none", tensor.shape));
     };
     let found = match tensor.data_type.size() {
-        Some(size) => (tensor.bytes.len() % size == 0).then_some(tensor.bytes.len() / size),
+        Some(size) => tensor
+            .bytes
+            .len()
+            .is_multiple_of(size)
+            .then_some(tensor.bytes.len() / size),
         None => tensor
             .data_type
             .decode(&tensor.bytes)

@@ -85,7 +85,7 @@ impl Statistics {
     /// Those in an answer over gRPC; `None` where it has none.
     pub fn of_message(answer: &ModelStatisticsResponse) -> Option<Self> {
         let of = |model: &ModelStatistics| {
-            let stats = model.inference_stats.clone().unwrap_or_default();
+            let stats = model.inference_stats.unwrap_or_default();
             let sum = |sum: Option<StatisticDuration>| {
                 let StatisticDuration { count, ns } = sum.unwrap_or_default();
                 Sum { count, ns }

@@ -13,6 +13,8 @@ use crate::results::Results;
 pub struct LoadPage {
     /// What was put under load.
     pub facts: Vec<Fact>,
+    /// Whether there was a latency to be met.
+    pub has_target: bool,
     /// Each pace.
     pub rows: Vec<LoadRow>,
 }
@@ -45,6 +47,7 @@ pub fn load_page(results: &Results) -> Option<LoadPage> {
     let points = points.filter_map(|measurement| Some((measurement, measurement.load.as_ref()?)));
     Some(LoadPage {
         facts: facts(load),
+        has_target: load.target.is_some(),
         rows: points
             .map(|(measurement, load)| row(measurement, load))
             .collect(),

@@ -207,7 +207,7 @@ fn by_section(plots: &[Plot]) -> Plots {
 mod tests {
     use super::*;
     use crate::report::plots;
-    use crate::sample::sample_results;
+    use crate::sample::{sample_load, sample_results};
 
     fn rendered(results: &Results) -> String {
         html(results, &plots(results).unwrap()).unwrap()
@@ -223,6 +223,22 @@ mod tests {
                 .collect();
             assert!(found.is_empty(), "{word}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_load_test_has_a_section_instead_of_cases() {
+        let results = sample_load();
+        let page = rendered(&results);
+        for section in ["load", "machine"] {
+            assert!(page.contains(&format!("<h2 id=\"{section}\"")), "{section}");
+        }
+        for section in ["cases", "verdicts", "measurements", "serving"] {
+            assert!(!page.contains(&format!("id=\"{section}\"")), "{section}");
+        }
+        assert!(page.contains("1 request failed, p99 &lt; 2ms was met"));
+        assert!(page.contains("&lt;busy&gt;") && !page.contains("<busy>"));
+        assert_eq!(page.matches("<svg").count(), 3);
+        assert_eq!(results.verdict(), Overall::Failed);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A made-up run with every verdict and every kind of measurement, for tests of what is written
 //! about a run.
 
+use harness::load::{Answered, Arrivals, Load, LoadPoint, Overhead, ServerShare, Window};
 use harness::measurement::{About, Aspect, Kind, Measurement, Samples, Warning};
 use harness::results::{
     Check, CheckedLibrary, CheckedModel, CheckedPair, Counts, Fit, Machine, Meeting, Predicted,
@@ -353,7 +354,7 @@ pub fn sample_measurements() -> Vec<Measurement> {
 }
 
 /// Kernels on a GPU, in three frameworks: what an H200 may take, copies at 4.2 TB/s.
-#[allow(dead_code, reason = "each test executable uses a part of this module")]
+#[allow(dead_code, reason = "each user of this module uses a part of it")]
 pub fn sample_kernels() -> Vec<Measurement> {
     let bytes_a_microsecond = 4.2e6;
     let mut kernels = Vec::new();
@@ -698,4 +699,99 @@ pub fn sample_batches() -> Vec<Measurement> {
         }
     }
     batches
+}
+
+/// A load test: two concurrencies and a rate, of which one has failed requests.
+#[allow(dead_code, reason = "each test executable uses a part of this module")]
+pub fn sample_load() -> Results {
+    let point = |rate: Option<f64>, slots: u32| LoadPoint {
+        rate,
+        arrivals: rate.map(|_| Arrivals::Poisson),
+        slots,
+        p95: Some(260.0),
+        p999: None,
+        target_latency: Some(310.0),
+        target_met: Some(rate.is_none()),
+        answered: Answered {
+            right: 4000,
+            wrong: 0,
+            failed: usize::from(rate.is_some()),
+            reasons: Vec::new(),
+        },
+        late: rate.map_or(0, |_| 17),
+        windows: vec![
+            Window {
+                duration_s: 1.0,
+                throughput: 1300.0,
+                latency_us: Some(150.0),
+                counts: true,
+            };
+            3
+        ],
+        stable: Some(true),
+        client_cpu_us: 11.0,
+        client_cpu_share: 0.05,
+        overhead: Some(Overhead {
+            median_us: 24.0,
+            throughput: 40_000.0,
+        }),
+        server: Some(ServerShare {
+            queue_us: 20.0,
+            compute_input_us: 3.0,
+            compute_infer_us: 60.0,
+            compute_output_us: 4.0,
+            request_us: 100.0,
+            requests: 4000,
+            executions: 4000,
+            mean_batch: 1.0,
+            cache_hits: 0,
+        }),
+    };
+    let measurement = |name: &str, median: f64, load: LoadPoint| Measurement {
+        concurrency: load.rate.is_none().then_some(load.slots),
+        load: Some(load),
+        ..measured(
+            &format!("load/http/small/{name}"),
+            Kind::Serving,
+            ("small", &[1, 16], "fp32"),
+            None,
+            median,
+            700,
+        )
+    };
+    let mut results = sample_results();
+    results.cases.clear();
+    results.runtimes.clear();
+    results.run.problems.clear();
+    results.summary = Counts::default();
+    let mut failed = measurement("r1000-poisson", 190.0, point(Some(1000.0), 128));
+    failed.warnings.push(Warning::FailedRequests {
+        failed: 1,
+        wrong: 0,
+        of: 4001,
+        reason: "the server answered 503: {\"error\":\"<busy>\"}".to_owned(),
+    });
+    results.measurements = vec![
+        measurement("c1", 120.0, point(None, 1)),
+        measurement("c16", 480.0, point(None, 16)),
+        failed,
+    ];
+    results.load = Some(Load {
+        url: "http://127.0.0.1:8000".to_owned(),
+        protocol: "http".to_owned(),
+        server: "reference-server 0.1.0".to_owned(),
+        model: "small".to_owned(),
+        model_version: None,
+        platform: "onnxruntime_onnx".to_owned(),
+        inputs: vec!["x FP32 [1, 16]".to_owned()],
+        batch_size: None,
+        input_data: "random".to_owned(),
+        requests: 1,
+        shared_memory: None,
+        seed: 1,
+        target: Some("p99 < 2ms".to_owned()),
+        highest_rate: None,
+        target_met: Some(true),
+    });
+    results
 }
