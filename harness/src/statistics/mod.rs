@@ -4,14 +4,20 @@
 //! tested on distributions whose answer is known. Sources of the rules stand beside them.
 
 mod median;
+mod moderation;
+mod multiplicity;
 mod outliers;
 mod percentile;
 mod spread;
+mod student;
 
 pub use median::{MedianInterval, median, median_interval};
+pub use moderation::{Variance, VariancePrior};
+pub use multiplicity::family_wise;
 pub use outliers::{Outliers, outliers};
 pub use percentile::{minimum_samples, percentile, supported_percentile};
 pub use spread::{mean, relative_standard_error, standard_deviation};
+pub use student::{upper_quantile, upper_tail};
 
 /// Sorts samples in ascending order, as the functions of this module expect them.
 ///
