@@ -51,7 +51,7 @@ impl Exit {
                 "something is missing on the machine or could not be set up, or the run was ended early"
             }
             Self::PerformanceRegression => {
-                "a measurement is slower than the one it is compared with"
+                "a measurement is worse than the one it is compared with"
             }
             Self::PerformanceInconclusive => "a comparison of measurements came to no conclusion",
             Self::Internal => "the harness itself failed",

@@ -7,6 +7,7 @@
 //! - [`command_line`] says what can be typed, [`commands`] does it, [`exit_code`] is how it ends.
 //! - [`engine_plans`] are the TensorRT plans that cases and measurements run.
 //! - [`bundle`] takes a run to a machine on which nothing can be built.
+//! - [`gate`] says whether a build has become slower than another one.
 //! - [`results`] is the record of a run and the folder it is kept in; [`report`] renders it.
 
 pub mod bundle;
@@ -15,6 +16,7 @@ pub mod commands;
 pub mod engine_plans;
 pub mod exit_code;
 pub mod experiments;
+pub mod gate;
 pub mod inspection;
 pub mod load;
 pub mod measurement;
@@ -28,6 +30,7 @@ mod commit;
 mod interrupt;
 mod preflight;
 mod quantity;
+mod revisions;
 mod terminal;
 
 // The made-up run is shared with the tests under `tests/`, which see this package from outside.

@@ -8,6 +8,7 @@ use runtimes::{Framework, RuntimeArgument, RuntimeName};
 use suites::{Isolation, Profile, RuntimeRange, Selection, Shard, Suite};
 
 use super::bench::{Bench, bench_exit_codes};
+use super::gate::{Baseline, Gate};
 use super::{ByteSize, names};
 use crate::exit_code::Exit;
 
@@ -46,7 +47,13 @@ const EXAMPLES: &str = "Examples:
   cargo harness list --format json                every case, for a script
   cargo harness setup --runtime pytorch-2.11.0 --full
                                                   PyTorch with all CUDA packages
-  cargo harness report results/20260102T030405Z-0123456";
+  cargo harness report results/20260102T030405Z-0123456
+  cargo harness baseline save main --runs results/2026*
+                                                  keep the measurements of these runs
+  cargo harness gate --baseline main --runs results/2027*
+                                                  are these slower than those?
+  cargo harness gate --against origin/main --filter '^serving/onnxruntime'
+                                                  is this revision slower than that one?";
 
 pub(super) fn exit_codes() -> String {
     let lines = Exit::ALL.map(|exit| format!("  {:>2}  {}", exit.code(), exit.meaning()));
@@ -71,6 +78,17 @@ fn inspect_exit_codes() -> String {
          installed of its framework.\nExit status 1 says that a library fails or registers nothing \
          in each of them, or belongs to no framework; 2 that a file could not be opened; 3 that no \
          runtime of a library's framework is installed.\n\n{}",
+        exit_codes()
+    )
+}
+
+fn gate_exit_codes() -> String {
+    format!(
+        "A measurement is a regression where it is worse by more than --max-regression, by more than a \
+         smallest change in its unit, and by more than runs of one build differ. It is inconclusive where \
+         noise does as much, or could hide twice the limit.\n\nExit status 0 says that all measurements \
+         pass; 4 that one or more are regressions; 5 that none is, and one or more are inconclusive; 3 \
+         that both sides were measured on different machines or in different configurations.\n\n{}",
         exit_codes()
     )
 }
@@ -123,6 +141,12 @@ pub enum Command {
     Runtimes(Runtimes),
     /// Render the report and the tables of a run again from its results.json
     Report(Report),
+    /// Keep the measurements of runs, for `harness gate` to compare others with
+    #[command(after_help = exit_codes())]
+    Baseline(Baseline),
+    /// Say whether measurements became worse, beyond what noise explains
+    #[command(after_help = gate_exit_codes())]
+    Gate(Gate),
 }
 
 /// Which cases.

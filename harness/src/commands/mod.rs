@@ -2,10 +2,12 @@
 //! caller and ends with the status that belongs to it.
 
 mod bench;
+mod baseline;
 mod build_plans;
 mod bundle;
 mod check;
 mod closing;
+mod gate;
 mod inspect;
 mod list;
 mod merge;
@@ -71,6 +73,8 @@ pub fn execute(arguments: &Arguments) -> ExitCode {
         Command::Setup(arguments) => setup::setup(arguments),
         Command::Runtimes(arguments) => runtimes::runtimes(arguments),
         Command::Report(arguments) => report::report(arguments),
+        Command::Baseline(arguments) => baseline::baseline(arguments),
+        Command::Gate(arguments) => gate::gate(arguments),
     };
     match done {
         Ok(exit) => exit.into(),
