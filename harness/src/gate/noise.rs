@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::{Variance, VariancePrior, mean, upper_quantile, upper_tail};
+use crate::statistics::{Variance, VariancePrior, mean, sorted, upper_quantile, upper_tail};
 
 /// Below this relative standard deviation no noise is believed, so that runs that agree by chance, or by
 /// the resolution of the clock, prove nothing.
@@ -17,7 +17,8 @@ pub enum Design {
     /// them: the change has the variance of a run, and that of the mean of the baseline's runs.
     Stored,
     /// The n-th run of the one side was made right before or after the n-th of the other. What both of a
-    /// pair share cancels, and the change is the mean of the pairs' differences.
+    /// pair share cancels, and the change is the mean of the pairs' differences, without
+    /// the fifth at each end.
     Paired,
 }
 
@@ -66,10 +67,10 @@ impl Design {
     /// alone; `None` where there are too few.
     #[must_use]
     pub fn variance(self, costs: &Costs) -> Option<Variance> {
-        let groups = match self {
-            Self::Stored => vec![costs.baseline.clone(), costs.candidate.clone()],
-            Self::Paired => vec![differences(costs)],
-        };
+        if self == Self::Paired {
+            return Trimmed::of(&differences(costs)).and_then(|trimmed| trimmed.variance);
+        }
+        let groups = [&costs.baseline, &costs.candidate];
         let squares: f64 = groups.iter().map(|group| squares(group)).sum();
         let degrees: usize = groups
             .iter()
@@ -88,7 +89,7 @@ impl Design {
         let middle = |values: &[f64]| mean(values).unwrap_or_default();
         let change = match self {
             Self::Stored => middle(&costs.candidate) - middle(&costs.baseline),
-            Self::Paired => middle(&differences(costs)),
+            Self::Paired => Trimmed::of(&differences(costs)).map_or(0.0, |trimmed| trimmed.mean),
         };
         let own = self.variance(costs);
         let known = match (own, prior) {
@@ -152,6 +153,41 @@ fn differences(costs: &Costs) -> Vec<f64> {
         .collect()
 }
 
+/// The mean of the values in the middle, so that a pair of which something disturbed one run decides
+/// nothing, and the variance by which that mean is judged: of the values with the outer ones drawn in, for
+/// the share that is left (K. K. Yuen, "The two-sample trimmed t for unequal population variances",
+/// Biometrika 61, 1974).
+struct Trimmed {
+    mean: f64,
+    /// `None` where fewer than two values are left.
+    variance: Option<Variance>,
+}
+
+impl Trimmed {
+    /// The share that is left out at each end.
+    const SHARE: f64 = 0.2;
+
+    fn of(values: &[f64]) -> Option<Self> {
+        let mut drawn_in = sorted(values.to_vec());
+        let count = drawn_in.len();
+        let out = (count as f64 * Self::SHARE) as usize;
+        let middle = mean(drawn_in.get(out..count - out)?)?;
+        for outer in 0..out {
+            drawn_in[outer] = drawn_in[out];
+            drawn_in[count - 1 - outer] = drawn_in[count - 1 - out];
+        }
+        let left = count - 2 * out;
+        let share = left as f64 / count as f64;
+        Some(Self {
+            mean: middle,
+            variance: (left > 1).then(|| Variance {
+                variance: squares(&drawn_in) / (count - 1) as f64 / (share * share),
+                degrees: (left - 1) as f64,
+            }),
+        })
+    }
+}
+
 /// The sum of squared distances from the mean.
 fn squares(values: &[f64]) -> f64 {
     let middle = mean(values).unwrap_or_default();
@@ -191,6 +227,16 @@ mod tests {
         assert!(stored.error.unwrap().standard > 0.4);
         assert!(paired.probability().unwrap() < 0.005);
         assert!(stored.probability().unwrap() > 0.3);
+    }
+
+    #[test]
+    fn a_pair_that_was_disturbed_decides_nothing() {
+        let mut baseline = vec![1.0; 10];
+        baseline[3] = 1.5;
+        let candidate: Vec<f64> = (0..10).map(|run| 1.1 + 0.001 * f64::from(run)).collect();
+        let estimate = Design::Paired.estimate(&costs(&baseline, &candidate), None);
+        assert!((estimate.change - 0.105).abs() < 0.002, "{estimate:?}");
+        assert!(estimate.probability().unwrap() < 1e-4, "{estimate:?}");
     }
 
     #[test]
