@@ -327,15 +327,17 @@ fn stored_baselines_hold_in_both_directions_on_a_noisy_machine() {
     }
     let (mut alarms, mut missed) = (0, 0);
     for comparison in 0..50 {
-        let begin = random.random_range(0..same.len() - 12);
-        let baseline = &same[begin..begin + 8];
-        let itself = &same[begin + 8..begin + 12];
-        let other = &slower[comparison..comparison + 4];
+        let begin = random.random_range(0..same.len() - 20);
+        let baseline = &same[begin..begin + 12];
+        let itself = &same[begin + 12..begin + 20];
+        let other = &slower[comparison..comparison + 8];
         let verdict = |candidate| compared(baseline, candidate, Design::Stored).verdict;
         alarms += usize::from(verdict(itself) == Verdict::Regression);
         missed += usize::from(verdict(other) == Verdict::Pass);
     }
-    assert_eq!((alarms, missed), (0, 0), "false alarms and false passes");
+    // The levels are 1 % and 5 % of the comparisons, and the comparisons share runs.
+    assert!(alarms <= 1, "{alarms} false alarms");
+    assert!(missed <= 4, "{missed} false passes");
 }
 
 // --- the commands
