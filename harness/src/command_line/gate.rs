@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use regex::Regex;
 use runtimes::{Framework, RuntimeName};
 
 use super::arguments::{Cache, Format};
+use super::duration::parse_duration;
 use super::names;
 use super::percentage::Percentage;
 
@@ -144,9 +146,12 @@ pub struct Gate {
 /// What two revisions measure in turns.
 #[derive(Debug, Clone, Args)]
 pub struct Turns {
-    /// Runs of each revision
+    /// Runs of each revision before they are compared; while that has no conclusion, more are added
     #[arg(long, value_name = "N", default_value_t = 5, requires = "against", value_parser = clap::value_parser!(u16).range(3..=100))]
     pub pairs: u16,
+    /// Add runs only as long as measuring is expected to end within this time; 0s for none
+    #[arg(long, value_name = "TIME", default_value = "30m", requires = "against", value_parser = parse_duration)]
+    pub max_duration: Duration,
     /// Only measurements whose id matches this regular expression somewhere, and cases whose id does
     /// [default: all measurements and no case]
     #[arg(long, value_name = "REGEX", requires = "against")]

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use suites::Cancellation;
 
+use super::against::against;
 use super::baseline::{json, measured_runs, store_failure};
 use super::{Failure, print};
 use crate::command_line::{Export, ExportFormat, Gate as Arguments, GateFormat};
@@ -15,9 +15,6 @@ use crate::gate::{
     BaselineStore, Design, Limits, NothingInCommon, Outcome, annotations, bencher,
     bigger_is_better, compare, gate_junit, gate_markdown, gate_text, smaller_is_better,
 };
-use crate::interrupt;
-use crate::revisions::{Build, Repository, Turns, build, measure_in_turns};
-use crate::terminal::Terminal;
 
 /// Where GitHub wants the summary of a job step.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -57,65 +54,7 @@ fn with_baseline(arguments: &Arguments) -> Result<Outcome, Failure> {
     .map_err(not_compared)
 }
 
-/// Builds the revision `name` and the one that is checked out, and compares what they measure in turns.
-fn against(name: &str, arguments: &Arguments) -> Result<Outcome, Failure> {
-    let terminal = Terminal::standard_error();
-    let repository = Repository::of_this_harness().map_err(Failure::environment)?;
-    let commit = repository.commit(name).map_err(Failure::usage)?;
-    let head = repository.head().map_err(Failure::usage)?;
-    let cancellation = Cancellation::default();
-    interrupt::watch(cancellation.clone());
-
-    let scratch = tempfile::Builder::new().prefix("harness-gate-").tempdir();
-    let scratch = scratch
-        .context("failed to make a temporary folder for the other revision")
-        .map_err(Failure::environment)?;
-    let worktree = repository
-        .check_out(&commit, &scratch.path().join("other"))
-        .map_err(Failure::environment)?;
-    let target = repository.root().join("target/gate");
-    let built = |name: &str, sources: &Path, programs: &str| {
-        let spinner = terminal.spinner(&format!("building {name}"));
-        let order = Build {
-            sources,
-            target: &target,
-            programs: &scratch.path().join(programs),
-            name,
-        };
-        let built = build(&order, &cancellation);
-        spinner.finish_and_clear();
-        built.map_err(Failure::environment)
-    };
-    let short = |commit: &str| commit.get(..7).unwrap_or(commit).to_owned();
-    let before = built(
-        &format!("{name} ({})", short(&commit)),
-        worktree.folder(),
-        "baseline",
-    )?;
-    let now = built(
-        &format!("this revision ({})", short(&head)),
-        repository.root(),
-        "candidate",
-    )?;
-    let turns = Turns {
-        pairs: usize::from(arguments.turns.pairs),
-        options: &arguments.turns.run_options(),
-        folder: &scratch.path().join("runs"),
-    };
-    let [baseline, candidate] = measure_in_turns([&before, &now], &turns, &cancellation, |text| {
-        terminal.say(text);
-    })
-    .map_err(Failure::environment)?;
-    compare(
-        (&before.name, &baseline),
-        (&now.name, &candidate),
-        Design::Paired,
-        limits(arguments),
-    )
-    .map_err(not_compared)
-}
-
-fn limits(arguments: &Arguments) -> Limits {
+pub fn limits(arguments: &Arguments) -> Limits {
     Limits {
         max_regression: arguments.max_regression.share,
         ..Limits::default()
@@ -123,7 +62,7 @@ fn limits(arguments: &Arguments) -> Limits {
 }
 
 /// What it means for the exit status that there is nothing to say.
-fn not_compared(error: NothingInCommon) -> Failure {
+pub fn not_compared(error: NothingInCommon) -> Failure {
     match error {
         NothingInCommon::Circumstances { .. } => Failure::environment(error),
         NothingInCommon::Measurements { .. } => Failure::usage(error),

@@ -2,6 +2,7 @@
 //! caller and ends with the status that belongs to it.
 
 mod bench;
+mod against;
 mod baseline;
 mod build_plans;
 mod bundle;

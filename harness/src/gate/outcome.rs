@@ -20,7 +20,8 @@ pub const GATE_SCHEMA_VERSION: u32 = 1;
 pub struct Outcome {
     /// See [`GATE_SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// The worst verdict of the comparisons and the aggregate.
+    /// The worst verdict of the comparisons and the aggregate; not a pass where the candidate of a pair
+    /// lacks what the baseline has.
     pub verdict: Verdict,
     /// By what it was judged.
     pub limits: Limits,
@@ -95,6 +96,15 @@ impl Outcome {
             Verdict::Inconclusive => Exit::PerformanceInconclusive,
             Verdict::Regression => Exit::PerformanceRegression,
         }
+    }
+
+    /// Whether more runs would not change how this ends: something is a regression, or nothing is
+    /// inconclusive.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        let comparisons = self.comparisons.iter().map(|compared| compared.verdict);
+        let mut all = comparisons.chain(self.aggregate.iter().map(|all| all.verdict));
+        self.verdict == Verdict::Regression || !all.any(|one| one == Verdict::Inconclusive)
     }
 
     /// The comparisons with `verdict`, the worst change first.

@@ -6,50 +6,43 @@ use std::process::Command;
 use suites::Cancellation;
 
 use super::child::run_child;
+use super::sources::Sources;
 use super::turns::{Revision, TurnError};
 
-/// What is built, and how.
+/// What is built, and where to.
 #[derive(Debug, Clone, Copy)]
 pub struct Build<'a> {
-    /// The clone or worktree.
-    pub sources: &'a Path,
+    /// The commit.
+    pub commit: &'a str,
+    /// What it is called in sentences.
+    pub name: &'a str,
+    /// Where it is checked out.
+    pub sources: &'a Sources,
     /// The folder in which cargo keeps what it builds: the same for all revisions, which share everything
     /// that they do not differ in.
     pub target: &'a Path,
     /// A new folder for the two programs, which the next build would overwrite.
     pub programs: &'a Path,
-    /// What the revision is called in sentences.
-    pub name: &'a str,
 }
 
-/// Builds the harness and the server with the profile that this harness was built with.
+/// Builds the harness and the server as they are measured: with optimization.
 ///
 /// # Errors
 /// [`TurnError`].
 pub fn build(build: &Build<'_>, cancellation: &Cancellation) -> Result<Revision, TurnError> {
+    build.sources.check_out(build.commit)?;
     std::fs::create_dir_all(build.programs).map_err(|source| TurnError::Io {
         attempt: "create the folder",
         path: build.programs.to_owned(),
         source,
     })?;
-    let (profile, folder) = if cfg!(debug_assertions) {
-        ("dev", "debug")
-    } else {
-        ("release", "release")
-    };
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
-        .args(["build", "--locked", "--profile", profile])
-        .args([
-            "--package",
-            "harness",
-            "--package",
-            "reference-server",
-            "--bins",
-        ])
+        .args(["build", "--locked", "--release", "--bins"])
+        .args(["--package", "harness", "--package", "reference-server"])
         .arg("--target-dir")
         .arg(build.target)
-        .current_dir(build.sources);
+        .current_dir(build.sources.folder());
     let ended = run_child(&mut command, build.programs, cancellation)?;
     if !ended.status.success() {
         return Err(TurnError::Build {
@@ -59,7 +52,7 @@ pub fn build(build: &Build<'_>, cancellation: &Cancellation) -> Result<Revision,
     }
     let program = |name: &str| -> Result<PathBuf, TurnError> {
         let kept = build.programs.join(name);
-        let built = build.target.join(folder).join(name);
+        let built = build.target.join("release").join(name);
         match std::fs::copy(&built, &kept) {
             Ok(_) => Ok(kept),
             Err(source) => Err(TurnError::Io {
@@ -71,8 +64,8 @@ pub fn build(build: &Build<'_>, cancellation: &Cancellation) -> Result<Revision,
     };
     Ok(Revision {
         name: build.name.to_owned(),
+        commit: build.commit.to_owned(),
         harness: program("harness")?,
         server: program("reference-server")?,
-        sources: build.sources.to_owned(),
     })
 }

@@ -1,12 +1,14 @@
 //! The clone that the harness was built from.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+
+use super::git::git;
 
 /// The clone.
 #[derive(Debug, Clone)]
 pub struct Repository {
     root: PathBuf,
+    objects: PathBuf,
 }
 
 /// Why a revision cannot be had.
@@ -43,16 +45,6 @@ pub enum RevisionError {
         /// The name.
         name: String,
     },
-    /// It could not be checked out.
-    #[error("failed to check out {commit} in {}: {reason}; check the free space and `git worktree list`", folder.display())]
-    CheckOut {
-        /// The commit.
-        commit: String,
-        /// Where to.
-        folder: PathBuf,
-        /// In git's words.
-        reason: String,
-    },
 }
 
 impl Repository {
@@ -69,13 +61,16 @@ impl Repository {
     /// # Errors
     /// [`RevisionError::NoClone`].
     pub fn around(folder: &Path) -> Result<Self, RevisionError> {
-        match git(folder, &["rev-parse", "--show-toplevel"]) {
-            Ok(root) => Ok(Self { root: root.into() }),
-            Err(reason) => Err(RevisionError::NoClone {
+        let answer = |question: &[&str]| {
+            git(folder, question).map_err(|reason| RevisionError::NoClone {
                 folder: folder.to_owned(),
                 reason,
-            }),
-        }
+            })
+        };
+        let root = PathBuf::from(answer(&["rev-parse", "--show-toplevel"])?);
+        // Where it is told relative to the folder, the join makes it absolute.
+        let objects = folder.join(answer(&["rev-parse", "--git-path", "objects"])?);
+        Ok(Self { root, objects })
     }
 
     /// Its root.
@@ -121,23 +116,10 @@ impl Repository {
         git(&self.root, &["rev-parse", "--verify", "--quiet", &wanted]).map_err(|_| unknown())
     }
 
-    /// Checks `commit` out in `folder`, which does not exist yet.
-    ///
-    /// # Errors
-    /// [`RevisionError::CheckOut`].
-    pub fn check_out(&self, commit: &str, folder: &Path) -> Result<Worktree, RevisionError> {
-        let path = folder.to_string_lossy();
-        let added = git(&self.root, &["worktree", "add", "--detach", &path, commit]);
-        added.map_err(|reason| RevisionError::CheckOut {
-            commit: commit.to_owned(),
-            folder: folder.to_owned(),
-            reason,
-        })?;
-        // Only now: what has not been made here is not taken away.
-        Ok(Worktree {
-            repository: self.clone(),
-            folder: folder.to_owned(),
-        })
+    /// Where its objects are.
+    #[must_use]
+    pub fn objects(&self) -> &Path {
+        &self.objects
     }
 
     fn no_clone(&self, reason: String) -> RevisionError {
@@ -148,66 +130,13 @@ impl Repository {
     }
 }
 
-/// A folder with another revision; it goes when this is dropped.
-#[derive(Debug)]
-pub struct Worktree {
-    repository: Repository,
-    folder: PathBuf,
-}
-
-impl Worktree {
-    /// Where it lies.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-}
-
-impl Drop for Worktree {
-    fn drop(&mut self) {
-        let path = self.folder.to_string_lossy();
-        // Where git cannot remove it, the folder goes all the same, and git forgets what is gone.
-        let root = &self.repository.root;
-        let _ = git(root, &["worktree", "remove", "--force", &path]);
-        let _ = std::fs::remove_dir_all(&self.folder);
-        let _ = git(root, &["worktree", "prune"]);
-    }
-}
-
-/// What git answers in `folder`, without the last line end.
-///
-/// # Errors
-/// What it complains of, or why it could not be started.
-fn git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
-    // Variables that a git hook has set would name another repository.
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(arguments)
-        .env_remove("GIT_DIR")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_INDEX_FILE")
-        .output()
-        .map_err(|error| format!("git could not be started ({error})"))?;
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = output;
-    if status.success() {
-        Ok(String::from_utf8_lossy(&stdout).trim_end().to_owned())
-    } else {
-        Err(String::from_utf8_lossy(&stderr).trim().to_owned())
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use std::fs;
 
     /// A clone with two commits.
-    fn clone() -> (tempfile::TempDir, Repository) {
+    pub fn two_commits() -> (tempfile::TempDir, Repository) {
         let folder = tempfile::tempdir().unwrap();
         let git = |arguments: &[&str]| {
             let identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"];
@@ -225,25 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn another_revision_is_checked_out_and_goes_again() {
-        let (_clone, repository) = clone();
-        let other = tempfile::tempdir().unwrap();
-        let commit = repository.commit("HEAD~1").unwrap();
-        let worktree = repository
-            .check_out(&commit, &other.path().join("tree"))
-            .unwrap();
-        let file = worktree.folder().join("file");
-        assert_eq!(fs::read_to_string(&file).unwrap(), "first");
-        fs::write(&file, "changed").unwrap();
-        drop(worktree);
-        assert!(!other.path().join("tree").exists());
-        let trees = git(repository.root(), &["worktree", "list"]).unwrap();
-        assert_eq!(trees.lines().count(), 1, "{trees}");
-    }
-
-    #[test]
     fn what_cannot_be_measured_is_told_with_a_remedy() {
-        let (folder, repository) = clone();
+        let (folder, repository) = two_commits();
         for name in ["no-such-branch", "--help", "HEAD~7"] {
             let error = repository.commit(name).unwrap_err().to_string();
             assert!(
@@ -262,11 +174,5 @@ mod tests {
         let nowhere = tempfile::tempdir().unwrap();
         let error = Repository::around(nowhere.path()).unwrap_err().to_string();
         assert!(error.contains("in a clone only"), "{error}");
-        let error = repository
-            .check_out("HEAD", folder.path())
-            .map(|_| ())
-            .unwrap_err();
-        assert!(matches!(error, RevisionError::CheckOut { .. }), "{error}");
-        assert!(folder.path().join("file").exists(), "what was there stays");
     }
 }

@@ -43,7 +43,7 @@ pub fn measurement(steps: u64) -> Measurement {
         warm_up: Duration::ZERO,
         minimum_samples: 250,
         relative_standard_error: 0.0,
-        budget: Duration::from_millis(10),
+        budget: Duration::from_millis(25),
     };
     let mut op = || -> anyhow::Result<Vec<f64>> {
         let begin = Instant::now();
@@ -99,7 +99,7 @@ pub fn amid_noise<T>(work: impl FnOnce() -> T) -> T {
 pub fn pairs(count: usize, [a, b]: [u64; 2]) -> [Vec<MeasuredRun>; 2] {
     let mut runs = [Vec::new(), Vec::new()];
     for pair in 0..count {
-        if pair % 2 == 0 {
+        if pair.is_multiple_of(2) {
             runs[0].push(run_of(measurement(a)));
             runs[1].push(run_of(measurement(b)));
         } else {

@@ -19,15 +19,17 @@ fn record() {
     let begin = Instant::now();
     for row in 0..ROWS {
         let seconds = begin.elapsed().as_secs_f64();
-        let mut values = [steps, steps + steps / 10].map(|steps| (steps, None));
-        let order = if row % 2 == 0 { [0, 1] } else { [1, 0] };
+        let mut values = [steps, steps + steps / 10].map(|steps| (steps, String::new()));
+        let order = if row.is_multiple_of(2) { [0, 1] } else { [1, 0] };
         for side in order {
             let measured = measurement(values[side].0);
-            let [low, high] = measured.ci95.unwrap();
-            values[side].1 = Some([measured.median, low, high]);
+            let ends = measured
+                .ci95
+                .map(|[low, high]| format!("{low:.2},{high:.2}"));
+            let ends = ends.unwrap_or_else(|| ",".to_owned());
+            values[side].1 = format!("{:.2},{ends}", measured.median);
         }
-        let texts = values.iter().flat_map(|(_, values)| values.unwrap());
-        let texts: Vec<String> = texts.map(|value| format!("{value:.2}")).collect();
+        let texts = values.map(|(_, text)| text);
         println!("{seconds:.0},{}", texts.join(","));
         std::thread::sleep(
             EVERY.saturating_sub(
