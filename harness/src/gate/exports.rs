@@ -15,7 +15,8 @@ struct Entry {
     name: String,
     unit: String,
     value: f64,
-    /// Shown beside the value: how far the runs spread.
+    /// Shown beside the value: how far the runs spread. It is read as a number after the sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
     range: Option<String>,
     /// Shown where the value is pointed at.
     extra: String,

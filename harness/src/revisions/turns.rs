@@ -116,7 +116,11 @@ impl Turns<'_> {
     ) -> Result<(), TurnError> {
         for _ in 0..pairs {
             let pair = self.runs[0].len();
-            let order = if pair.is_multiple_of(2) { [0, 1] } else { [1, 0] };
+            let order = if pair.is_multiple_of(2) {
+                [0, 1]
+            } else {
+                [1, 0]
+            };
             for side in order {
                 let revision = self.revisions[side];
                 progress(&format!("pair {}: measuring {}", pair + 1, revision.name));

@@ -1,52 +1,43 @@
 //! Pairs of runs that are measured on this machine while something else is busy.
 
-use harness::gate::{Design, Verdict};
+use std::time::Duration;
 
-use crate::compared;
-use crate::spin::{amid_noise, calibrated, pairs};
+use harness::gate::{Design, Limits, Looks, Outcome, Verdict, compare};
 
-const PAIRS: usize = 12;
+use crate::spin::{amid_noise, calibrated, measure_pairs};
 
-#[test]
-fn fifty_comparisons_of_a_build_with_itself_on_a_noisy_machine_give_no_regression() {
-    let steps = calibrated(100.0);
-    amid_noise(|| {
-        for comparison in 0..50 {
-            let [a, b] = pairs(PAIRS, [steps, steps]);
-            let outcome = compared(&a, &b, Design::Paired);
-            assert_ne!(
-                outcome.verdict,
-                Verdict::Regression,
-                "{comparison}: {:?}",
-                outcome.comparisons
-            );
-        }
+/// What `harness gate --against` makes of two builds whose ops take so many steps.
+fn gate(steps: [u64; 2]) -> Outcome {
+    let looks = Looks {
+        first: 5,
+        longest: Duration::from_secs(20),
+    };
+    let mut runs = [Vec::new(), Vec::new()];
+    let outcome = looks.take(Limits::default(), |more, limits| {
+        measure_pairs(more, steps, &mut runs);
+        compare(("a", &runs[0]), ("b", &runs[1]), Design::Paired, limits)
     });
+    outcome.unwrap()
 }
 
 #[test]
-fn a_tenth_of_a_hundred_microseconds_is_found_every_time_on_a_noisy_machine() {
+fn a_build_is_no_regression_of_itself_and_a_tenth_of_100_us_is_found_fifty_times_of_fifty() {
     let steps = calibrated(100.0);
     amid_noise(|| {
-        for comparison in 0..25 {
-            // Without conclusion, more is measured, as the gate asks for.
-            let mut runs = [Vec::new(), Vec::new()];
-            let outcome = loop {
-                let more = pairs(PAIRS, [steps, steps + steps / 10]);
-                for (all, more) in runs.iter_mut().zip(more) {
-                    all.extend(more);
-                }
-                let outcome = compared(&runs[0], &runs[1], Design::Paired);
-                if outcome.verdict != Verdict::Inconclusive || runs[0].len() >= 40 * PAIRS {
-                    break outcome;
-                }
-            };
-            assert_eq!(
-                outcome.verdict,
+        for number in 0..50 {
+            let same = gate([steps, steps]);
+            assert_ne!(
+                same.verdict,
                 Verdict::Regression,
-                "{comparison}, {} pairs: {:?}",
-                runs[0].len(),
-                outcome.comparisons
+                "{number}: {:?}",
+                same.comparisons
+            );
+            let slower = gate([steps, steps + steps / 10]);
+            assert_eq!(
+                slower.verdict,
+                Verdict::Regression,
+                "{number}: {:?}",
+                slower.comparisons
             );
         }
     });

@@ -41,9 +41,10 @@ pub fn measurement(steps: u64) -> Measurement {
     let policy = Policy {
         warm_up_rounds: 5,
         warm_up: Duration::ZERO,
-        minimum_samples: 250,
-        relative_standard_error: 0.0,
-        budget: Duration::from_millis(25),
+        minimum_samples: 40,
+        // As many samples as that, and no more, whatever they spread.
+        relative_standard_error: f64::INFINITY,
+        budget: Duration::from_millis(500),
     };
     let mut op = || -> anyhow::Result<Vec<f64>> {
         let begin = Instant::now();
@@ -95,17 +96,16 @@ pub fn amid_noise<T>(work: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Pairs of runs, one after the other, in the order A B B A.
-pub fn pairs(count: usize, [a, b]: [u64; 2]) -> [Vec<MeasuredRun>; 2] {
-    let mut runs = [Vec::new(), Vec::new()];
-    for pair in 0..count {
-        if pair.is_multiple_of(2) {
-            runs[0].push(run_of(measurement(a)));
-            runs[1].push(run_of(measurement(b)));
+/// Adds `count` pairs to `runs`, one after the other, in the order A B B A.
+pub fn measure_pairs(count: usize, steps: [u64; 2], runs: &mut [Vec<MeasuredRun>; 2]) {
+    for _ in 0..count {
+        let order = if runs[0].len().is_multiple_of(2) {
+            [0, 1]
         } else {
-            runs[1].push(run_of(measurement(b)));
-            runs[0].push(run_of(measurement(a)));
+            [1, 0]
+        };
+        for side in order {
+            runs[side].push(run_of(measurement(steps[side])));
         }
     }
-    runs
 }
