@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::comparison::{Subject, interval};
 use super::judgement::{Reason, Rule, Verdict};
 use super::noise::{Costs, Design, Estimate};
 use super::quantity::Quantity;
+use super::subject::{Subject, interval};
 use crate::statistics::mean;
 
 /// The geometric mean over all measurements, which shows what is too small to show in one of them.

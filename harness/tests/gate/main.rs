@@ -2,6 +2,8 @@
 //! commands from outside.
 
 mod commands;
+mod folder;
+mod formats;
 mod made_up;
 mod pairs;
 #[path = "../sample/mod.rs"]
