@@ -35,18 +35,7 @@ pub fn compare(
         });
     }
     let (before, after) = (ids(baseline), ids(candidate));
-    let [old, new] = [baseline, candidate].map(|runs| runs.iter().map(by_id).collect::<Vec<_>>());
-    let is_new: BTreeSet<&str> = after.iter().map(String::as_str).collect();
-    let mut notes = Vec::new();
-    let mut subjects: Vec<Subject> = Vec::new();
-    for id in before.iter().filter(|id| is_new.contains(id.as_str())) {
-        for quantity in Quantity::ALL {
-            match Subject::of(id, quantity, [&old, &new], design) {
-                Ok(subject) => subjects.extend(subject),
-                Err(note) => notes.push(note),
-            }
-        }
-    }
+    let (subjects, mut notes) = subjects(&before, baseline, candidate, design);
     if subjects.is_empty() {
         return Err(NothingInCommon::Measurements {
             candidate: candidate_name.to_owned(),
@@ -111,6 +100,26 @@ pub fn compare(
         only_in_candidate: only_in(&after, &before),
         notes,
     })
+}
+
+/// What of the measurements `ids` is on both sides, and what is to say about those that cannot be compared.
+fn subjects(
+    ids: &[String],
+    baseline: &[MeasuredRun],
+    candidate: &[MeasuredRun],
+    design: Design,
+) -> (Vec<Subject>, Vec<String>) {
+    let [old, new] = [baseline, candidate].map(|runs| runs.iter().map(by_id).collect::<Vec<_>>());
+    let (mut subjects, mut notes) = (Vec::new(), Vec::new());
+    for id in ids {
+        for quantity in Quantity::ALL {
+            match Subject::of(id, quantity, [&old, &new], design) {
+                Ok(subject) => subjects.extend(subject),
+                Err(note) => notes.push(note),
+            }
+        }
+    }
+    (subjects, notes)
 }
 
 /// What all of a kind together tell of the noise of one.
