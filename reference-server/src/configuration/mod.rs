@@ -13,7 +13,7 @@ mod json;
 mod model;
 mod op_library;
 mod platform;
-mod text_format;
+pub mod text_format;
 mod validation;
 pub mod versions;
 
