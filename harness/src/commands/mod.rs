@@ -1,9 +1,9 @@
 //! What each command does. A command returns its exit status; an error is told to the user by the
 //! caller and ends with the status that belongs to it.
 
-mod bench;
 mod against;
 mod baseline;
+mod bench;
 mod build_plans;
 mod bundle;
 mod check;
