@@ -22,6 +22,7 @@ mod isolation;
 mod metadata;
 mod metrics;
 mod regions;
+mod regions_in_frameworks;
 mod repositories;
 mod shutdown;
 mod versions;
