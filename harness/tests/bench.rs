@@ -1,6 +1,8 @@
 //! `harness bench` from outside, against the real server over both protocols.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -129,6 +131,44 @@ fn said(output: &Output) -> String {
 
 fn has(measurement: &Measurement, is: impl Fn(&Warning) -> bool) -> bool {
     measurement.warnings.iter().any(is)
+}
+
+#[test]
+fn tensors_in_shared_memory_are_computed_in_place() {
+    let bench = Bench::start();
+    let objects = || {
+        let names = fs::read_dir("/dev/shm").unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names
+            .filter(|name| name.starts_with("harness-bench-"))
+            .count()
+    };
+    for (url, path) in [(bench.http(), "http"), (bench.grpc(), "grpc")] {
+        let line = [
+            "--shared-memory",
+            "system",
+            "--validate",
+            "--concurrency",
+            "2",
+            "--requests",
+            "200",
+        ];
+        let results = bench.good(&url, &line);
+        let load = results.load.as_ref().unwrap();
+        assert_eq!(load.shared_memory.as_deref(), Some("system"), "{path}");
+        assert_eq!(results.measurements[0].samples, 200, "{path}");
+        assert_eq!(objects(), 0, "nothing is left behind");
+    }
+    let mut connection = TcpStream::connect(bench.server.http_address()).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    connection
+        .write_all(
+            b"GET /v2/systemsharedmemory/status HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+        )
+        .unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("[]"), "no region is left: {answer}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::arguments::exit_codes;
 use super::parse_duration;
@@ -87,6 +87,10 @@ pub struct Bench {
     /// A latency that is to be met, such as 'p99<2ms'
     #[arg(long, value_name = "TARGET")]
     pub percentile_target: Option<Target>,
+    /// Put tensors into shared memory that the server, on this machine, maps too, instead of sending
+    /// them. With --validate, what comes there is compared once, before the load
+    #[arg(long, value_name = "KIND", conflicts_with = "expect")]
+    pub shared_memory: Option<SharedMemoryKind>,
     /// Compare every answer with the first one
     #[arg(long)]
     pub validate: bool,
@@ -102,6 +106,13 @@ pub struct Bench {
     /// Folder in which the folder of this run is made
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub results_dir: PathBuf,
+}
+
+/// Which shared memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SharedMemoryKind {
+    /// POSIX shared memory of the system
+    System,
 }
 
 /// Whole numbers of connections that a machine can open.
@@ -189,6 +200,7 @@ impl Bench {
             target: self.percentile_target,
             expect: self.expect.clone(),
             validate: self.validate,
+            shared_memory: self.shared_memory.is_some(),
             limit: self.timeout,
         }
     }

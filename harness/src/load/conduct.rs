@@ -8,9 +8,10 @@ use rustix::time::{ClockId, clock_gettime};
 use suites::Cancellation;
 use tokio::runtime::Runtime;
 
-use super::connection::{Answer, Connector, Failure};
+use super::answer::Output;
+use super::connection::{Answer, Connection, Connector, Failure};
 use super::control::{Control, ControlError};
-use super::data::{DataError, InputData};
+use super::data::{DataError, InputData, Tensor};
 use super::endpoint::Endpoint;
 use super::expectation::Expectation;
 use super::generator::{self, Generator, Tally};
@@ -20,6 +21,7 @@ use super::pace::{Arrivals, Pace};
 use super::record::{Answered, Failures, Load, LoadPoint, Overhead, ServerShare, Window};
 use super::request::{Request, RequestError};
 use super::search::{Search, highest};
+use super::shared_memory::{Region, SharedMemoryError};
 use super::stability::Rule;
 use super::target::{Target, percentile_name};
 use crate::measurement::{About, Kind, Measurement, Samples, Warning};
@@ -54,6 +56,8 @@ pub struct Plan {
     pub expect: Option<PathBuf>,
     /// Whether answers are compared with the first one.
     pub validate: bool,
+    /// Whether tensors lie in system shared memory.
+    pub shared_memory: bool,
     /// The longest wait for an answer.
     pub limit: Duration,
 }
@@ -118,6 +122,9 @@ pub enum LoadTestError {
     /// The model's name cannot be part of an address.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// There is no shared memory, or what came there is wrong.
+    #[error(transparent)]
+    SharedMemory(#[from] SharedMemoryError),
     /// The file of expected outputs cannot be read.
     #[error("{0}")]
     Expectation(String),
@@ -242,6 +249,7 @@ pub fn conduct(
         Paces::Each(_) => measurements.iter().any(|m| met(m) == Some(true)),
         Paces::Search { .. } => test.load.highest_rate.is_some(),
     });
+    runtime.block_on(test.let_go(plan.limit));
     shut_down(runtime);
     Ok(Measured {
         load: test.load,
@@ -270,6 +278,8 @@ struct LoadTest {
     control: Control,
     null: Arc<generator::Target>,
     inputs: Vec<Input>,
+    /// Where the tensors lie, if not in the requests.
+    region: Option<Region>,
     /// The percentile that stability is judged by.
     judged: f64,
 }
@@ -301,10 +311,7 @@ impl LoadTest {
         let mut answers: Vec<Answer> = Vec::new();
         for tensors in &tensors {
             let request = Request::inference(endpoint, &plan.model, version, tensors)?;
-            let answer = tokio::time::timeout(plan.limit, connection.exchange(&request, true))
-                .await
-                .unwrap_or(Err(Failure::TimedOut(plan.limit)))
-                .map_err(first)?;
+            let answer = first_exchange(plan, &mut connection, &request).await?;
             let unreadable = |reason| LoadTestError::FirstAnswer {
                 model: plan.model.clone(),
                 reason,
@@ -319,6 +326,19 @@ impl LoadTest {
             requests.push((request, expectation));
             answers.push(answer);
         }
+        let region = if plan.shared_memory {
+            let shared = Self::share(plan, &mut control, &mut connection, &tensors, &answers);
+            let (region, in_region) = shared.await?;
+            requests.clear();
+            answers.clear();
+            for (request, answer) in in_region {
+                requests.push((request, None));
+                answers.push(answer);
+            }
+            Some(region)
+        } else {
+            None
+        };
         let null = overhead::null_target(
             endpoint.protocol,
             requests[0].0.clone(),
@@ -337,7 +357,7 @@ impl LoadTest {
             batch_size: model.takes_batches().then_some(plan.batch_size),
             input_data: plan.input_data.to_string(),
             requests: requests.len(),
-            shared_memory: None,
+            shared_memory: region.as_ref().map(|_| "system".to_owned()),
             seed: plan.seed,
             target: plan.target.map(|target| target.to_string()),
             highest_rate: None,
@@ -354,8 +374,73 @@ impl LoadTest {
             control,
             null: Arc::new(null),
             inputs,
+            region,
             judged: plan.target.map_or(0.5, |target| target.percentile),
         })
+    }
+
+    /// Puts the tensors of the requests into shared memory. Returns the requests as they are with
+    /// that, and their answers.
+    async fn share(
+        plan: &Plan,
+        control: &mut Control,
+        connection: &mut Connection,
+        tensors: &[Vec<Tensor>],
+        answers: &[Answer],
+    ) -> Result<(Region, Vec<(Request, Answer)>), LoadTestError> {
+        let decoded = answers.iter().map(|answer| {
+            Output::decode(plan.endpoint.protocol, answer).map_err(|reason| {
+                LoadTestError::FirstAnswer {
+                    model: plan.model.clone(),
+                    reason,
+                }
+            })
+        });
+        let outputs = decoded.collect::<Result<Vec<_>, _>>()?;
+        let mut region = Region::new(tensors, &outputs)?;
+        control
+            .register(&region.name, &region.key(), region.byte_size)
+            .await?;
+        region.unlink();
+        match Self::try_region(plan, connection, &region, &outputs).await {
+            Ok(requests) => Ok((region, requests)),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = control.unregister(&region.name).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends each request of a region once. Where answers are to be compared, what came there is held
+    /// against `outputs`; under load nobody looks at it.
+    async fn try_region(
+        plan: &Plan,
+        connection: &mut Connection,
+        region: &Region,
+        outputs: &[Vec<Output>],
+    ) -> Result<Vec<(Request, Answer)>, LoadTestError> {
+        let mut requests = Vec::new();
+        for (index, placed) in region.requests.iter().enumerate() {
+            let version = plan.version.as_deref();
+            let request =
+                Request::inference_in_region(&plan.endpoint, &plan.model, version, placed)?;
+            let answer = first_exchange(plan, connection, &request).await?;
+            if plan.validate {
+                region.check(index, &outputs[index])?;
+            }
+            requests.push((request, answer));
+        }
+        Ok(requests)
+    }
+
+    /// Takes back what the server was given.
+    async fn let_go(&mut self, limit: Duration) {
+        if let Some(region) = &self.region {
+            // The load test is over, whatever the answer is; the server has the memory for as long as
+            // it lives then.
+            let _ = tokio::time::timeout(limit, self.control.unregister(&region.name)).await;
+        }
     }
 
     /// One measurement, or why there is none.
@@ -636,6 +721,21 @@ impl LoadTest {
 const KEEPS_UP: f64 = 0.95;
 /// How often it is looked whether there are enough samples.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// Sends a request before the load.
+async fn first_exchange(
+    plan: &Plan,
+    connection: &mut Connection,
+    request: &Request,
+) -> Result<Answer, LoadTestError> {
+    tokio::time::timeout(plan.limit, connection.exchange(request, true))
+        .await
+        .unwrap_or(Err(Failure::TimedOut(plan.limit)))
+        .map_err(|source| LoadTestError::First {
+            model: plan.model.clone(),
+            source,
+        })
+}
 
 struct Beginning {
     at: Instant,

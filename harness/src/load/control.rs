@@ -7,9 +7,12 @@ use prost::Message;
 use proto::inference::{
     ModelConfigRequest, ModelConfigResponse, ModelMetadataRequest, ModelMetadataResponse,
     ModelStatisticsRequest, ModelStatisticsResponse, ServerMetadataRequest, ServerMetadataResponse,
+    SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse,
+    SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use super::connection::{Connection, Connector, Failure};
 use super::endpoint::{Endpoint, Protocol};
@@ -210,6 +213,64 @@ impl Control {
                 Statistics::of_message(&answer)
             }
         }
+    }
+
+    /// Registers a region of `byte_size` bytes, which is a whole shared-memory object.
+    ///
+    /// # Errors
+    /// [`ControlError`]: the server is on another machine, or knows no shared memory, for two.
+    pub async fn register(
+        &mut self,
+        name: &str,
+        key: &str,
+        byte_size: u64,
+    ) -> Result<(), ControlError> {
+        let what = "the registration of shared memory";
+        match self.endpoint.protocol {
+            Protocol::Http => {
+                let path = format!("/v2/systemsharedmemory/region/{name}/register");
+                let body = json!({"key": key, "offset": 0, "byte_size": byte_size});
+                let body = body.to_string().into_bytes();
+                let request = Request::http(&self.endpoint, Method::POST, &path, body)?;
+                self.exchange(&request, what).await?;
+            }
+            Protocol::Grpc => {
+                let request = SystemSharedMemoryRegisterRequest {
+                    name: name.to_owned(),
+                    key: key.to_owned(),
+                    offset: 0,
+                    byte_size,
+                };
+                let _: SystemSharedMemoryRegisterResponse = self
+                    .call("SystemSharedMemoryRegister", &request, what)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the registration back.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn unregister(&mut self, name: &str) -> Result<(), ControlError> {
+        let what = "the end of the registration of shared memory";
+        match self.endpoint.protocol {
+            Protocol::Http => {
+                let path = format!("/v2/systemsharedmemory/region/{name}/unregister");
+                let request = Request::http(&self.endpoint, Method::POST, &path, Vec::new())?;
+                self.exchange(&request, what).await?;
+            }
+            Protocol::Grpc => {
+                let request = SystemSharedMemoryUnregisterRequest {
+                    name: name.to_owned(),
+                };
+                let _: SystemSharedMemoryUnregisterResponse = self
+                    .call("SystemSharedMemoryUnregister", &request, what)
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
     async fn get<T: DeserializeOwned>(

@@ -1,16 +1,20 @@
 //! Requests, encoded once and sent any number of times.
 
+use std::collections::BTreeMap;
+
 use hyper::Uri;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, TE};
 use hyper::http::Method;
 use prost::Message;
-use proto::inference::ModelInferRequest;
-use proto::inference::model_infer_request::InferInputTensor;
+use proto::inference::infer_parameter::ParameterChoice;
+use proto::inference::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
+use proto::inference::{InferParameter, ModelInferRequest};
 use serde_json::{Value, json};
 
 use super::data::Tensor;
 use super::endpoint::{Endpoint, Protocol};
+use super::shared_memory::{Part, Placed};
 use crate::measurement::JSON_LENGTH_HEADER;
 
 /// A request as it goes over a connection.
@@ -125,6 +129,34 @@ impl Request {
             ),
         }
     }
+
+    /// An inference whose tensors lie in a region of shared memory.
+    ///
+    /// # Errors
+    /// As [`inference`](Self::inference).
+    pub fn inference_in_region(
+        endpoint: &Endpoint,
+        model: &str,
+        version: Option<&str>,
+        placed: &Placed,
+    ) -> Result<Self, RequestError> {
+        match endpoint.protocol {
+            Protocol::Http => {
+                let path = format!("{}/infer", model_path(model, version));
+                let body = http_body_in_region(placed);
+                let mut request = Self::http(endpoint, Method::POST, &path, body)?;
+                request
+                    .headers
+                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                Ok(request)
+            }
+            Protocol::Grpc => Self::grpc(
+                endpoint,
+                "ModelInfer",
+                &grpc_message_in_region(model, version, placed),
+            ),
+        }
+    }
 }
 
 /// A message with its length before it.
@@ -181,6 +213,91 @@ fn grpc_message(model: &str, version: Option<&str>, tensors: &[Tensor]) -> Model
             .iter()
             .map(|tensor| tensor.bytes.clone().into())
             .collect(),
+        ..ModelInferRequest::default()
+    }
+}
+
+/// The parameters of a tensor in a region (shared-memory extension).
+fn http_part(region: &str, part: Part) -> Value {
+    json!({
+        "shared_memory_region": region,
+        "shared_memory_byte_size": part.byte_size,
+        "shared_memory_offset": part.offset,
+    })
+}
+
+fn http_body_in_region(placed: &Placed) -> Vec<u8> {
+    let inputs: Vec<Value> = placed
+        .inputs
+        .iter()
+        .map(|input| {
+            json!({
+                "name": input.name,
+                "datatype": input.datatype,
+                "shape": input.shape,
+                "parameters": http_part(&placed.region, input.part),
+            })
+        })
+        .collect();
+    let outputs: Vec<Value> = placed
+        .outputs
+        .iter()
+        .map(|output| {
+            json!({
+                "name": output.name,
+                "parameters": http_part(&placed.region, output.part),
+            })
+        })
+        .collect();
+    json!({"inputs": inputs, "outputs": outputs})
+        .to_string()
+        .into_bytes()
+}
+
+/// The same parameters in a message, where numbers are `int64`.
+fn grpc_part(region: &str, part: Part) -> BTreeMap<String, InferParameter> {
+    let number = |value: u64| ParameterChoice::Int64Param(i64::try_from(value).unwrap_or(i64::MAX));
+    let parameters = [
+        (
+            "shared_memory_region",
+            ParameterChoice::StringParam(region.to_owned()),
+        ),
+        ("shared_memory_byte_size", number(part.byte_size)),
+        ("shared_memory_offset", number(part.offset)),
+    ];
+    let parameter = |(name, choice): (&str, ParameterChoice)| {
+        let parameter = InferParameter {
+            parameter_choice: Some(choice),
+        };
+        (name.to_owned(), parameter)
+    };
+    parameters.into_iter().map(parameter).collect()
+}
+
+fn grpc_message_in_region(
+    model: &str,
+    version: Option<&str>,
+    placed: &Placed,
+) -> ModelInferRequest {
+    let inputs = placed.inputs.iter().map(|input| InferInputTensor {
+        name: input.name.clone(),
+        datatype: input.datatype.clone(),
+        shape: input.shape.clone(),
+        parameters: grpc_part(&placed.region, input.part),
+        ..InferInputTensor::default()
+    });
+    let outputs = placed
+        .outputs
+        .iter()
+        .map(|output| InferRequestedOutputTensor {
+            name: output.name.clone(),
+            parameters: grpc_part(&placed.region, output.part),
+        });
+    ModelInferRequest {
+        model_name: model.to_owned(),
+        model_version: version.unwrap_or_default().to_owned(),
+        inputs: inputs.collect(),
+        outputs: outputs.collect(),
         ..ModelInferRequest::default()
     }
 }
