@@ -9,6 +9,7 @@
 //! Everything happens on one thread: the fewer processors the generator takes, the more are the
 //! server's where both share a machine.
 
+mod advice;
 mod answer;
 mod arrivals;
 mod conduct;
@@ -17,27 +18,34 @@ mod control;
 mod data;
 mod data_type;
 mod endpoint;
+mod error;
 mod expectation;
 mod generator;
+mod load_test;
+mod measure;
 mod model;
 mod null_server;
 mod overhead;
 mod pace;
+mod plan;
 mod record;
 mod request;
 mod search;
 mod server_statistics;
 mod shared_memory;
 mod stability;
+mod stretch;
 mod sweep;
 mod target;
 mod timer;
 
-pub use conduct::{Event, LoadTestError, Measured, Paces, Plan, Until, conduct};
+pub use conduct::{Event, Measured, conduct};
 pub use data::{DataError, InputData};
 pub use endpoint::{Endpoint, ParseEndpointError, Protocol};
+pub use error::LoadTestError;
 pub use model::Shape;
 pub use pace::{Arrivals, Pace};
+pub use plan::{Paces, Plan, Until};
 pub use record::{Answered, Failures, Load, LoadPoint, Overhead, ServerShare, Window};
 pub use search::{Search, highest};
 pub use shared_memory::SharedMemoryError;
