@@ -46,7 +46,7 @@ pub struct Ended {
 }
 
 /// Runs `command` to its end and keeps what it writes in files in `folder` meanwhile. Where the run is
-/// cancelled, it is asked to end (SIGINT), and killed with all its children where it does not.
+/// cancelled, it is asked to end (SIGTERM), and killed with all its children where it does not.
 ///
 /// # Errors
 /// [`ChildError`].
@@ -74,7 +74,8 @@ pub fn run_child(
         }
         match asked {
             None if cancellation.is_cancelled() => {
-                signal(group, libc::SIGINT);
+                // Not SIGINT, which what runs in the background of a script ignores.
+                signal(group, libc::SIGTERM);
                 asked = Some(Instant::now());
             }
             Some(asked) if asked.elapsed() > PATIENCE => signal(group, libc::SIGKILL),
