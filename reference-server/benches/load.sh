@@ -81,14 +81,15 @@ wrk.headers["Inference-Header-Content-Length"] = "{len(header)}"
 """)
 PYTHON
 
-analyze() { # analyze PROTOCOL MODEL CONCURRENCY
+analyze() { # analyze PROTOCOL MODEL CONCURRENCY MEMORY, this one of `none` and `system`
   local at=$port
   [ "$1" = http ] || at=$grpc
-  perf_analyzer -i "$1" --input-data zero -m "$2" -u "127.0.0.1:$at" --concurrency-range "$3" -p 2000 -s 30 -r 4 2>&1 |
-    awk -v protocol="$1" -v model="$2" -v concurrency="$3" '
+  perf_analyzer -i "$1" --input-data zero -m "$2" -u "127.0.0.1:$at" --concurrency-range "$3" -p 2000 -s 30 -r 10 \
+    --shared-memory "$4" --output-shared-memory-size 1048576 2>&1 |
+    awk -v protocol="$1" -v model="$2" -v concurrency="$3" -v memory="$4" '
       /p50 latency:/ {p50 = $3}
       /^Concurrency:.*throughput:/ {rate = $4}
-      END {printf "  perf_analyzer, %s, %s tensor, concurrency %s: p50 %s us, %s/s\n", protocol, model, concurrency, p50, rate}'
+      END {printf "  perf_analyzer, %s, %s tensor, shared memory %s, concurrency %s: p50 %s us, %s/s\n", protocol, model, memory, concurrency, p50, rate}'
 }
 inferences() {
   python3 - "$port" <<'PYTHON'
@@ -108,7 +109,7 @@ for round in $(seq "$rounds"); do
     echo "  wrk, $connections connections: $rate/s"
   done
   for protocol in http grpc; do
-    for concurrency in 1 4 16; do analyze "$protocol" small "$concurrency"; done
+    for concurrency in 1 4 16; do analyze "$protocol" small "$concurrency" none; done
   done
   served=$(inferences)
   spent=$(ticks)
@@ -120,7 +121,9 @@ for round in $(seq "$rounds"); do
   spent=$((($(ticks) - spent) * 1000000 / $(getconf CLK_TCK)))
   echo "  server processor time per small inference at 16: $((spent / served)) us"
   for protocol in http grpc; do
-    for concurrency in 1 16; do analyze "$protocol" large "$concurrency"; done
+    for memory in none system; do
+      for concurrency in 1 16; do analyze "$protocol" large "$concurrency" "$memory"; done
+    done
   done
   echo "  resident after the load: front $(resident "$server"), worker $(resident "$(pgrep -P "$server" | head -1)")"
   stop
