@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Drives the server over HTTP and gRPC with perf_analyzer 2.41 (from PyPI) and wrk, and prints one table:
-# rates, latencies, processor time of the server per inference, start-up time and memory.
+# rates, latencies, processor time of the server per inference, start-up time and memory. A Triton (from
+# PyPI, in the package nvidia-pytriton) is driven beside it, in turns: with a backend that calls the kernel
+# of the same op, built from benches/triton/modulo.c, while this server runs the op in another process.
 #
 #   reference-server/benches/load.sh [ROUNDS]
 #
@@ -14,7 +16,7 @@ rounds=${1:-3}
 cache=${CUSTOM_OP_HARNESS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/custom-op-harness}
 tools=$cache/load-tools
 scratch=$(mktemp -d)
-trap 'kill "${server:-0}" 2>/dev/null || true; rm -rf "$scratch"' EXIT
+trap 'kill ${server:-} ${triton:-} 2>/dev/null || true; rm -rf "$scratch"' EXIT
 
 command -v wrk >/dev/null || { echo "wrk is missing: install the package wrk" >&2; exit 3; }
 if [ ! -x "$tools/perf_analyzer" ]; then
@@ -30,18 +32,42 @@ fi
 perf_analyzer() { LD_LIBRARY_PATH=$tools "$tools/perf_analyzer" "$@"; }
 perf_analyzer --version >/dev/null 2>&1 || { echo "perf_analyzer does not start: install libb64-0d" >&2; exit 3; }
 
+triton_server=$tools/triton/pytriton/tritonserver/bin/tritonserver
+[ -x "$triton_server" ] ||
+  python3 -m pip install --quiet --no-deps --only-binary=:all: --target "$tools/triton" nvidia-pytriton==0.7.0
+cargo rustc --quiet --release --package op-kernels-c --crate-type staticlib
+mkdir -p "$scratch/backends/modulo" "$scratch/triton"/{small,large}/1
+cc -O2 -shared -fPIC -I test-ops/kernels-c/include -o "$scratch/backends/modulo/libtriton_modulo.so" \
+  reference-server/benches/triton/modulo.c "${CARGO_TARGET_DIR:-target}/release/libop_kernels_c.a"
+for model in small:16 large:262144; do
+  cat >"$scratch/triton/${model%:*}/config.pbtxt" <<CONFIGURATION
+backend: "modulo"
+input [ { name: "x" data_type: TYPE_FP32 dims: [ 1, ${model#*:} ] } ]
+output [ { name: "y" data_type: TYPE_FP32 dims: [ 1, ${model#*:} ] } ]
+instance_group [ { kind: KIND_CPU count: 1 } ]
+CONFIGURATION
+done
+
 cargo build --quiet --release --package reference-server
 cargo run --quiet --release --package test-ops --example sample_repository -- "$scratch/models" --copies >/dev/null
 target=${CARGO_TARGET_DIR:-target}/release/reference-server
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-ready() {
+ready() { # ready PORT
   local status
-  { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return 1
+  { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 1
   printf 'GET /v2/health/ready HTTP/1.0\r\n\r\n' >&3
   read -r _ status _ <&3 2>/dev/null || status=
   exec 3>&-
   [ "$status" = 200 ]
+}
+await() { # await PORT LOG: prints milliseconds until ready
+  local begin=${EPOCHREALTIME/./}
+  until ready "$1"; do
+    ((${EPOCHREALTIME/./} - begin < 30000000)) || { cat "$2" >&2; exit 1; }
+    sleep 0.001
+  done
+  echo "$(((${EPOCHREALTIME/./} - begin) / 1000))"
 }
 start() { # start MODEL…: leaves $server, $port and $grpc, prints milliseconds from spawn to ready
   port=$(free_port)
@@ -49,15 +75,19 @@ start() { # start MODEL…: leaves $server, $port and $grpc, prints milliseconds
   local metrics loads=() model
   metrics=$(free_port)
   for model in "$@"; do loads+=(--load-model "$model"); done
-  local begin=${EPOCHREALTIME/./}
   "$target" --model-repository "$scratch/models" --model-control-mode explicit "${loads[@]}" \
     --http-port "$port" --grpc-port "$grpc" --metrics-port "$metrics" --log-verbose 0 2>"$scratch/log" &
   server=$!
-  until ready; do
-    ((${EPOCHREALTIME/./} - begin < 30000000)) || { cat "$scratch/log" >&2; exit 1; }
-    sleep 0.001
-  done
-  echo "$(((${EPOCHREALTIME/./} - begin) / 1000))"
+  await "$port" "$scratch/log"
+}
+start_triton() { # leaves $triton, $triton_http and $triton_grpc
+  triton_http=$(free_port)
+  triton_grpc=$(free_port)
+  "$triton_server" --model-repository "$scratch/triton" --backend-directory "$scratch/backends" \
+    --disable-auto-complete-config --allow-metrics false --http-address 127.0.0.1 --grpc-address 127.0.0.1 \
+    --http-port "$triton_http" --grpc-port "$triton_grpc" >"$scratch/triton.log" 2>&1 &
+  triton=$!
+  await "$triton_http" "$scratch/triton.log" >/dev/null
 }
 stop() { kill "$server"; wait "$server" || true; }
 resident() { awk '/VmRSS/ {printf "%.1f MiB", $2 / 1024}' "/proc/$1/status"; }
@@ -81,15 +111,24 @@ wrk.headers["Inference-Header-Content-Length"] = "{len(header)}"
 """)
 PYTHON
 
-analyze() { # analyze PROTOCOL MODEL CONCURRENCY MEMORY, this one of `none` and `system`
-  local at=$port
-  [ "$1" = http ] || at=$grpc
-  perf_analyzer -i "$1" --input-data zero -m "$2" -u "127.0.0.1:$at" --concurrency-range "$3" -p 2000 -s 30 -r 10 \
-    --shared-memory "$4" --output-shared-memory-size 1048576 2>&1 |
-    awk -v protocol="$1" -v model="$2" -v concurrency="$3" -v memory="$4" '
+analyze() { # analyze PROTOCOL MODEL CONCURRENCY MEMORY, this one of `none` and `system`: here, then Triton
+  local at here=$port there=$triton_http measured
+  [ "$1" = http ] || { here=$grpc there=$triton_grpc; }
+  echo "  perf_analyzer, $1, $2 tensor, shared memory $4, concurrency $3:"
+  for at in "$here" "$there"; do
+    # Its exit status only tells whether its own windows settled: what it prints then is no result.
+    measured=$(perf_analyzer -i "$1" --input-data zero -m "$2" -u "127.0.0.1:$at" --concurrency-range "$3" -p 2000 \
+      -s 30 -r 10 --shared-memory "$4" --output-shared-memory-size 1048576 2>&1) || true
+    awk -v who="$([ "$at" = "$here" ] && echo here || echo Triton)" '
       /p50 latency:/ {p50 = $3}
       /^Concurrency:.*throughput:/ {rate = $4}
-      END {printf "  perf_analyzer, %s, %s tensor, shared memory %s, concurrency %s: p50 %s us, %s/s\n", protocol, model, memory, concurrency, p50, rate}'
+      {last = $0}
+      END {if (rate) printf "    %-6s p50 %s us, %s/s\n", who, p50, rate; else printf "    %-6s none: %s\n", who, last}' <<<"$measured"
+  done
+}
+wrk_rate() { # wrk_rate PORT CONNECTIONS
+  wrk -t1 -c"$2" -d3 -s "$scratch/request.lua" "http://127.0.0.1:$1/v2/models/small/infer" |
+    awk '/Requests\/sec/ {printf "%s/s", $2} /Non-2xx/ {printf " with errors"}'
 }
 inferences() {
   python3 - "$port" <<'PYTHON'
@@ -99,14 +138,13 @@ print(json.load(statistics)["model_stats"][0]["inference_count"])
 PYTHON
 }
 
+start_triton
 for round in $(seq "$rounds"); do
   echo "round $round of $rounds"
   start small large >"$scratch/ready"
   echo "  spawn to ready, two models: $(cat "$scratch/ready") ms"
   for connections in 1 4 16; do
-    rate=$(wrk -t1 -c"$connections" -d3 -s "$scratch/request.lua" "http://127.0.0.1:$port/v2/models/small/infer" |
-      awk '/Requests\/sec/ {print $2} /Non-2xx/ {print "with errors"}')
-    echo "  wrk, $connections connections: $rate/s"
+    echo "  wrk, $connections connections: here $(wrk_rate "$port" "$connections"), Triton $(wrk_rate "$triton_http" "$connections")"
   done
   for protocol in http grpc; do
     for concurrency in 1 4 16; do analyze "$protocol" small "$concurrency" none; done

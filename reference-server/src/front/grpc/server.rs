@@ -28,6 +28,10 @@ const CALL_WINDOW: u32 = 4 << 20;
 /// The same for all calls of a connection together.
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
+/// Largest frame that a client may send. With the protocol's default of 16 KiB, a tensor of a megabyte
+/// comes in 64 pieces.
+const FRAME: u32 = 1 << 20;
+
 /// Time that clients without a call have to close their connections at the end of the server, and the
 /// last bytes to leave. Some never do: they sleep, or never said a word.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -83,6 +87,7 @@ fn builder(options: &GrpcOptions) -> Server {
         .max_concurrent_streams(CALLS)
         .initial_stream_window_size(CALL_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .http2_keepalive_interval(Some(options.grpc_keepalive_time))
         .http2_keepalive_timeout(Some(options.grpc_keepalive_timeout));
     if let Some(age) = options.grpc_max_connection_age {
