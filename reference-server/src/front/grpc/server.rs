@@ -13,10 +13,12 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 
 use super::calls::{Calls, Counted};
+use super::connection::Connection;
 use super::health::HealthService;
 use super::inference_service::InferenceService;
 use super::options::{CompressionLevel, GrpcOptions};
 use super::restricted::Restricted;
+use crate::front::admission::Admission;
 use crate::front::listener::accept;
 use crate::front::service::Service;
 
@@ -32,12 +34,14 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// last bytes to leave. Some never do: they sleep, or never said a word.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Serves calls until `stop` turns true; then finishes those under way.
+/// Serves calls of the connections that `admission` lets in until `stop` turns true; then finishes those
+/// under way.
 ///
 /// # Errors
 /// The listener failed.
 pub async fn serve(
     listener: TcpListener,
+    admission: Arc<Admission>,
     service: Arc<Service>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), tonic::transport::Error> {
@@ -54,7 +58,7 @@ pub async fn serve(
             Counted::new(health, calls.clone()),
             restrictions,
         ))
-        .serve_with_incoming_shutdown(connections(listener), stopped(stop.clone()));
+        .serve_with_incoming_shutdown(connections(listener, admission), stopped(stop.clone()));
     let no_call_left = async {
         stopped(stop).await;
         calls.finished().await;
@@ -71,10 +75,20 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     stop.wait_for(|stop| *stop).await.ok();
 }
 
-/// The connections that come.
-fn connections(listener: TcpListener) -> impl Stream<Item = Result<TcpStream, Infallible>> {
-    stream::unfold(listener, |listener| async move {
-        Some((Ok(accept(&listener).await), listener))
+/// The connections that come and find a place. Others are closed at once, for which clients have
+/// `UNAVAILABLE`: HTTP/2 has no words before a client has begun.
+fn connections(
+    listener: TcpListener,
+    admission: Arc<Admission>,
+) -> impl Stream<Item = Result<Connection<TcpStream>, Infallible>> {
+    stream::unfold((listener, admission), |(listener, admission)| async move {
+        loop {
+            let stream = accept(&listener, &admission).await;
+            if let Some(place) = admission.admit() {
+                let connection = Connection::new(stream, admission.patience(), place);
+                return Some((Ok(connection), (listener, admission)));
+            }
+        }
     })
 }
 
