@@ -3,6 +3,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -14,6 +15,7 @@ use tonic::codegen::Service;
 use tonic::server::NamedService;
 
 use super::answers::{Answers, Delivery};
+use super::arriving::Arriving;
 
 /// The number of calls under way.
 #[derive(Clone, Debug, Default)]
@@ -46,12 +48,17 @@ impl Drop for Call {
 pub struct Counted<S> {
     service: S,
     calls: Calls,
+    patience: Duration,
 }
 
 impl<S> Counted<S> {
-    /// Counts the calls of `service` in `calls`.
-    pub fn new(service: S, calls: Calls) -> Self {
-        Self { service, calls }
+    /// Counts the calls of `service` in `calls`. A client may pause for `patience` within a message.
+    pub fn new(service: S, calls: Calls, patience: Duration) -> Self {
+        Self {
+            service,
+            calls,
+            patience,
+        }
     }
 }
 
@@ -77,6 +84,8 @@ where
         // The connection tells it; without one nobody waits for a client.
         let answers = request.extensions().get::<Answers>().cloned();
         let answers = answers.unwrap_or_default();
+        let patience = self.patience;
+        let request = request.map(|body| Body::new(Arriving::new(body, patience)));
         let response = self.service.call(request);
         Box::pin(async move {
             let counted = |body| {

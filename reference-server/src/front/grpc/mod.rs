@@ -1,6 +1,7 @@
 //! gRPC: KServe v2 with Triton's extensions, and the standard health service.
 
 mod answers;
+mod arriving;
 pub mod calls;
 mod connection;
 pub mod health;

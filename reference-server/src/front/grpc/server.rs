@@ -47,15 +47,16 @@ pub async fn serve(
 ) -> Result<(), tonic::transport::Error> {
     let options = &service.options.grpc;
     let calls = Calls::default();
+    let patience = admission.patience();
     let health = HealthServer::new(HealthService::new(service.clone()));
     let restrictions: Arc<[_]> = options.grpc_restricted_protocol.clone().into();
     let serving = builder(options)
         .add_service(Restricted::new(
-            Counted::new(inference(&service, options), calls.clone()),
+            Counted::new(inference(&service, options), calls.clone(), patience),
             restrictions.clone(),
         ))
         .add_service(Restricted::new(
-            Counted::new(health, calls.clone()),
+            Counted::new(health, calls.clone(), patience),
             restrictions,
         ))
         .serve_with_incoming_shutdown(connections(listener, admission), stopped(stop.clone()));
