@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::admission::Admission;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -34,16 +37,22 @@ pub fn listen(purpose: &str, flag: &str, address: SocketAddr) -> anyhow::Result<
 }
 
 /// Waits for the next connection. Where the system refuses one, it is asked again after a pause.
-pub async fn accept(listener: &TcpListener) -> TcpStream {
+///
+/// A client that takes no byte of what is sent to it, or is gone without a word, loses its connection
+/// when the port's patience ends: the system waits no longer for it (`TCP_USER_TIMEOUT`).
+pub async fn accept(listener: &TcpListener, admission: &Admission) -> TcpStream {
+    let patience = u32::try_from(admission.patience().as_millis()).unwrap_or(u32::MAX);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Without it, answers are sent with a delay; nothing else goes wrong.
                 stream.set_nodelay(true).ok();
+                // Without it, such a client is waited for as long as the system thinks fit.
+                set_tcp_user_timeout(&stream, patience).ok();
                 return stream;
             }
             Err(error) => {
-                tracing::warn!("failed to accept a connection: {error}");
+                admission.warn(format_args!("failed to accept a connection: {error}"));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -3,6 +3,7 @@
 //! Nothing of a framework or an op library is mapped here, so nothing in them can take the
 //! server down.
 
+pub mod admission;
 pub mod backend_setting;
 pub mod blocking;
 pub mod collision;

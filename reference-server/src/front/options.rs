@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 
+use super::admission::default_connections;
 use super::backend_setting::BackendSetting;
 use super::grpc::options::GrpcOptions;
 use super::restriction::Restriction;
@@ -115,6 +116,15 @@ pub struct Options {
     #[arg(long, value_name = "API[,API]:KEY=VALUE")]
     pub http_restricted_api: Vec<Restriction>,
 
+    /// Connections that HTTP and gRPC each serve at the same time; a quarter of the open files that the
+    /// system allows, 4096 at most, where not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: Option<u32>,
+    /// Seconds that a client may take to send the head of its next request or the first frames of a
+    /// gRPC connection, and to send or receive the next part of a body or message.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub client_timeout: Duration,
+
     /// How gRPC is served.
     #[command(flatten)]
     pub grpc: GrpcOptions,
@@ -214,6 +224,12 @@ impl Options {
             },
             usize::from,
         )
+    }
+
+    /// Connections that HTTP and gRPC each serve at the same time.
+    pub fn connections(&self) -> usize {
+        self.max_connections
+            .map_or_else(default_connections, |connections| connections as usize)
     }
 
     /// Address for metrics.

@@ -11,6 +11,7 @@ use runtimes::{Cache, Catalog, RuntimeArgument, RuntimeSet};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::admission::{Admission, raise_file_limit};
 use super::grpc;
 use super::hosting::Hosting;
 use super::http::answer::{answer, answer_metrics};
@@ -31,6 +32,7 @@ use super::shared_memory::registry::SharedMemory;
 /// # Errors
 /// It could not start: a sentence that says what, where, why and what to do.
 pub fn run(options: Options, preloaded: Vec<Finding>, level: LogLevel) -> anyhow::Result<()> {
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads())
         .thread_name("front")
@@ -47,6 +49,9 @@ pub fn run(options: Options, preloaded: Vec<Finding>, level: LogLevel) -> anyhow
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
 }
+
+/// Connections that the metrics port serves at the same time.
+const METRICS_CONNECTIONS: usize = 64;
 
 async fn serve_until_stopped(
     options: Options,
@@ -189,6 +194,7 @@ fn open_ports(
     stopping: &watch::Receiver<bool>,
 ) -> anyhow::Result<Vec<tokio::task::JoinHandle<()>>> {
     let mut ports = Vec::new();
+    let admission = |purpose, most| Admission::new(purpose, most, options.client_timeout);
     if options.allow_http {
         let address = SocketAddr::new(options.http_address, options.http_port);
         let listener = listen("HTTP", "--http-port", address)?;
@@ -200,6 +206,7 @@ fn open_ports(
         };
         ports.push(tokio::spawn(serve(
             listener,
+            admission("HTTP", options.connections()),
             Arc::new(handler),
             stopping.clone(),
         )));
@@ -211,7 +218,8 @@ fn open_ports(
         for (flag, reason) in options.grpc.without_effect() {
             tracing::warn!("{flag} has no effect: {reason}");
         }
-        let serving = grpc::server::serve(listener, service.clone(), stopping.clone());
+        let admission = admission("gRPC", options.connections());
+        let serving = grpc::server::serve(listener, admission, service.clone(), stopping.clone());
         ports.push(tokio::spawn(async move {
             if let Err(error) = serving.await {
                 tracing::error!("the gRPC service ended: {error}");
@@ -229,6 +237,7 @@ fn open_ports(
         };
         ports.push(tokio::spawn(serve(
             listener,
+            admission("metrics", METRICS_CONNECTIONS),
             Arc::new(handler),
             stopping.clone(),
         )));

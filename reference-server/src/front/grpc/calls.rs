@@ -1,8 +1,9 @@
 //! Which calls are under way, so that the end of the server waits for them and not for clients that keep
-//! a connection open.
+//! a connection open; and clients that do not get on with a call, which are not waited for.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,6 +13,9 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service;
 use tonic::server::NamedService;
+
+use super::answers::{Answers, Delivery};
+use super::arriving::Arriving;
 
 /// The number of calls under way.
 #[derive(Clone, Debug, Default)]
@@ -39,17 +43,22 @@ impl Drop for Call {
     }
 }
 
-/// A service whose calls are counted.
+/// A service whose calls are counted, and whose clients must get on with them.
 #[derive(Clone, Debug)]
 pub struct Counted<S> {
     service: S,
     calls: Calls,
+    patience: Duration,
 }
 
 impl<S> Counted<S> {
-    /// Counts the calls of `service` in `calls`.
-    pub fn new(service: S, calls: Calls) -> Self {
-        Self { service, calls }
+    /// Counts the calls of `service` in `calls`. A client may pause for `patience` within a message.
+    pub fn new(service: S, calls: Calls, patience: Duration) -> Self {
+        Self {
+            service,
+            calls,
+            patience,
+        }
     }
 }
 
@@ -57,9 +66,9 @@ impl<S: NamedService> NamedService for Counted<S> {
     const NAME: &'static str = S::NAME;
 }
 
-impl<S, B> Service<Request<B>> for Counted<S>
+impl<S> Service<Request<Body>> for Counted<S>
 where
-    S: Service<Request<B>, Response = Response<Body>>,
+    S: Service<Request<Body>, Response = Response<Body>>,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -70,11 +79,22 @@ where
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let call = self.calls.begin();
+        // The connection tells it; without one nobody waits for a client.
+        let answers = request.extensions().get::<Answers>().cloned();
+        let answers = answers.unwrap_or_default();
+        let patience = self.patience;
+        let request = request.map(|body| Body::new(Arriving::new(body, patience)));
         let response = self.service.call(request);
         Box::pin(async move {
-            let counted = |body| Body::new(CountedBody { body, _call: call });
+            let counted = |body| {
+                Body::new(CountedBody {
+                    body,
+                    delivery: answers.begin(),
+                    _call: call,
+                })
+            };
             Ok(response.await?.map(counted))
         })
     }
@@ -83,6 +103,7 @@ where
 /// The body of a response, which is part of its call.
 struct CountedBody {
     body: Body,
+    delivery: Delivery,
     _call: Call,
 }
 
@@ -94,7 +115,13 @@ impl http_body::Body for CountedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        // HTTP/2 asks for the next part once the client is willing to receive it.
+        self.delivery.taken();
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(_))) = &polled {
+            self.delivery.waits();
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

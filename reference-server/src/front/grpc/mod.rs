@@ -1,6 +1,9 @@
 //! gRPC: KServe v2 with Triton's extensions, and the standard health service.
 
+mod answers;
+mod arriving;
 pub mod calls;
+mod connection;
 pub mod health;
 pub mod infer;
 pub mod inference_service;

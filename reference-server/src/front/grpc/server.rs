@@ -13,10 +13,12 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 
 use super::calls::{Calls, Counted};
+use super::connection::Connection;
 use super::health::HealthService;
 use super::inference_service::InferenceService;
 use super::options::{CompressionLevel, GrpcOptions};
 use super::restricted::Restricted;
+use crate::front::admission::Admission;
 use crate::front::listener::accept;
 use crate::front::service::Service;
 
@@ -36,29 +38,32 @@ const FRAME: u32 = 1 << 20;
 /// last bytes to leave. Some never do: they sleep, or never said a word.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Serves calls until `stop` turns true; then finishes those under way.
+/// Serves calls of the connections that `admission` lets in until `stop` turns true; then finishes those
+/// under way.
 ///
 /// # Errors
 /// The listener failed.
 pub async fn serve(
     listener: TcpListener,
+    admission: Arc<Admission>,
     service: Arc<Service>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), tonic::transport::Error> {
     let options = &service.options.grpc;
     let calls = Calls::default();
+    let patience = admission.patience();
     let health = HealthServer::new(HealthService::new(service.clone()));
     let restrictions: Arc<[_]> = options.grpc_restricted_protocol.clone().into();
     let serving = builder(options)
         .add_service(Restricted::new(
-            Counted::new(inference(&service, options), calls.clone()),
+            Counted::new(inference(&service, options), calls.clone(), patience),
             restrictions.clone(),
         ))
         .add_service(Restricted::new(
-            Counted::new(health, calls.clone()),
+            Counted::new(health, calls.clone(), patience),
             restrictions,
         ))
-        .serve_with_incoming_shutdown(connections(listener), stopped(stop.clone()));
+        .serve_with_incoming_shutdown(connections(listener, admission), stopped(stop.clone()));
     let no_call_left = async {
         stopped(stop).await;
         calls.finished().await;
@@ -75,10 +80,20 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     stop.wait_for(|stop| *stop).await.ok();
 }
 
-/// The connections that come.
-fn connections(listener: TcpListener) -> impl Stream<Item = Result<TcpStream, Infallible>> {
-    stream::unfold(listener, |listener| async move {
-        Some((Ok(accept(&listener).await), listener))
+/// The connections that come and find a place. Others are closed at once, for which clients have
+/// `UNAVAILABLE`: HTTP/2 has no words before a client has begun.
+fn connections(
+    listener: TcpListener,
+    admission: Arc<Admission>,
+) -> impl Stream<Item = Result<Connection<TcpStream>, Infallible>> {
+    stream::unfold((listener, admission), |(listener, admission)| async move {
+        loop {
+            let stream = accept(&listener, &admission).await;
+            if let Some(place) = admission.admit() {
+                let connection = Connection::new(stream, admission.patience(), place);
+                return Some((Ok(connection), (listener, admission)));
+            }
+        }
     })
 }
 

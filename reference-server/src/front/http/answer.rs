@@ -7,10 +7,11 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
 use super::body::Parts;
-use super::reader::{LONGEST_PAUSE, stalled};
+use super::reader::stalled;
 use super::route::{ModelAction, RegionAction, Route};
 use super::{infer, model, repository, settings, shared_memory};
 use crate::front::metrics;
+use crate::front::options::Options;
 use crate::front::restriction::missing_header;
 use crate::front::service::Service;
 use crate::protocol::encoding::{Encoding, SUPPORTED};
@@ -54,7 +55,7 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
             ),
         ));
     }
-    let limit = service.options.http_max_input_size;
+    let options = &service.options;
     match route {
         Route::Model {
             name,
@@ -75,19 +76,19 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
         })),
         Route::AllStatistics => model::statistics(service, None, None),
         Route::RepositoryIndex => {
-            repository::index(service, &collect(body, &head.headers, limit).await?)
+            repository::index(service, &collect(body, &head.headers, options).await?)
         }
         Route::Load(name) => {
-            let body = collect(body, &head.headers, limit).await?;
+            let body = collect(body, &head.headers, options).await?;
             repository::load(service, &name, &body).await
         }
         Route::Unload(name) => {
-            let body = collect(body, &head.headers, limit).await?;
+            let body = collect(body, &head.headers, options).await?;
             repository::unload(service, &name, &body).await
         }
         Route::TraceSettings(_) | Route::Logging => {
             let body = match is_change {
-                true => Some(collect(body, &head.headers, limit).await?),
+                true => Some(collect(body, &head.headers, options).await?),
                 false => None,
             };
             match route {
@@ -99,7 +100,7 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
         }
         Route::SharedMemory { kind, name, action } => {
             let body = match action {
-                RegionAction::Register => collect(body, &head.headers, limit).await?,
+                RegionAction::Register => collect(body, &head.headers, options).await?,
                 RegionAction::Status | RegionAction::Unregister => Bytes::new(),
             };
             shared_memory::answer(service, kind, name.as_deref(), action, &body)
@@ -167,22 +168,23 @@ pub fn json_text(text: Vec<u8>) -> Response<Parts> {
 /// Reads a whole body and undoes its encoding.
 ///
 /// # Errors
-/// The body is larger than `limit` (413), is encoded in a way that is not known (501), or does
-/// not arrive whole (400).
+/// The body is larger than the limit (400), is encoded in a way that is not known (501), does not
+/// arrive whole (400), or stops coming (408).
 pub async fn collect(
     body: Incoming,
     headers: &HeaderMap,
-    limit: u64,
+    options: &Options,
 ) -> Result<Bytes, RequestError> {
+    let (limit, pause) = (options.http_max_input_size, options.client_timeout);
     let announced = body.size_hint();
     if announced.lower() > limit {
         return Err(too_large(limit));
     }
     let mut body = body;
     let mut collected = BytesMut::new();
-    while let Some(frame) = tokio::time::timeout(LONGEST_PAUSE, body.frame())
+    while let Some(frame) = tokio::time::timeout(pause, body.frame())
         .await
-        .map_err(|_| stalled())?
+        .map_err(|_| stalled(pause))?
     {
         let frame = frame.map_err(|error| {
             RequestError::invalid(format!("the request body did not arrive whole: {error}"))

@@ -37,11 +37,12 @@ pub async fn infer(
     let encoding = Encoding::of_request(text(headers, &header::CONTENT_ENCODING))?;
     let (length, mut reader) = match body.size_hint().exact() {
         Some(length) if length > limit => return Err(too_large(limit)),
-        Some(length) if encoding == Encoding::Identity => {
-            (length as usize, Reader::streaming(body))
-        }
+        Some(length) if encoding == Encoding::Identity => (
+            length as usize,
+            Reader::streaming(body, service.options.client_timeout),
+        ),
         _ => {
-            let whole = collect(body, headers, limit).await?;
+            let whole = collect(body, headers, &service.options).await?;
             (whole.len(), Reader::complete(whole))
         }
     };

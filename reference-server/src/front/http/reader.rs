@@ -11,16 +11,13 @@ use hyper::body::Body;
 use crate::front::inference::InputBytes;
 use crate::protocol::{ErrorKind, RequestError};
 
-/// How long a client may pause within a body.
-pub const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// The answer to a body that stopped coming.
-pub fn stalled() -> RequestError {
+/// The answer to a body that stopped coming for `pause`.
+pub fn stalled(pause: Duration) -> RequestError {
     RequestError::new(
         ErrorKind::Stalled,
         format!(
             "the request body stopped coming for {} s before it was whole",
-            LONGEST_PAUSE.as_secs()
+            pause.as_secs_f64()
         ),
     )
 }
@@ -29,6 +26,8 @@ pub fn stalled() -> RequestError {
 pub struct Reader<B> {
     arrived: Bytes,
     rest: Option<B>,
+    /// How long the client may pause.
+    pause: Duration,
 }
 
 impl<B> Reader<B>
@@ -36,11 +35,12 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: fmt::Display,
 {
-    /// A body that is still to come.
-    pub fn streaming(body: B) -> Self {
+    /// A body that is still to come, from a client that may pause so long within it.
+    pub fn streaming(body: B, pause: Duration) -> Self {
         Self {
             arrived: Bytes::new(),
             rest: Some(body),
+            pause,
         }
     }
 
@@ -49,15 +49,16 @@ where
         Self {
             arrived: body,
             rest: None,
+            pause: Duration::ZERO,
         }
     }
 
     /// Waits for more bytes.
     async fn receive(&mut self) -> Result<(), RequestError> {
         let frame = match &mut self.rest {
-            Some(body) => tokio::time::timeout(LONGEST_PAUSE, body.frame())
+            Some(body) => tokio::time::timeout(self.pause, body.frame())
                 .await
-                .map_err(|_| stalled())?,
+                .map_err(|_| stalled(self.pause))?,
             None => None,
         };
         match frame {
@@ -147,7 +148,7 @@ mod tests {
             let cut = cut.min(whole.len());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             runtime.block_on(async {
-                let mut reader = Reader::streaming(body(parts));
+                let mut reader = Reader::streaming(body(parts), Duration::from_secs(60));
                 let head = reader.take(cut).await.unwrap();
                 let mut tail = vec![0; whole.len() - cut];
                 reader.fill(&mut tail).await.unwrap();

@@ -14,28 +14,43 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::answer::refusal;
 use super::body::Parts;
+use crate::front::admission::Admission;
 use crate::front::listener::accept;
+use crate::protocol::{ErrorKind, RequestError};
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Largest head of a request, and largest trailers, in bytes.
+const LARGEST_HEAD: usize = 64 << 10;
 /// How long a client that still sends after its response may pause.
 const LINGER_PAUSE: Duration = Duration::from_secs(2);
 /// How long such a client is listened to.
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
+/// Bytes of it that are read at a time.
+const LINGER_BUFFER: usize = 16 << 10;
 
-/// Serves connections until `stop` turns true; then finishes the requests under way.
-pub async fn serve<H, F>(listener: TcpListener, handler: Arc<H>, mut stop: watch::Receiver<bool>)
-where
+/// Serves connections that `admission` lets in until `stop` turns true; then finishes the requests
+/// under way.
+pub async fn serve<H, F>(
+    listener: TcpListener,
+    admission: Arc<Admission>,
+    handler: Arc<H>,
+    mut stop: watch::Receiver<bool>,
+) where
     H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Parts>> + Send,
 {
     let (open, mut closed) = tokio::sync::mpsc::channel::<Infallible>(1);
     loop {
         let stream = tokio::select! {
-            stream = accept(&listener) => stream,
+            stream = accept(&listener, &admission) => stream,
             () = stopped(&mut stop) => break,
         };
+        let Some(place) = admission.admit() else {
+            turn_away(stream, &admission);
+            continue;
+        };
+        let patience = admission.patience();
         let handler = handler.clone();
         let mut stop = stop.clone();
         let open = open.clone();
@@ -46,7 +61,8 @@ where
             });
             let mut connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
+                .header_read_timeout(patience)
+                .max_header_size(LARGEST_HEAD)
                 .serve_connection(TokioIo::new(stream), service);
             let mut ending = false;
             let result = loop {
@@ -58,15 +74,20 @@ where
                     }
                 }
             };
+            // Who let its time pass was not answered, and gets no more of it.
+            let mut lingers = true;
             if let Err(error) = result {
                 tracing::debug!("a connection ended early: {error}");
+                lingers = !error.is_timeout();
             }
-            let stream = connection.into_parts().io.into_inner();
-            tokio::select! {
-                () = linger(stream) => {}
-                () = stopped(&mut stop) => {}
+            if lingers {
+                let stream = connection.into_parts().io.into_inner();
+                tokio::select! {
+                    () = linger(stream) => {}
+                    () = stopped(&mut stop) => {}
+                }
             }
-            drop(open);
+            drop((open, place));
         });
     }
     drop(listener);
@@ -80,6 +101,30 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     stop.wait_for(|stop| *stop).await.ok();
 }
 
+/// Tells a client that there is no place for its connection, unless many others are being told.
+fn turn_away(mut stream: TcpStream, admission: &Admission) {
+    let Some(told) = admission.refuse() else {
+        return;
+    };
+    let error = RequestError::new(ErrorKind::Unavailable, admission.refusal());
+    let response = refusal(&error).map(|_| error.body());
+    let head = format!(
+        "HTTP/1.1 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        response.status(),
+        response.body().len()
+    );
+    tokio::spawn(async move {
+        let answer = [head.as_bytes(), response.body()].concat();
+        let farewell = async {
+            if stream.write_all(&answer).await.is_ok() {
+                linger(stream).await;
+            }
+        };
+        tokio::time::timeout(LINGER_PAUSE, farewell).await.ok();
+        drop(told);
+    });
+}
+
 /// Closes a connection so that the last response arrives.
 ///
 /// A request that is refused before its body was read leaves bytes in the socket. Closing it then
@@ -90,7 +135,7 @@ async fn linger(mut stream: TcpStream) {
         return;
     }
     let rest = async {
-        let mut scratch = vec![0; 64 * 1024];
+        let mut scratch = vec![0; LINGER_BUFFER];
         while let Ok(Ok(1..)) = tokio::time::timeout(LINGER_PAUSE, stream.read(&mut scratch)).await
         {
         }
