@@ -32,6 +32,7 @@ mod preflight;
 mod quantity;
 mod revisions;
 mod terminal;
+mod versioned_json;
 
 // The made-up run is shared with the tests under `tests/`, which see this package from outside.
 #[cfg(test)]

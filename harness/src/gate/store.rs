@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::baseline::{BASELINE_SCHEMA_VERSION, Baseline, MeasuredRun};
 use super::machine_key::differences;
 use super::store_error::StoreError;
+use crate::versioned_json::{self, Unreadable};
 
 /// A plain folder with one file for each baseline, `NAME.json`, which a CI cache can carry.
 #[derive(Debug, Clone)]
@@ -160,23 +161,11 @@ fn is_name(name: &str) -> bool {
 }
 
 fn parse(text: &[u8], path: &Path) -> Result<Baseline, StoreError> {
-    let malformed = |source| StoreError::Malformed {
-        path: path.to_owned(),
-        source,
-    };
-    let value: serde_json::Value = serde_json::from_slice(text).map_err(malformed)?;
-    // The version is looked at first: a file of another version is not malformed.
-    if let Some(found) = value
-        .get("schema_version")
-        .and_then(serde_json::Value::as_u64)
-        && found != u64::from(BASELINE_SCHEMA_VERSION)
-    {
-        return Err(StoreError::Schema {
-            path: path.to_owned(),
-            found,
-        });
-    }
-    serde_json::from_slice(text).map_err(malformed)
+    let path = path.to_owned();
+    versioned_json::parse(text, BASELINE_SCHEMA_VERSION).map_err(|unreadable| match unreadable {
+        Unreadable::Malformed(source) => StoreError::Malformed { path, source },
+        Unreadable::Version(found) => StoreError::Schema { path, found },
+    })
 }
 
 fn io_error(attempt: &'static str, path: &Path) -> impl Fn(io::Error) -> StoreError {

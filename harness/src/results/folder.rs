@@ -12,6 +12,7 @@ use super::record::{Results, SCHEMA_VERSION};
 use super::summary::summary_markdown;
 use super::tables::{cases_csv, measurements_csv};
 use crate::report;
+use crate::versioned_json::{self, Unreadable};
 
 /// A results folder, `results/<UTC time>-<short hash>/`.
 #[derive(Debug, Clone)]
@@ -184,23 +185,11 @@ impl ResultsFolder {
 }
 
 fn parse(text: &[u8], path: &Path) -> Result<Results, FolderError> {
-    let malformed = |source| FolderError::Malformed {
-        path: path.to_owned(),
-        source,
-    };
-    let value: serde_json::Value = serde_json::from_slice(text).map_err(malformed)?;
-    // The version is looked at first: a record of another version is not malformed.
-    if let Some(found) = value
-        .get("schema_version")
-        .and_then(serde_json::Value::as_u64)
-        && found != u64::from(SCHEMA_VERSION)
-    {
-        return Err(FolderError::Schema {
-            path: path.to_owned(),
-            found,
-        });
-    }
-    serde_json::from_slice(text).map_err(malformed)
+    let path = path.to_owned();
+    versioned_json::parse(text, SCHEMA_VERSION).map_err(|unreadable| match unreadable {
+        Unreadable::Malformed(source) => FolderError::Malformed { path, source },
+        Unreadable::Version(found) => FolderError::Schema { path, found },
+    })
 }
 
 fn io_error(attempt: &'static str, path: &Path) -> impl Fn(io::Error) -> FolderError {

@@ -3,8 +3,10 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::curve;
+use super::distribution;
 use super::palette;
-use super::plot::{Area, Chart, DrawingResult, Plot, PlotError, Section, TEXT, horizontal_grid};
+use super::plot::{Area, Chart, DrawingResult, Plot, PlotError, Section, TEXT};
 use super::ticks;
 use crate::load::LoadPoint;
 use crate::measurement::Measurement;
@@ -126,13 +128,13 @@ fn against(area: &Area, points: &[Point<'_>]) -> DrawingResult {
     let mut x = 72;
     for (index, (name, line)) in series.iter().enumerate() {
         let placed: Vec<(f64, f64)> = line.iter().map(|(x, y)| (*x, y.ln())).collect();
-        curve(&mut chart, index, placed.clone())?;
+        curve::draw(&mut chart, index, placed.clone())?;
         let colour = palette::SERIES[index];
         for point in placed {
             let (px, py) = chart.backend_coord(&point);
             area.draw(&Circle::new((px, py), 3, colour.filled()))?;
         }
-        x = legend(area, x, index, name)?;
+        x = curve::legend(area, x, index, name)?;
     }
     Ok(())
 }
@@ -160,56 +162,11 @@ fn distributions(points: &[Point<'_>]) -> Result<Plot, PlotError> {
             ),
         ),
         300,
-        |area| shares(area, &shown),
+        |area| {
+            let series: Vec<_> = shown.iter().map(|point| (point.0, pace(*point))).collect();
+            distribution::draw(area, &series)
+        },
     )
-}
-
-fn shares(area: &Area, points: &[Point<'_>]) -> DrawingResult {
-    let observed = || points.iter().filter(|(m, _)| !m.observed.is_empty());
-    let low = observed()
-        .map(|(m, _)| m.observed[0])
-        .fold(f64::INFINITY, f64::min);
-    // The slowest half percent would squeeze everything else; the table tells the p99.9.
-    let high = observed()
-        .map(|(m, _)| m.observed[((m.observed.len() - 1) as f64 * 0.995) as usize])
-        .fold(0.0, f64::max);
-    if !(low > 0.0 && high.is_finite()) {
-        return Ok(());
-    }
-    let (left, right) = (low * 0.94, high * 1.06);
-    let mut chart = ChartBuilder::on(area)
-        .margin_top(34)
-        .margin_right(22)
-        .margin_bottom(4)
-        .x_label_area_size(34)
-        .y_label_area_size(48)
-        .build_cartesian_2d(left.ln()..right.ln(), 0.0..100.0)?;
-    horizontal_grid(&mut chart, &|y| format!("{y:.0} %"))?;
-    let below = ("sans-serif", TEXT).into_font().color(&palette::MUTED);
-    let below = below.pos(Pos::new(HPos::Center, VPos::Top));
-    for tick in ticks::logarithmic(left, right, 5) {
-        let (x, bottom) = chart.backend_coord(&(tick.ln(), 0.0));
-        let (_, top) = chart.backend_coord(&(tick.ln(), 100.0));
-        area.draw(&PathElement::new(
-            vec![(x, top), (x, bottom)],
-            palette::GRID,
-        ))?;
-        let label = round_quantity(tick, &points[0].0.unit);
-        area.draw(&Text::new(label, (x, bottom + 8), below.clone()))?;
-    }
-    let mut x = 48;
-    for (index, point) in points.iter().enumerate() {
-        let values = &point.0.observed;
-        let steps = (values.len() - 1).max(1) as f64;
-        let line = values
-            .iter()
-            .enumerate()
-            .filter(|(_, value)| **value <= right)
-            .map(|(rank, value)| (value.ln(), 100.0 * rank as f64 / steps));
-        curve(&mut chart, index, line.collect())?;
-        x = legend(area, x, index, &pace(*point))?;
-    }
-    Ok(())
 }
 
 /// The names of the parts, in the order in which a request goes through them.
@@ -316,42 +273,4 @@ fn bare_axes(chart: &mut Chart<'_>) -> DrawingResult {
         .y_labels(0)
         .draw()?;
     Ok(())
-}
-
-/// A line, dashed for every second series.
-fn curve(chart: &mut Chart<'_>, index: usize, points: Vec<(f64, f64)>) -> DrawingResult {
-    let style = palette::SERIES[index % palette::SERIES.len()].stroke_width(2);
-    if index.is_multiple_of(2) {
-        chart.draw_series(LineSeries::new(points, style))?;
-    } else {
-        chart.draw_series(DashedLineSeries::new(points, 6, 4, style))?;
-    }
-    Ok(())
-}
-
-/// A piece of line and its meaning, at the top; returns where the next one begins.
-fn legend(
-    area: &Area,
-    x: i32,
-    index: usize,
-    text: &str,
-) -> Result<i32, Box<dyn std::error::Error>> {
-    let pieces: &[(i32, i32)] = if index.is_multiple_of(2) {
-        &[(0, 16)]
-    } else {
-        &[(0, 6), (10, 16)]
-    };
-    let colour = palette::SERIES[index % palette::SERIES.len()];
-    for (from, to) in pieces {
-        area.draw(&PathElement::new(
-            vec![(x + from, 16), (x + to, 16)],
-            colour.stroke_width(2),
-        ))?;
-    }
-    area.draw(&Text::new(
-        text.to_owned(),
-        (x + 21, 9),
-        ("sans-serif", TEXT).into_font().color(&palette::INK),
-    ))?;
-    Ok(x + 32 + 7 * text.chars().count() as i32)
 }

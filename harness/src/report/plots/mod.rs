@@ -1,6 +1,8 @@
 //! The plots of a run, one module each.
 
 mod batch;
+mod curve;
+mod distribution;
 mod kernel;
 mod latency;
 mod lines;
