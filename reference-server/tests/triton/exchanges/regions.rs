@@ -19,6 +19,7 @@ const OUTPUTS: u64 = 4096;
 pub fn exchanges(object: &Object) -> Vec<Exchange> {
     object.write(0, &[1f32, 2., 3., 4.].map(f32::to_le_bytes).concat());
     object.write(16, &[1i32, 2, 3, 4].map(i32::to_le_bytes).concat());
+    object.write(OUTPUTS, &[0; 64]);
     object.write(STRINGS, &elements(&["ab", "", "ä"]));
     let mut all = registrations_over_http(&object.key());
     all.extend(used_over_http());
