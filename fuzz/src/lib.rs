@@ -62,7 +62,7 @@ pub fn follow(plan: &Plan<'_>, signature: &Signature, section: &[u8]) {
         if input.byte_size <= LARGEST {
             let mut target = vec![0; input.byte_size];
             // Its refusal is as good an answer as its success.
-            let _ = input.write(section, &mut target, name);
+            let _ = input.write(section, &mut target, name, "model");
         }
     }
 }

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+#[path = "../../suites/tests/triton/installation.rs"]
+mod installation;
+
 use harness::measurement::{Measurement, Warning};
 use harness::results::{Results, ResultsFolder};
 use runtimes::{Cache, Catalog, Framework, Pip, Silent, Size};
@@ -334,6 +337,105 @@ fn wrong_answers_are_counted_and_end_with_status_1() {
         let results = results.unwrap();
         assert!(results.measurements.is_empty());
         assert!(results.run.problems[0].contains("output 'y' has a wrong value at 0"));
+    }
+}
+
+/// A file of requests as `perf_analyzer` reads it, two of them for the input `x`, in two forms.
+fn input_data(folder: &Path) -> PathBuf {
+    let file = folder.join("requests.json");
+    let values = |of: f32| vec![of.to_string(); 16].join(",");
+    let text = format!(
+        r#"{{"data": [{{"x": [{}]}}, {{"x": {{"content": [{}], "shape": [1, 16]}}}}]}}"#,
+        values(0.5),
+        values(-2.0)
+    );
+    fs::write(&file, text).unwrap();
+    file
+}
+
+#[test]
+fn requests_of_a_file_are_sent_in_turn() {
+    let bench = Bench::start();
+    let file = input_data(bench.folder.path());
+    let line = ["--input-data", file.to_str().unwrap()];
+    for url in [bench.http(), bench.grpc()] {
+        let line = [&line[..], &["--requests", "200", "--validate"]].concat();
+        let results = bench.good(&url, &line);
+        let load = results.load.as_ref().unwrap();
+        assert!(load.input_data.contains("requests.json"), "{load:?}");
+        let measured = results.measurements[0].load.as_ref().unwrap();
+        assert_eq!((measured.answered.right, measured.answered.wrong), (200, 0));
+    }
+    for (text, words) in [
+        (r#"{"data": []}"#, "its list 'data' is empty"),
+        (r#"{"data": [{"z": [1]}]}"#, "names 'z', which is no input"),
+        (r#"{"data": [{"x": [1, 2]}]}"#, "input 'x'"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let (output, _) = bench.run(&bench.http(), &line);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(words), "{}", said(&output));
+    }
+}
+
+#[test]
+fn a_real_triton_is_measured_too() {
+    let triton = match installation::Triton::install() {
+        Ok(triton) => triton,
+        Err(reason) => {
+            // Past the test harness's capture: it must be seen.
+            let note = format!("harness bench against Triton: SKIPPED, {reason}\n");
+            std::io::stderr().write_all(note.as_bytes()).unwrap();
+            return;
+        }
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("models").join(MODEL);
+    fs::create_dir_all(model.join("1")).unwrap();
+    fs::write(
+        model.join("config.pbtxt"),
+        "backend: \"python\"\n\
+         input [ { name: \"x\" data_type: TYPE_FP32 dims: [ -1, 16 ] } ]\n\
+         output [ { name: \"y\" data_type: TYPE_FP32 dims: [ -1, 16 ] } ]\n",
+    )
+    .unwrap();
+    fs::write(
+        model.join("1/model.py"),
+        "import triton_python_backend_utils as utils\n\
+         class TritonPythonModel:\n    \
+             def execute(self, requests):\n        \
+                 x = [utils.get_input_tensor_by_name(request, 'x').as_numpy() for request in requests]\n        \
+                 return [utils.InferenceResponse([utils.Tensor('y', it * 2)]) for it in x]\n",
+    )
+    .unwrap();
+    let mut server = triton
+        .command()
+        .flag("model-repository", folder.path().join("models"))
+        .flag("exit-timeout-secs", "0")
+        .launch(&folder.path().join("log"))
+        .unwrap();
+    if let Err(error) = server.wait_ready(PATIENCE) {
+        panic!("{error}\n{}", server.log());
+    }
+    let bench = Bench { folder, server };
+    let file = input_data(bench.folder.path());
+    let file = file.to_str().unwrap();
+    for url in [bench.http(), bench.grpc()] {
+        for line in [
+            &["--concurrency", "2"][..],
+            &["--rate", "100"],
+            &["--concurrency", "2", "--shared-memory", "system"],
+            &["--concurrency", "2", "--input-data", file],
+        ] {
+            let line = [line, &["--requests", "100", "--validate"]].concat();
+            let results = bench.good(&url, &line);
+            let load = results.measurements[0].load.as_ref().unwrap();
+            assert_eq!(load.answered.right, 100, "{url} {line:?}");
+            // Its statistics are read as this server's are.
+            let server = load.server.as_ref().unwrap();
+            assert_eq!(server.requests, 100, "{url} {line:?}");
+            assert!(server.compute_infer_us > 0.0, "{url} {line:?}");
+        }
     }
 }
 

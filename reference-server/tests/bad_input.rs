@@ -472,8 +472,8 @@ fn unknown_models_versions_paths_and_methods() {
         (
             "a version that is no number",
             good("/v2/models/small/versions/new/infer"),
-            400,
-            &["'new'", "version should be an integral value > 0"],
+            404,
+            &["there is nothing at '/v2/models/small/versions/new/infer'"],
         ),
         (
             "metadata of an unknown model",
@@ -490,7 +490,7 @@ fn unknown_models_versions_paths_and_methods() {
         (
             "statistics of one",
             Request::get("/v2/models/nobody/stats"),
-            404,
+            400,
             &["'nobody'"],
         ),
         (

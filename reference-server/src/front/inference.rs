@@ -225,11 +225,23 @@ async fn execute(
         timeout: urgency.timeout,
     };
     let outcome = served.scheduler().submit(job)?;
-    Ok(outcome.await.unwrap_or_else(|_| {
+    let outcome = outcome.await.unwrap_or_else(|_| {
         Err(InferenceError::Unavailable(
             "the model was unloaded".to_owned(),
         ))
-    })?)
+    });
+    outcome.map_err(|error| match error {
+        InferenceError::Refused(refused) => {
+            let inputs = served.signature().inputs.iter().enumerate();
+            let name = inputs
+                .filter(|(index, _)| served.input_number(*index) == refused.input)
+                .map(|(_, input)| &*input.name)
+                .next();
+            let name = name.unwrap_or_default();
+            refused.unbalanced.refusal(name, served.name())
+        }
+        other => other.into(),
+    })
 }
 
 /// Puts every input where the worker reads it, unless the client has it there.
@@ -274,9 +286,9 @@ async fn write_inputs(
         let name = &served.signature().inputs[input.index].name;
         if let Source::Section(_) = input.source {
             bytes.fill(target).await?;
-            input.check(target, name)?;
+            input.check(target, name, served.name())?;
         } else {
-            input.write(&[], target, name)?;
+            input.write(&[], target, name, served.name())?;
         }
         place.offset += block.offset();
     }
@@ -293,6 +305,7 @@ fn exhausted() -> RequestError {
 impl From<InferenceError> for RequestError {
     fn from(error: InferenceError) -> Self {
         let kind = match &error {
+            InferenceError::Refused(_) => ErrorKind::Invalid,
             InferenceError::Execution(_) | InferenceError::WorkerDied(_) => ErrorKind::Internal,
             InferenceError::Unavailable(_)
             | InferenceError::QueueFull

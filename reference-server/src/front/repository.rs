@@ -160,6 +160,12 @@ impl Repository {
                          not an integer), version should be an integral value > 0"
                     ))
                 })?;
+                if number < 0 {
+                    return Err(RequestError::invalid(format!(
+                        "invalid model version specified '{number}' , version should be an integral \
+                         value > 0"
+                    )));
+                }
                 versions.get(&number).cloned().ok_or_else(|| {
                     RequestError::not_found(format!(
                         "Request for unknown model: '{name}' version {number} is not found"
@@ -456,15 +462,10 @@ impl Repository {
     }
 
     /// Unloads a model: requests that come later are refused, those under way are finished.
-    ///
-    /// # Errors
-    /// The model is unknown.
-    pub async fn unload(&self, name: &str) -> Result<(), String> {
+    /// Nothing happens to a model that there is not, as in Triton.
+    pub async fn unload(&self, name: &str) {
         let Some(entry) = self.entries.lock().get(name).cloned() else {
-            return match self.folder_of(name) {
-                Ok(_) => Ok(()),
-                Err(reason) => Err(format!("failed to unload '{name}', {reason}")),
-            };
+            return;
         };
         let _operation = entry.operation.lock().await;
         let serving = {
@@ -500,7 +501,6 @@ impl Repository {
         if served_before {
             tracing::info!("successfully unloaded '{name}'");
         }
-        Ok(())
     }
 
     /// Picks up what changed in the folders: new models, changed ones, models that are gone.
@@ -515,7 +515,7 @@ impl Repository {
         let known: Vec<String> = self.entries.lock().keys().cloned().collect();
         for name in known {
             if !present.contains(&name) && !self.is_unloaded(&name) {
-                self.unload(&name).await.ok();
+                self.unload(&name).await;
             }
         }
     }
@@ -545,7 +545,7 @@ impl Repository {
     pub async fn close(&self) {
         let names: Vec<String> = self.entries.lock().keys().cloned().collect();
         for name in names {
-            self.unload(&name).await.ok();
+            self.unload(&name).await;
         }
         self.loader.release();
     }

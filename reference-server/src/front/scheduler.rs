@@ -19,7 +19,9 @@ use super::worker_process::WorkerProcess;
 use crate::configuration::{DynamicBatching, QueuePolicy, QueueTimeoutAction};
 use crate::ipc::arena::{FrontArena, InputBlock, OutputBlock};
 use crate::ipc::descriptor::{RequestParts, Target, TensorPlace, read_tensors, write_execution};
-use crate::ipc::lane::{Completion, ExecutionTimes, LANE_SLOTS, Submission, monotonic_ns};
+use crate::ipc::lane::{
+    Completion, ExecutionTimes, Holds, LANE_SLOTS, Refused, Submission, monotonic_ns,
+};
 use crate::protocol::{DataType, Shape, shape};
 
 /// Longest error text of a worker, in bytes.
@@ -124,6 +126,9 @@ pub enum InferenceError {
     /// The framework refused or failed.
     #[error("{0}")]
     Execution(String),
+    /// The request is wrong, as the worker found in memory of the client.
+    #[error(transparent)]
+    Refused(Refused),
     /// The worker died while it served the request.
     #[error("{0}")]
     WorkerDied(String),
@@ -716,10 +721,9 @@ fn outputs(
     let damaged =
         |what: &str| InferenceError::Execution(format!("the worker's answer is damaged: {what}"));
     let length = completion.length as usize;
-    let (bytes, most) = if completion.failed {
-        (length, LONGEST_TEXT)
-    } else {
-        (length * 8, LONGEST_DESCRIPTOR)
+    let (bytes, most) = match completion.holds {
+        Holds::Outputs => (length * 8, LONGEST_DESCRIPTOR),
+        Holds::Failure | Holds::Refusal => (length, LONGEST_TEXT),
     };
     if bytes > most {
         return Err(damaged("it is longer than an answer can be"));
@@ -727,9 +731,19 @@ fn outputs(
     let answer = arena
         .output(completion.offset, bytes)
         .ok_or_else(|| damaged("it leaves the shared memory"))?;
-    if completion.failed {
-        let text = String::from_utf8_lossy(answer.as_ref()).into_owned();
-        return Err(InferenceError::Execution(text));
+    match completion.holds {
+        Holds::Outputs => {}
+        Holds::Failure => {
+            let text = String::from_utf8_lossy(answer.as_ref()).into_owned();
+            return Err(InferenceError::Execution(text));
+        }
+        Holds::Refusal => {
+            let refused = serde_json::from_slice(answer.as_ref());
+            return Err(match refused {
+                Ok(refused) => InferenceError::Refused(refused),
+                Err(error) => damaged(&error.to_string()),
+            });
+        }
     }
     let words: SmallVec<[u64; 32]> = answer
         .as_ref()

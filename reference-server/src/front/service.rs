@@ -7,10 +7,10 @@ use super::repository::{Repository, VersionState};
 use super::served_model::ServedVersion;
 use super::settings::{Log, Traces};
 use super::shared_memory::registry::SharedMemory;
-use crate::protocol::RequestError;
 use crate::protocol::metadata::{ModelMetadata, ServerMetadata};
 use crate::protocol::repository::{IndexEntry, LoadRequest, ModelState};
 use crate::protocol::statistics::ModelStatistics;
+use crate::protocol::{ErrorKind, RequestError};
 
 /// What requests are served from.
 pub struct Service {
@@ -77,7 +77,19 @@ impl Service {
         let served = match name {
             None => self.repository.all_serving(),
             Some(name) => {
-                let served = self.repository.find(name, version)?;
+                let served = self.repository.find(name, version).map_err(|error| {
+                    // Statistics have words of their own for it.
+                    let message = match (error.kind, self.repository.find(name, None)) {
+                        (ErrorKind::NotFound, Ok(_)) => {
+                            format!("requested model version is not available for model '{name}'")
+                        }
+                        (ErrorKind::NotFound, Err(_)) => {
+                            format!("requested model '{name}' is not available")
+                        }
+                        _ => return error,
+                    };
+                    RequestError::invalid(message)
+                })?;
                 self.versions(name, version, &served)
             }
         };
@@ -157,11 +169,15 @@ impl Service {
     /// unload.
     ///
     /// # Errors
-    /// Clients may not, or there is no such model.
+    /// Clients may not.
     pub async fn unload(&self, name: &str) -> Result<(), RequestError> {
         self.require_explicit_control("unload")?;
         let (repository, name) = (self.repository.clone(), name.to_owned());
-        finish(async move { repository.unload(&name).await }).await
+        finish(async move {
+            repository.unload(&name).await;
+            Ok(())
+        })
+        .await
     }
 
     fn require_explicit_control(&self, action: &str) -> Result<(), RequestError> {

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 use rustix::thread::futex;
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::byte_strings::Unbalanced;
 
 /// Executions that can be under way in one lane.
 pub const LANE_SLOTS: u32 = 64;
@@ -26,14 +29,46 @@ pub struct Submission {
 /// The answer to one submission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Completion {
-    /// True where the block holds an error text instead of an output descriptor.
-    pub failed: bool,
-    /// Offset in the worker's heap of the output descriptor or of the error text.
+    /// What the block holds.
+    pub holds: Holds,
+    /// Offset of the block in the worker's heap.
     pub offset: u64,
-    /// Its length: words of a descriptor, bytes of a text.
+    /// Its length: words of a descriptor, bytes of anything else.
     pub length: u32,
     /// Monotonic times in nanoseconds.
     pub times: ExecutionTimes,
+}
+
+/// What a worker answers with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Holds {
+    /// The descriptor of the outputs.
+    #[default]
+    Outputs,
+    /// The text of an error.
+    Failure,
+    /// What is wrong with the request: [`Refused`], in JSON.
+    Refusal,
+}
+
+impl From<u32> for Holds {
+    fn from(number: u32) -> Self {
+        match number {
+            0 => Self::Outputs,
+            2 => Self::Refusal,
+            _ => Self::Failure,
+        }
+    }
+}
+
+/// A request that a worker refuses for what it found in memory of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("input number {input} holds byte strings that do not add up: {unbalanced:?}")]
+pub struct Refused {
+    /// The worker's number of the input.
+    pub input: u32,
+    /// How its lengths do not add up.
+    pub unbalanced: Unbalanced,
 }
 
 /// When a worker did what with one execution; monotonic clock, nanoseconds.
@@ -78,7 +113,7 @@ struct SubmissionSlot {
 struct CompletionSlot {
     offset: AtomicU64,
     length: AtomicU32,
-    failed: AtomicU32,
+    holds: AtomicU32,
     start: AtomicU64,
     inputs_ready: AtomicU64,
     computed: AtomicU64,
@@ -164,8 +199,7 @@ impl Lane {
         let slot = &self.completions[(number % LANE_SLOTS) as usize];
         slot.offset.store(completion.offset, Ordering::Relaxed);
         slot.length.store(completion.length, Ordering::Relaxed);
-        slot.failed
-            .store(u32::from(completion.failed), Ordering::Relaxed);
+        slot.holds.store(completion.holds as u32, Ordering::Relaxed);
         slot.start.store(completion.times.start, Ordering::Relaxed);
         slot.inputs_ready
             .store(completion.times.inputs_ready, Ordering::Relaxed);
@@ -185,7 +219,7 @@ impl Lane {
         }
         let slot = &self.completions[(number % LANE_SLOTS) as usize];
         Some(Completion {
-            failed: slot.failed.load(Ordering::Relaxed) != 0,
+            holds: slot.holds.load(Ordering::Relaxed).into(),
             offset: slot.offset.load(Ordering::Relaxed),
             length: slot.length.load(Ordering::Relaxed),
             times: ExecutionTimes {

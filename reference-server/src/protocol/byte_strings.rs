@@ -1,5 +1,7 @@
 //! Tensors of byte strings: each element is a little-endian `u32` length and that many bytes.
 
+use serde::{Deserialize, Serialize};
+
 use super::RequestError;
 
 /// Size of the length in front of each element.
@@ -52,36 +54,79 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
-/// Checks that `tensor`, the data of the input `input`, holds exactly `count` elements.
+/// How the lengths of a tensor of byte strings do not add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unbalanced {
+    /// An element is longer than what is left.
+    Element {
+        /// Its length.
+        length: u32,
+        /// Bytes that are left.
+        available: usize,
+    },
+    /// What is left is shorter than a length.
+    Length {
+        /// Bytes that are left.
+        available: usize,
+    },
+    /// There are more elements, or fewer, than the shape has.
+    Count {
+        /// Elements of the tensor.
+        found: usize,
+        /// Elements of the shape.
+        expected: usize,
+    },
+}
+
+impl Unbalanced {
+    /// The refusal of a request whose input it is: 400, in Triton's words.
+    pub fn refusal(self, input: &str, model: &str) -> RequestError {
+        RequestError::invalid(match self {
+            Self::Element { length, available } => format!(
+                "incomplete string data for inference input '{input}', expecting string of length \
+                 {length} but only {available} bytes available"
+            ),
+            Self::Length { available } => format!(
+                "incomplete string length indicator for inference input '{input}' for model \
+                 '{model}', expecting {LENGTH_SIZE} bytes but only {available} bytes available"
+            ),
+            Self::Count { found, expected } if found < expected => format!(
+                "expected {expected} string elements for inference input '{input}' for model \
+                 '{model}', got {found}"
+            ),
+            Self::Count { found, expected } => format!(
+                "unexpected number of string elements {found} for inference input '{input}' for \
+                 model '{model}', expecting {expected}"
+            ),
+        })
+    }
+}
+
+/// Checks that `tensor` holds exactly `count` elements.
 ///
 /// # Errors
-/// 400 naming the input and where the lengths do not add up.
-pub fn validate(tensor: &[u8], count: usize, input: &str) -> Result<(), RequestError> {
+/// How its lengths do not add up.
+pub fn validate(tensor: &[u8], count: usize) -> Result<(), Unbalanced> {
     let mut elements = elements(tensor);
     let found = elements.by_ref().count();
     let rest = elements.rest();
-    let message = if let Some((length, available)) = rest.split_first_chunk::<LENGTH_SIZE>() {
-        format!(
-            "incomplete string data for inference input '{input}', expecting string of length {} \
-             but only {} bytes available",
-            u32::from_le_bytes(*length),
-            available.len()
-        )
+    if let Some((length, available)) = rest.split_first_chunk::<LENGTH_SIZE>() {
+        Err(Unbalanced::Element {
+            length: u32::from_le_bytes(*length),
+            available: available.len(),
+        })
     } else if !rest.is_empty() {
-        format!(
-            "incomplete string length indicator for inference input '{input}', expecting \
-             {LENGTH_SIZE} bytes but only {} bytes available",
-            rest.len()
-        )
+        Err(Unbalanced::Length {
+            available: rest.len(),
+        })
     } else if found != count {
-        format!(
-            "unexpected number of string elements {found} for inference input '{input}', \
-             expecting {count}"
-        )
+        Err(Unbalanced::Count {
+            found,
+            expected: count,
+        })
     } else {
-        return Ok(());
-    };
-    Err(RequestError::invalid(message))
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -101,9 +146,10 @@ mod tests {
     #[test]
     fn each_way_of_not_adding_up_is_told_apart() {
         let good = tensor(&[b"ab".to_vec(), Vec::new()]);
-        assert_eq!(validate(&good, 2, "X"), Ok(()));
+        assert_eq!(validate(&good, 2), Ok(()));
         for (bytes, count, expected) in [
-            (&good[..], 3, "unexpected number of string elements 2"),
+            (&good[..], 3, "expected 3 string elements"),
+            (&good[..], 1, "unexpected number of string elements 2"),
             (
                 &good[..8],
                 2,
@@ -115,7 +161,10 @@ mod tests {
                 "expecting string of length 2 but only 1 bytes available",
             ),
         ] {
-            let message = validate(bytes, count, "X").unwrap_err().message;
+            let message = validate(bytes, count)
+                .unwrap_err()
+                .refusal("X", "m")
+                .message;
             assert!(
                 message.contains(expected) && message.contains("'X'"),
                 "{message}"
@@ -127,14 +176,14 @@ mod tests {
         #[test]
         fn elements_read_back(strings in prop::collection::vec(any::<Vec<u8>>(), 0..8)) {
             let tensor = tensor(&strings);
-            prop_assert_eq!(validate(&tensor, strings.len(), "X"), Ok(()));
+            prop_assert_eq!(validate(&tensor, strings.len()), Ok(()));
             let read: Vec<Vec<u8>> = elements(&tensor).map(<[u8]>::to_vec).collect();
             prop_assert_eq!(read, strings);
         }
 
         #[test]
         fn arbitrary_bytes_never_panic(bytes in any::<Vec<u8>>(), count in 0_usize..9) {
-            let _ = validate(&bytes, count, "X");
+            let _ = validate(&bytes, count);
         }
     }
 }

@@ -92,19 +92,19 @@ impl PlannedInput<'_> {
     ///
     /// # Errors
     /// 400 naming the input and where the lengths do not add up.
-    pub fn check(&self, bytes: &[u8], input: &str) -> Result<(), RequestError> {
+    pub fn check(&self, bytes: &[u8], input: &str, model: &str) -> Result<(), RequestError> {
         if self.data_type != DataType::Bytes {
             return Ok(());
         }
         // The shape was counted when the plan was made.
         let count = shape::element_count(&self.shape).unwrap_or(usize::MAX);
-        byte_strings::validate(bytes, count, input)
+        byte_strings::validate(bytes, count).map_err(|error| error.refusal(input, model))
     }
 
     /// Writes the tensor into `target`, which has exactly [`byte_size`](Self::byte_size) bytes.
     ///
-    /// `section` is the binary section of the body that was planned; `input` is the tensor's name,
-    /// for messages.
+    /// `section` is the binary section of the body that was planned; `input` is the tensor's name
+    /// and `model` the model's, for messages.
     ///
     /// # Errors
     /// 400 where the data does not fit the data type or the shape; 501 for shared memory, which
@@ -114,11 +114,12 @@ impl PlannedInput<'_> {
         section: &[u8],
         target: &mut [u8],
         input: &str,
+        model: &str,
     ) -> Result<(), RequestError> {
         match &self.source {
             Source::Section(range) => {
                 target.copy_from_slice(&section[range.clone()]);
-                return self.check(target, input);
+                return self.check(target, input, model);
             }
             Source::Decoded(bytes) => target.copy_from_slice(bytes),
             Source::Json(data) => return json_tensor::decode(data, self.data_type, target, input),
@@ -328,8 +329,8 @@ fn check_names(request: &InferenceRequest<'_>, signature: &Signature) -> Result<
         format!("expected number of inputs between {required} and {all}")
     };
     Err(RequestError::invalid(format!(
-        "{expected} but got {given} inputs for model '{}'. Got inputs {}, but missing required \
-         inputs {}. Please provide all required inputs.",
+        "{expected} but got {given} inputs for model '{}'. Got input(s) {}, but missing required \
+         input(s) {}. Please provide all required input(s).",
         signature.model,
         quoted(request.inputs.iter().map(|input| &*input.name)),
         quoted(missing.into_iter()),

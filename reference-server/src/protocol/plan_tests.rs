@@ -46,7 +46,7 @@ fn refused(json: &str, signature: &Signature, section: &[u8]) -> String {
         .and_then(|plan| {
             plan.inputs.iter().try_for_each(|input| {
                 let name = &signature.inputs[input.index].name;
-                input.write(section, &mut vec![0; input.byte_size], name)
+                input.write(section, &mut vec![0; input.byte_size], name, "m")
             })
         })
         .unwrap_err();
@@ -67,11 +67,11 @@ fn binary_and_json_may_be_mixed() {
     };
     assert_eq!((strings.index, strings.byte_size), (1, 10));
     let mut target = [0; 10];
-    strings.write(&STRINGS, &mut target, "S").unwrap();
+    strings.write(&STRINGS, &mut target, "S", "m").unwrap();
     assert_eq!(target, STRINGS);
     assert_eq!((numbers.index, numbers.byte_size), (0, 16));
     let mut target = [0; 16];
-    numbers.write(&STRINGS, &mut target, "X").unwrap();
+    numbers.write(&STRINGS, &mut target, "X", "m").unwrap();
     assert_eq!(target[12..], 4_f32.to_le_bytes());
     assert_eq!(plan.outputs.len(), 2);
     assert_eq!(plan.outputs[1].form, OutputForm::Binary);
@@ -149,8 +149,8 @@ fn messages_name_the_tensor() {
         (
             x.to_owned(),
             &[][..],
-            "[request id: 7] expected 2 inputs but got 1 inputs for model 'm'. Got inputs ['X'], \
-             but missing required inputs ['S']. Please provide all required inputs.",
+            "[request id: 7] expected 2 inputs but got 1 inputs for model 'm'. Got input(s) ['X'], \
+             but missing required input(s) ['S']. Please provide all required input(s).",
         ),
         (
             format!("{x},{x}"),
@@ -238,7 +238,7 @@ fn messages_name_the_tensor() {
                 )
             ),
             &STRINGS[..5],
-            "unexpected number of string elements 1 for inference input 'S', expecting 2",
+            "expected 2 string elements for inference input 'S' for model 'm', got 1",
         ),
     ] {
         let message = refused(&inputs(&list), &signature, section);
@@ -279,7 +279,7 @@ fn optional_inputs_may_be_left_out() {
         &[],
     );
     assert!(
-        message.contains("missing required inputs ['X']"),
+        message.contains("missing required input(s) ['X']"),
         "{message}"
     );
 }
@@ -290,7 +290,9 @@ fn shared_memory_is_planned_and_not_written() {
         "parameters":{"shared_memory_region":"r","shared_memory_byte_size":2}}]}"#;
     let request = InferenceRequest::parse(json.as_bytes()).unwrap();
     let plan = plan(&request, &one_input(DataType::Int8, &[-1], 0), 0).unwrap();
-    let error = plan.inputs[0].write(&[], &mut [0; 2], "X").unwrap_err();
+    let error = plan.inputs[0]
+        .write(&[], &mut [0; 2], "X", "m")
+        .unwrap_err();
     assert_eq!(error.status(), 501);
 }
 
@@ -305,7 +307,7 @@ fn a_raw_body_takes_the_models_shape() {
     let string = one_input(DataType::Bytes, &[1], 0);
     let plan = plan_raw(&string, b"abc").unwrap();
     let mut target = [0; 7];
-    plan.inputs[0].write(b"abc", &mut target, "X").unwrap();
+    plan.inputs[0].write(b"abc", &mut target, "X", "m").unwrap();
     assert_eq!(&target, b"\x03\0\0\0abc");
 
     for (signature, body, expected) in [
@@ -355,7 +357,7 @@ proptest! {
             for input in &plan.inputs {
                 // Only what the request itself can hold may be asked for.
                 prop_assert!(input.byte_size <= 8 * (section.len() + json.len()));
-                let _ = input.write(&section, &mut vec![0; input.byte_size], "X");
+                let _ = input.write(&section, &mut vec![0; input.byte_size], "X", "m");
             }
         }
         let _ = plan_raw(&signature, &section);

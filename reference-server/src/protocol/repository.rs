@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use super::RequestError;
 
+/// What a client is told that asks for a model in one repository.
+pub const NO_REPOSITORY_NAME: &str = "'repository_name' specification is not supported: this server \
+    looks for a model in all its repositories";
+
 /// One entry of the answer to `POST /v2/repository/index`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IndexEntry {

@@ -43,6 +43,14 @@ impl<'a> InferenceRequest<'a> {
                  not be specified.",
             ));
         }
+        for (key, value) in &request.parameters.other {
+            if value.get().starts_with(['[', '{']) {
+                return Err(RequestError::invalid(format!(
+                    "parameter '{key}' has invalid type. It should be either 'int', 'bool', or \
+                     'string'."
+                )));
+            }
+        }
         for input in &request.inputs {
             input.check_one_source()?;
         }
@@ -369,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_binary_request_borrows_everything() {
-        let json = br#"{"id":"7","parameters":{"binary_data_output":true,"priority":2,"mine":[1]},
+        let json = br#"{"id":"7","parameters":{"binary_data_output":true,"priority":2,"mine":1},
             "inputs":[{"name":"X","shape":[1,16],"datatype":"FP32",
             "parameters":{"binary_data_size":64}}],"outputs":[{"name":"Y",
             "parameters":{"binary_data":true}}],"unknown":{"a":[]}}"#;
@@ -377,7 +385,7 @@ mod tests {
         assert_eq!(request.id(), Some("7"));
         assert!(request.parameters.binary_data_output);
         assert_eq!(request.parameters.priority, 2);
-        assert_eq!(request.parameters.other[0].1.get(), "[1]");
+        assert_eq!(request.parameters.other[0].1.get(), "1");
         let input = &request.inputs[0];
         assert!(matches!(input.name, Cow::Borrowed("X")));
         assert!(matches!(input.datatype, Cow::Borrowed("FP32")));

@@ -14,7 +14,19 @@ use crate::ipc::arena::WorkerArena;
 use crate::ipc::client_memory::ClientMemoryId;
 use crate::ipc::descriptor::{Target, TensorPlace};
 use crate::ipc::heap::ALIGNMENT;
+use crate::ipc::lane::Refused;
 use crate::protocol::{DataType, byte_strings, shape};
+
+/// Why an execution has no outputs.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// It failed.
+    #[error(transparent)]
+    Failed(#[from] ExecutionError),
+    /// The request is wrong.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
 
 /// An input in memory of a client.
 pub struct ClientInput<'a> {
@@ -27,13 +39,13 @@ impl<'a> ClientInput<'a> {
     /// Maps the input, with this right to it, and copies it where that is needed.
     ///
     /// # Errors
-    /// It is not there, or it holds no tensor of its shape.
+    /// It is not there, or it holds byte strings that do not add up.
     pub fn new(
         memory: &ClientMemory,
         arena: &'a WorkerArena,
         place: &TensorPlace,
         access: Access,
-    ) -> Result<Option<Self>, ExecutionError> {
+    ) -> Result<Option<Self>, NoAnswer> {
         let Some(id) = place.memory else {
             return Ok(None);
         };
@@ -42,11 +54,11 @@ impl<'a> ClientInput<'a> {
             let mut copy = Copied::new(arena, part.length())?;
             part.copy_to(copy.bytes_mut());
             if place.data_type == DataType::Bytes {
-                // The client's own words are not to hand here, but the number tells which it is.
-                let name = format!("number {}", place.number);
                 let count = shape::element_count(&place.shape).unwrap_or(usize::MAX);
-                byte_strings::validate(copy.bytes(), count, &name)
-                    .map_err(|error| ExecutionError(error.message))?;
+                byte_strings::validate(copy.bytes(), count).map_err(|unbalanced| Refused {
+                    input: place.number,
+                    unbalanced,
+                })?;
             }
             Some(copy)
         } else {

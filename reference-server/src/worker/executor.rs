@@ -10,13 +10,13 @@ use smallvec::SmallVec;
 
 use super::backend::{ExecutionError, InputTensor, Instance};
 use super::client_memory::{Access, ClientMemory};
-use super::client_tensor::{ClientInput, ClientOutput};
+use super::client_tensor::{ClientInput, ClientOutput, NoAnswer};
 use super::outputs::Outputs;
 use super::patience::Patience;
 use super::pinned_memory::{PinnedMemory, PinnedMemoryUser};
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::descriptor::{Execution, RequestPlace, TensorPlace, read_execution, write_tensors};
-use crate::ipc::lane::{Completion, ExecutionTimes, Submission, monotonic_ns};
+use crate::ipc::lane::{Completion, ExecutionTimes, Holds, Submission, monotonic_ns};
 
 /// What all executors of a worker share.
 #[derive(Clone)]
@@ -167,25 +167,30 @@ fn execute(
             None => {
                 let own = places.iter().filter(|place| place.memory.is_none());
                 own.for_each(|place| arena.free(place.offset));
-                Err(ExecutionError(
-                    "no shared memory left for the answer".into(),
-                ))
+                Err(ExecutionError("no shared memory left for the answer".into()).into())
             }
         }
     });
-    let (failed, offset, length) = match result {
-        Ok((offset, words)) => (false, offset, words),
-        Err(ExecutionError(text)) => {
-            let text = &text.as_bytes()[..text.len().min(64 * 1024)];
+    let (holds, offset, length) = match result {
+        Ok((offset, words)) => (Holds::Outputs, offset, words),
+        Err(reason) => {
+            let (holds, text) = match reason {
+                NoAnswer::Failed(ExecutionError(text)) => (Holds::Failure, text.into_bytes()),
+                NoAnswer::Refused(refused) => {
+                    let text = serde_json::to_vec(&refused).expect("it is plain data");
+                    (Holds::Refusal, text)
+                }
+            };
+            let text = &text[..text.len().min(64 * 1024)];
             match put(arena, text) {
-                Some(offset) => (true, offset, text.len()),
-                None => (true, 0, 0),
+                Some(offset) => (holds, offset, text.len()),
+                None => (Holds::Failure, 0, 0),
             }
         }
     };
     times.end = monotonic_ns();
     Completion {
-        failed,
+        holds,
         offset,
         length: length as u32,
         times,
@@ -211,7 +216,7 @@ fn outputs_of(
     submission: Submission,
     scratch: &mut Scratch,
     times: &mut ExecutionTimes,
-) -> Result<SmallVec<[TensorPlace; 4]>, ExecutionError> {
+) -> Result<SmallVec<[TensorPlace; 4]>, NoAnswer> {
     let arena = &*surroundings.arena;
     let memory = &*surroundings.client_memory;
     let words = submission.words as usize;
@@ -244,7 +249,7 @@ fn outputs_of(
         client_outputs = ClientOutput::map_all(memory, targets, inputs)?;
     }
     let inputs: SmallVec<[InputTensor<'_>; 4]> = match requests.as_slice() {
-        [] => return Err(ExecutionError("the execution holds no request".into())),
+        [] => return Err(ExecutionError("the execution holds no request".into()).into()),
         [RequestPlace { block, inputs, .. }] => inputs
             .iter()
             .zip(&client_inputs)
@@ -282,9 +287,7 @@ fn outputs_of(
             sink.deliver()?;
             Ok(sink.into_places())
         }
-        Err(_) => Err(ExecutionError(
-            "the backend panicked; see the server's log".into(),
-        )),
+        Err(_) => Err(ExecutionError("the backend panicked; see the server's log".into()).into()),
     }
 }
 

@@ -145,7 +145,7 @@ fn elements_that_do_not_add_up_are_refused() {
     client.refused(
         request(DataType::Bytes, 2, bytes.clone()),
         Code::InvalidArgument,
-        &["unexpected number of string elements 3", "'x'"],
+        &["unexpected number of string elements 3 for inference input 'x'"],
     );
     client.refused(
         request(DataType::Bytes, 3, bytes[..bytes.len() - 1].to_vec()),

@@ -149,5 +149,9 @@ fn both_protocols_count_in_the_same_statistics() {
     let all = statistics("").unwrap().model_stats;
     let names: Vec<&str> = all.iter().map(|told| told.name.as_str()).collect();
     assert_eq!(names, ["other", "small"]);
-    assert_refused(statistics("nobody"), Code::NotFound, &["'nobody'"]);
+    assert_refused(
+        statistics("nobody"),
+        Code::InvalidArgument,
+        &["'nobody' is not available"],
+    );
 }

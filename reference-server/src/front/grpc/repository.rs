@@ -11,7 +11,7 @@ use proto::inference::{
 
 use crate::front::service::Service;
 use crate::protocol::RequestError;
-use crate::protocol::repository::LoadRequest;
+use crate::protocol::repository::{LoadRequest, NO_REPOSITORY_NAME};
 
 /// Prefix of the parameters that hold the content of a file.
 const FILE: &str = "file:";
@@ -69,7 +69,9 @@ pub async fn unload(
             Some(ParameterChoice::BoolParam(_))
         )
     {
-        return Err(wrong_type("unload_dependents", "bool_param"));
+        return Err(RequestError::invalid(
+            "invalid value type for 'unload_dependents' parameter, expected bool_param.",
+        ));
     }
     service.unload(&request.model_name).await
 }
@@ -105,10 +107,7 @@ fn refuse_repository_name(name: &str) -> Result<(), RequestError> {
     if name.is_empty() {
         return Ok(());
     }
-    Err(RequestError::unsupported(
-        "'repository_name' specification is not supported: this server looks for a model in all its \
-         repositories",
-    ))
+    Err(RequestError::unsupported(NO_REPOSITORY_NAME))
 }
 
 fn wrong_type(key: &str, expected: &str) -> RequestError {

@@ -15,6 +15,7 @@ use crate::front::options::Options;
 use crate::front::restriction::missing_header;
 use crate::front::service::Service;
 use crate::protocol::encoding::{Encoding, SUPPORTED};
+use crate::protocol::repository::NO_REPOSITORY_NAME;
 use crate::protocol::{ErrorKind, RequestError};
 
 /// The answer to a request that has one.
@@ -86,6 +87,7 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
             let body = collect(body, &head.headers, options).await?;
             repository::unload(service, &name, &body).await
         }
+        Route::InOneRepository => Err(RequestError::unsupported(NO_REPOSITORY_NAME)),
         Route::TraceSettings(_) | Route::Logging => {
             let body = match is_change {
                 true => Some(collect(body, &head.headers, options).await?),

@@ -6,6 +6,7 @@ use super::answer::{Answer, empty, json, json_text};
 use super::route::ModelAction;
 use crate::front::service::Service;
 use crate::protocol::statistics::Statistics;
+use crate::protocol::{ErrorKind, RequestError};
 
 /// Answers a request about a model, other than an inference.
 ///
@@ -14,12 +15,12 @@ use crate::protocol::statistics::Statistics;
 pub fn answer(service: &Service, name: &str, version: Option<&str>, action: ModelAction) -> Answer {
     Ok(match action {
         ModelAction::Ready => {
-            let ready = service.repository.find(name, version).is_ok();
-            empty(if ready {
-                StatusCode::OK
-            } else {
-                StatusCode::BAD_REQUEST
-            })
+            let found = service.repository.find(name, version);
+            found.map_err(|error| match error.kind {
+                ErrorKind::NotFound => RequestError::invalid("Model version not ready"),
+                _ => error,
+            })?;
+            empty(StatusCode::OK)
         }
         ModelAction::Configuration => {
             json_text(service.repository.find(name, version)?.configuration_json())

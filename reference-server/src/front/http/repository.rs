@@ -27,7 +27,7 @@ pub async fn load(service: &Service, name: &str, body: &[u8]) -> Answer {
 /// `POST /v2/repository/models/{name}/unload`
 ///
 /// # Errors
-/// 400 where there is no such model.
+/// The body cannot be understood, or clients may not.
 pub async fn unload(service: &Service, name: &str, body: &[u8]) -> Answer {
     UnloadRequest::parse(body)?;
     service.unload(name).await?;

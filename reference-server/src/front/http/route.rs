@@ -28,10 +28,13 @@ pub enum Route<'a> {
     },
     /// `/v2/repository/index` or `/v2/repository/{repository}/index`
     RepositoryIndex,
-    /// `/v2/repository/[{repository}/]models/{name}/load`
+    /// `/v2/repository/models/{name}/load`
     Load(Cow<'a, str>),
-    /// `/v2/repository/[{repository}/]models/{name}/unload`
+    /// `/v2/repository/models/{name}/unload`
     Unload(Cow<'a, str>),
+    /// `/v2/repository/{repository}/models/{name}/{load|unload}`: models have one name over all
+    /// repositories
+    InOneRepository,
     /// `/v2[/models/{name}]/trace/setting`
     TraceSettings(Option<Cow<'a, str>>),
     /// `/v2/logging`
@@ -100,7 +103,7 @@ impl<'a> Route<'a> {
             ["models", name, "trace", "setting"] => Self::TraceSettings(Some(decode(name)?)),
             ["models", name, "versions", version, action @ ..] => Self::Model {
                 name: decode(name)?,
-                version: Some(decode(version)?),
+                version: Some(number(version)?),
                 action: ModelAction::parse(action)?,
             },
             ["models", name, action @ ..] => Self::Model {
@@ -109,11 +112,9 @@ impl<'a> Route<'a> {
                 action: ModelAction::parse(action)?,
             },
             ["repository", "index"] | ["repository", _, "index"] => Self::RepositoryIndex,
-            ["repository", "models", name, "load"] | ["repository", _, "models", name, "load"] => {
-                Self::Load(decode(name)?)
-            }
-            ["repository", "models", name, "unload"]
-            | ["repository", _, "models", name, "unload"] => Self::Unload(decode(name)?),
+            ["repository", "models", name, "load"] => Self::Load(decode(name)?),
+            ["repository", "models", name, "unload"] => Self::Unload(decode(name)?),
+            ["repository", _, "models", _, "load" | "unload"] => Self::InOneRepository,
             [memory, region @ .., action] => {
                 let name = match region {
                     [] => None,
@@ -143,7 +144,9 @@ impl<'a> Route<'a> {
                 ModelAction::Configuration => Api::ModelConfig,
                 ModelAction::Statistics => Api::Statistics,
             },
-            Self::RepositoryIndex | Self::Load(_) | Self::Unload(_) => Api::ModelRepository,
+            Self::RepositoryIndex | Self::Load(_) | Self::Unload(_) | Self::InOneRepository => {
+                Api::ModelRepository
+            }
             Self::SharedMemory { .. } => Api::SharedMemory,
             Self::TraceSettings(_) => Api::Trace,
             Self::Logging => Api::Logging,
@@ -158,7 +161,9 @@ impl<'a> Route<'a> {
     /// The method that the route answers to.
     pub fn method(&self) -> http::Method {
         match self {
-            Self::RepositoryIndex | Self::Load(_) | Self::Unload(_) => http::Method::POST,
+            Self::RepositoryIndex | Self::Load(_) | Self::Unload(_) | Self::InOneRepository => {
+                http::Method::POST
+            }
             Self::Model {
                 action: ModelAction::Infer,
                 ..
@@ -204,6 +209,12 @@ impl ModelAction {
             _ => return None,
         })
     }
+}
+
+/// A version; what is no number is none, as in Triton.
+fn number(segment: &str) -> Option<Cow<'_, str>> {
+    let is_number = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some(Cow::Borrowed(segment))
 }
 
 fn decode(segment: &str) -> Option<Cow<'_, str>> {
@@ -258,7 +269,7 @@ mod tests {
         );
         assert_eq!(
             Route::parse("/v2/repository/r/models/m/unload"),
-            Some(Route::Unload("m".into()))
+            Some(Route::InOneRepository)
         );
         let region = |kind, name: Option<&'static str>, action| {
             let name = name.map(Cow::from);
@@ -293,6 +304,8 @@ mod tests {
             "/v2/models/m/run",
             "/v2/models//infer",
             "/v2/models/%ff",
+            "/v2/models/m/versions/x/infer",
+            "/v2/models/m/versions/-1",
         ] {
             assert_eq!(Route::parse(unknown), None, "{unknown}");
         }

@@ -1,0 +1,29 @@
+//! The requests, by subject, in the order in which they are sent: some change the servers.
+
+mod health;
+mod inference;
+mod regions;
+mod repository;
+mod settings;
+mod streams;
+
+use crate::exchange::Exchange;
+use crate::shared_memory::Object;
+
+/// All of them. `object` is shared memory of [`OBJECT_SIZE`](regions::OBJECT_SIZE) bytes.
+pub fn all(object: &Object) -> Vec<Exchange> {
+    [
+        health::exchanges(),
+        inference::over_http(),
+        inference::over_grpc(),
+        streams::exchanges(),
+        regions::exchanges(object),
+        settings::exchanges(),
+        repository::exchanges(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+pub use regions::OBJECT_SIZE;
