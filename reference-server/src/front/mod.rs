@@ -6,6 +6,7 @@
 pub mod backend_setting;
 pub mod blocking;
 pub mod collision;
+pub mod connection;
 pub mod death;
 pub mod fingerprint;
 pub mod given_libraries;
@@ -36,6 +37,7 @@ pub mod service;
 pub mod settings;
 pub mod shared_memory;
 pub mod statistics;
+pub mod tls;
 pub mod trial;
 pub mod worker;
 pub mod worker_process;

@@ -10,6 +10,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use super::backend_setting::BackendSetting;
 use super::grpc::options::GrpcOptions;
 use super::restriction::Restriction;
+use super::tls::options::HttpTlsOptions;
 use super::worker::Limits;
 
 /// The hidden sub-command with which the server starts its workers.
@@ -114,6 +115,9 @@ pub struct Options {
     /// Parts of the HTTP interface that take a header with this value; may be given several times.
     #[arg(long, value_name = "API[,API]:KEY=VALUE")]
     pub http_restricted_api: Vec<Restriction>,
+    /// Whether HTTP is served over TLS.
+    #[command(flatten)]
+    pub http_tls: HttpTlsOptions,
 
     /// How gRPC is served.
     #[command(flatten)]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_util::{Stream, stream};
 use proto::health::health_server::HealthServer;
 use proto::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
@@ -17,7 +16,8 @@ use super::health::HealthService;
 use super::inference_service::InferenceService;
 use super::options::{CompressionLevel, GrpcOptions};
 use super::restricted::Restricted;
-use crate::front::listener::accept;
+use crate::front::connection::Connection;
+use crate::front::listener::Listener;
 use crate::front::service::Service;
 
 /// Calls of one connection at the same time; a client holds more back until one has ended.
@@ -37,7 +37,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// # Errors
 /// The listener failed.
 pub async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     service: Arc<Service>,
     stop: watch::Receiver<bool>,
 ) -> Result<(), tonic::transport::Error> {
@@ -72,9 +72,9 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 }
 
 /// The connections that come.
-fn connections(listener: TcpListener) -> impl Stream<Item = Result<TcpStream, Infallible>> {
+fn connections(listener: Listener) -> impl Stream<Item = Result<Connection, Infallible>> {
     stream::unfold(listener, |listener| async move {
-        Some((Ok(accept(&listener).await), listener))
+        Some((Ok(listener.accept().await), listener))
     })
 }
 

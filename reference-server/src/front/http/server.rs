@@ -11,21 +11,19 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::body::Parts;
-use crate::front::listener::accept;
+use crate::front::connection::{Connection, PATIENCE};
+use crate::front::listener::Listener;
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a client that still sends after its response may pause.
 const LINGER_PAUSE: Duration = Duration::from_secs(2);
 /// How long such a client is listened to.
 const LINGER_TOTAL: Duration = Duration::from_secs(30);
 
 /// Serves connections until `stop` turns true; then finishes the requests under way.
-pub async fn serve<H, F>(listener: TcpListener, handler: Arc<H>, mut stop: watch::Receiver<bool>)
+pub async fn serve<H, F>(listener: Listener, handler: Arc<H>, mut stop: watch::Receiver<bool>)
 where
     H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Parts>> + Send,
@@ -33,7 +31,7 @@ where
     let (open, mut closed) = tokio::sync::mpsc::channel::<Infallible>(1);
     loop {
         let stream = tokio::select! {
-            stream = accept(&listener) => stream,
+            stream = listener.accept() => stream,
             () = stopped(&mut stop) => break,
         };
         let handler = handler.clone();
@@ -46,7 +44,7 @@ where
             });
             let mut connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
+                .header_read_timeout(PATIENCE)
                 .serve_connection(TokioIo::new(stream), service);
             let mut ending = false;
             let result = loop {
@@ -85,7 +83,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// A request that is refused before its body was read leaves bytes in the socket. Closing it then
 /// makes the system reset the connection, and the client, still sending, never sees the response.
 /// So the rest is read and thrown away, for a bounded time.
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: Connection) {
     if stream.shutdown().await.is_err() {
         return;
     }
