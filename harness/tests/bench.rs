@@ -32,6 +32,15 @@ struct Bench {
 
 impl Bench {
     fn start() -> Self {
+        let mut bench = Self::launch(&[]);
+        if let Err(error) = bench.server.wait_ready(PATIENCE) {
+            panic!("{error}\n{}", bench.server.log());
+        }
+        bench
+    }
+
+    /// A server that need not be ready yet.
+    fn launch(flags: &[(&str, &Path)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::locate(None).unwrap();
         let entry = Catalog::builtin()
@@ -64,15 +73,14 @@ impl Bench {
             .add(&model.with_name(MODEL), &configuration)
             .unwrap();
         let server = suites::server_binary(None, |line| eprintln!("{line}")).unwrap();
-        let mut server = ServerCommand::new(server)
+        let mut command = ServerCommand::new(server)
             .flag("model-repository", repository.root())
             .flag("runtime-cache", cache.root())
-            .flag("op-library-root", folder.path())
-            .launch(&folder.path().join("server.log"))
-            .unwrap();
-        if let Err(error) = server.wait_ready(PATIENCE) {
-            panic!("{error}\n{}", server.log());
+            .flag("op-library-root", folder.path());
+        for (name, value) in flags {
+            command = command.flag(name, value);
         }
+        let server = command.launch(&folder.path().join("server.log")).unwrap();
         Self { folder, server }
     }
 
@@ -437,6 +445,113 @@ fn a_real_triton_is_measured_too() {
             assert!(server.compute_infer_us > 0.0, "{url} {line:?}");
         }
     }
+}
+
+/// A certificate that is its own authority, and its key, as files in `folder`.
+fn certificate(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let files = ["", "-key"].map(|end| folder.join(format!("{name}{end}.pem")));
+    fs::write(&files[0], made.cert.pem()).unwrap();
+    fs::write(&files[1], made.signing_key.serialize_pem()).unwrap();
+    files.into()
+}
+
+#[test]
+fn a_server_with_tls_is_measured_over_both_protocols() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, server_key) = certificate(folder.path(), "server");
+    let (client, client_key) = certificate(folder.path(), "client");
+    let on = Path::new("true");
+    let bench = Bench::launch(&[
+        ("http-use-ssl-mutual", on),
+        ("http-server-cert", &server),
+        ("http-server-key", &server_key),
+        ("http-root-cert", &client),
+        ("grpc-use-ssl", on),
+        ("grpc-server-cert", &server),
+        ("grpc-server-key", &server_key),
+    ]);
+    // Only clients with TLS can ask whether it is ready.
+    let end = std::time::Instant::now() + PATIENCE;
+    while !bench.server.log().contains("successfully loaded") {
+        let log = bench.server.log();
+        assert!(std::time::Instant::now() < end, "not loaded\n{log}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let secured = |url: String| url.replacen("://", "s://", 1);
+    let (http, grpc) = (secured(bench.http()), secured(bench.grpc()));
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let authority = ["--ca-certificate".to_owned(), text(&server)];
+    let identity = [
+        "--client-certificate".to_owned(),
+        text(&client),
+        "--client-key".to_owned(),
+        text(&client_key),
+    ];
+    let line = |parts: &[&[String]]| {
+        let requests = ["--requests", "200", "--concurrency", "8", "--validate"];
+        let requests = requests.map(str::to_owned);
+        [parts.concat(), requests.to_vec()].concat()
+    };
+    let unverified = |results: &Results| {
+        results
+            .run
+            .warnings
+            .iter()
+            .any(|it| matches!(it, Warning::UnverifiedServer { .. }))
+    };
+    let good = |url: &str, parts: &[&[String]]| {
+        let line = line(parts);
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        let results = bench.good(url, &line);
+        let load = results.load.as_ref().unwrap();
+        assert_eq!(load.url, url);
+        assert_eq!(results.measurements[0].samples, 200, "{url}");
+        results
+    };
+    assert!(!unverified(&good(&http, &[&authority, &identity])));
+    assert!(!unverified(&good(&grpc, &[&authority])));
+    let insecure = ["--insecure".to_owned()];
+    assert!(unverified(&good(&grpc, &[&insecure])));
+    let bad = |url: &str, parts: &[&[String]], status: i32, words: &[&str]| {
+        let line = line(parts);
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        let (output, _) = bench.run(url, &line);
+        let told = said(&output);
+        assert_eq!(output.status.code(), Some(status), "{told}");
+        assert!(words.iter().all(|word| told.contains(word)), "{told}");
+    };
+    // An authority that the server is not of, no certificate, no TLS.
+    let other = ["--ca-certificate".to_owned(), text(&client)];
+    bad(
+        &grpc,
+        &[&other],
+        3,
+        &[&grpc, "TLS handshake", "certificate"],
+    );
+    bad(&http, &[&authority], 3, &[&http, "CertificateRequired"]);
+    bad(&bench.http(), &[], 3, &[&bench.http()]);
+    bad(&bench.grpc(), &[], 3, &[&bench.grpc()]);
+    // What was typed cannot be meant.
+    bad(
+        &bench.grpc(),
+        &[&authority],
+        2,
+        &["--ca-certificate", "grpcs://"],
+    );
+    bad(&grpc, &[&authority, &insecure], 2, &["--insecure"]);
+    let key = text(&client_key);
+    bad(&http, &[&authority, &identity[..2]], 2, &["--client-key"]);
+    let no_certificate = ["--ca-certificate".to_owned(), key.clone()];
+    bad(&http, &[&no_certificate], 2, &["--ca-certificate", &key]);
+    let mixed = [&identity[..3], &[text(&server_key)]].concat();
+    bad(
+        &http,
+        &[&authority, &mixed],
+        2,
+        &["--client-key", "together"],
+    );
 }
 
 #[test]

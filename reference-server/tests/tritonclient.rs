@@ -8,6 +8,10 @@ mod collisions;
 mod perf_analyzer;
 mod support;
 
+#[path = "support/certificates.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod certificates;
+
 #[path = "support/onnx.rs"]
 #[allow(dead_code, reason = "each test file uses its part")]
 mod onnx;
@@ -17,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use certificates::{Certificates, Identity};
 use reference_server::protocol::DataType;
 use runtimes::Cache;
 use support::samples::{Samples, batching, one_of_each, small};
@@ -29,25 +34,55 @@ const NEWEST: &str = "2.73.0";
 
 #[test]
 fn tritonclient_2_41_0_over_http() {
-    check(EARLIER, "check_http.py", Server::http);
+    check(EARLIER, "check_http.py", Server::http, None);
 }
 
 #[test]
 fn tritonclient_2_41_0_over_grpc() {
-    check(EARLIER, "check_grpc.py", Server::grpc);
+    check(EARLIER, "check_grpc.py", Server::grpc, None);
 }
 
 #[test]
 fn tritonclient_2_73_0_over_http() {
-    check(NEWEST, "check_http.py", Server::http);
+    check(NEWEST, "check_http.py", Server::http, None);
 }
 
 #[test]
 fn tritonclient_2_73_0_over_grpc() {
-    check(NEWEST, "check_grpc.py", Server::grpc);
+    check(NEWEST, "check_grpc.py", Server::grpc, None);
 }
 
-fn check(version: &str, script: &str, address: fn(&Server) -> SocketAddr) {
+#[test]
+fn tritonclient_2_41_0_over_http_with_mutual_tls() {
+    let tls = Certificates::new();
+    check(EARLIER, "check_http.py", Server::http, Some(&tls));
+}
+
+#[test]
+fn tritonclient_2_41_0_over_grpc_with_mutual_tls() {
+    let tls = Certificates::new();
+    check(EARLIER, "check_grpc.py", Server::grpc, Some(&tls));
+}
+
+#[test]
+fn tritonclient_2_73_0_over_http_with_mutual_tls() {
+    let tls = Certificates::new();
+    check(NEWEST, "check_http.py", Server::http, Some(&tls));
+}
+
+#[test]
+fn tritonclient_2_73_0_over_grpc_with_mutual_tls() {
+    let tls = Certificates::new();
+    check(NEWEST, "check_grpc.py", Server::grpc, Some(&tls));
+}
+
+/// Runs a script; with `tls` the server serves both protocols over mutual TLS.
+fn check(
+    version: &str,
+    script: &str,
+    address: fn(&Server) -> SocketAddr,
+    tls: Option<&Certificates>,
+) {
     let python = match client(version) {
         Ok(python) => python,
         Err(reason) => return skipped(&format!("tritonclient {version}"), &reason),
@@ -67,13 +102,20 @@ fn check(version: &str, script: &str, address: fn(&Server) -> SocketAddr) {
     for model in &models {
         flags.extend(["--load-model", &model.name]);
     }
-    let server = Server::start(samples.root(), &flags);
+    let server = match tls {
+        None => Server::start(samples.root(), &flags),
+        Some(tls) => tls.start(samples.root(), &flags, true),
+    };
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/tritonclient")
         .join(script);
     let output = Command::new(python)
         .arg(&script)
         .arg(address(&server).to_string())
+        .args(tls.into_iter().flat_map(|tls| {
+            let client = Identity::Client;
+            [tls.authority(), tls.certificate(client), tls.key(client)]
+        }))
         // The folder of the sources is not the place for it.
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()

@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use super::arguments::exit_codes;
 use super::parse_duration;
 use crate::load::{
-    Arrivals, Endpoint, InputData, Pace, Paces, Plan, Rule, Search, Shape, Sweep, Target, Until,
+    Arrivals, Endpoint, InputData, Pace, Paces, Plan, Rule, Search, Shape, Sweep, Target, TlsFiles,
+    Until,
 };
 
 /// How near the highest rate that meets a target is searched for.
@@ -31,9 +32,23 @@ pub(super) fn bench_exit_codes() -> String {
 /// `harness bench`
 #[derive(Debug, Clone, Args)]
 pub struct Bench {
-    /// The server: http://HOST:PORT or grpc://HOST:PORT
+    /// The server: http://HOST:PORT or grpc://HOST:PORT; with TLS https:// or grpcs://
     #[arg(long)]
     pub url: Endpoint,
+    /// The certificate authorities of a server with TLS, in PEM form [default: those that the system
+    /// trusts]
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub ca_certificate: Option<PathBuf>,
+    /// The certificate that is shown to a server with TLS, in PEM form
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub client_certificate: Option<PathBuf>,
+    /// The private key of that certificate, in PEM form
+    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    pub client_key: Option<PathBuf>,
+    /// Take any certificate of a server with TLS, whoever it is then; a warning stands beside the
+    /// numbers
+    #[arg(long)]
+    pub insecure: bool,
     /// The model
     #[arg(long, value_name = "NAME")]
     pub model: String,
@@ -188,6 +203,12 @@ impl Bench {
         };
         Plan {
             endpoint: self.url.clone(),
+            tls: TlsFiles {
+                authorities: self.ca_certificate.clone(),
+                certificate: self.client_certificate.clone(),
+                key: self.client_key.clone(),
+                insecure: self.insecure,
+            },
             model: self.model.clone(),
             version: self.model_version.clone(),
             shapes: self.shape.clone(),

@@ -14,7 +14,7 @@ use crate::exit_code::Exit;
 use crate::experiments;
 use crate::interrupt;
 use crate::load::{self, Event, Load};
-use crate::measurement::Measurement;
+use crate::measurement::{Measurement, Warning};
 use crate::quantity::{quantity, rate};
 use crate::results::{Counts, Machine, Results, ResultsFolder, Run, SCHEMA_VERSION, Selected};
 use crate::terminal::Terminal;
@@ -43,7 +43,12 @@ pub fn bench(arguments: &Bench) -> Result<Exit, Failure> {
             false => Failure::environment(error),
         }
     })?;
-    let warnings = experiments::machine_warnings(&machine);
+    let mut warnings = experiments::machine_warnings(&machine);
+    if arguments.insecure {
+        warnings.push(Warning::UnverifiedServer {
+            url: measured.load.url.clone(),
+        });
+    }
     let results = Results {
         schema_version: SCHEMA_VERSION,
         run: Run {

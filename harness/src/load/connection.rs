@@ -8,11 +8,13 @@ use hyper::client::conn::http1;
 use hyper::http::response::Parts;
 use hyper::{HeaderMap, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
 use super::endpoint::{Endpoint, Protocol};
 use super::request::Request;
+use super::tls::Tls;
 use crate::measurement::JSON_LENGTH_HEADER;
 
 /// How many calls under way share one HTTP/2 connection: as many as in Triton's C++ client.
@@ -50,6 +52,7 @@ pub enum Failure {
 pub struct Connector {
     protocol: Protocol,
     address: SocketAddr,
+    tls: Option<Tls>,
     /// HTTP/2 connections that are shared, by number.
     shared: Mutex<Vec<Option<h2::client::SendRequest<Bytes>>>>,
 }
@@ -64,11 +67,12 @@ pub enum Connection {
 }
 
 impl Connector {
-    /// To the server at `address`.
-    pub fn new(endpoint: &Endpoint, address: SocketAddr) -> Self {
+    /// To the server at `address`, with `tls` where the endpoint is one with TLS.
+    pub fn new(endpoint: &Endpoint, address: SocketAddr, tls: Option<Tls>) -> Self {
         Self {
             protocol: endpoint.protocol,
             address,
+            tls,
             shared: Mutex::default(),
         }
     }
@@ -78,17 +82,13 @@ impl Connector {
     /// # Errors
     /// [`Failure::Broken`].
     pub async fn connect(&self, slot: u32) -> Result<Connection, Failure> {
-        let broken = |what: &str, error: &dyn std::fmt::Display| {
-            Failure::Broken(format!("{what} {}: {error}", self.address))
-        };
         match self.protocol {
             Protocol::Http => {
                 let stream = self.stream().await?;
-                let handshake = http1::handshake(TokioIo::new(stream)).await;
-                let (sender, connection) =
-                    handshake.map_err(|error| broken("the connection to", &error))?;
-                // A broken connection shows as an error of the request that is on it.
-                tokio::spawn(async move { drop(connection.await) });
+                let sender = match &self.tls {
+                    None => self.begin_http(stream).await?,
+                    Some(tls) => self.begin_http(tls.handshake(stream).await?).await?,
+                };
                 Ok(Connection::Http(sender))
             }
             Protocol::Grpc => {
@@ -103,19 +103,44 @@ impl Connector {
                     return Ok(Connection::Grpc(open));
                 }
                 let stream = self.stream().await?;
-                let handshake = h2::client::Builder::new()
-                    .initial_window_size(STREAM_WINDOW)
-                    .initial_connection_window_size(CONNECTION_WINDOW)
-                    .enable_push(false)
-                    .handshake::<_, Bytes>(stream)
-                    .await;
-                let (sender, connection) =
-                    handshake.map_err(|error| broken("the connection to", &error))?;
-                tokio::spawn(async move { drop(connection.await) });
+                let sender = match &self.tls {
+                    None => self.begin_grpc(stream).await?,
+                    Some(tls) => self.begin_grpc(tls.handshake(stream).await?).await?,
+                };
                 shared[index] = Some(sender.clone());
                 Ok(Connection::Grpc(sender))
             }
         }
+    }
+
+    async fn begin_http<S>(&self, stream: S) -> Result<http1::SendRequest<Full<Bytes>>, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let handshake = http1::handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.map_err(|error| self.broken(&error))?;
+        // A broken connection shows as an error of the request that is on it.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(sender)
+    }
+
+    async fn begin_grpc<S>(&self, stream: S) -> Result<h2::client::SendRequest<Bytes>, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let handshake = h2::client::Builder::new()
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .enable_push(false)
+            .handshake::<_, Bytes>(stream)
+            .await;
+        let (sender, connection) = handshake.map_err(|error| self.broken(&error))?;
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(sender)
+    }
+
+    fn broken(&self, error: &dyn std::fmt::Display) -> Failure {
+        Failure::Broken(format!("the connection to {}: {error}", self.address))
     }
 
     async fn stream(&self) -> Result<TcpStream, Failure> {

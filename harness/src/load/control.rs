@@ -19,6 +19,7 @@ use super::endpoint::{Endpoint, Protocol};
 use super::model::{Description, Model};
 use super::request::{Request, RequestError, model_path};
 use super::server_statistics::Statistics;
+use super::tls::Tls;
 
 /// A connection of its own for questions.
 #[derive(Debug)]
@@ -95,10 +96,11 @@ impl Control {
     pub async fn connect(
         address: SocketAddr,
         endpoint: &Endpoint,
+        tls: Option<Tls>,
         model: &str,
         version: Option<&str>,
     ) -> Result<Self, ControlError> {
-        let connection = Connector::new(endpoint, address).connect(0).await;
+        let connection = Connector::new(endpoint, address, tls).connect(0).await;
         Ok(Self {
             connection: connection.map_err(|source| ControlError::Failed {
                 url: endpoint.to_string(),

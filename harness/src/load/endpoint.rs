@@ -9,12 +9,12 @@ use std::str::FromStr;
 pub enum Protocol {
     /// HTTP/1.1 with binary tensors.
     Http,
-    /// gRPC over HTTP/2 without TLS.
+    /// gRPC over HTTP/2.
     Grpc,
 }
 
 impl Protocol {
-    /// The name in addresses and result files.
+    /// The name in result files.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -32,11 +32,13 @@ impl Protocol {
     }
 }
 
-/// A server as it is typed: `http://127.0.0.1:8000`, `grpc://server:8001`.
+/// A server as it is typed: `http://127.0.0.1:8000`, `grpcs://server:8001`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// The protocol.
     pub protocol: Protocol,
+    /// Whether it is spoken over TLS.
+    pub tls: bool,
     /// Host and port.
     pub authority: String,
 }
@@ -45,7 +47,7 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{text}' names no server: expected http://HOST:PORT or grpc://HOST:PORT, such as \
-     http://127.0.0.1:8000"
+     http://127.0.0.1:8000, or https:// or grpcs:// for TLS"
 )]
 pub struct ParseEndpointError {
     text: String,
@@ -59,9 +61,11 @@ impl FromStr for Endpoint {
             text: text.to_owned(),
         };
         let (scheme, rest) = text.split_once("://").ok_or_else(error)?;
-        let protocol = match scheme {
-            "http" => Protocol::Http,
-            "grpc" => Protocol::Grpc,
+        let (protocol, tls) = match scheme {
+            "http" => (Protocol::Http, false),
+            "https" => (Protocol::Http, true),
+            "grpc" => (Protocol::Grpc, false),
+            "grpcs" => (Protocol::Grpc, true),
             _ => return Err(error()),
         };
         let host = rest.strip_suffix('/').unwrap_or(rest);
@@ -83,6 +87,7 @@ impl FromStr for Endpoint {
         };
         Ok(Self {
             protocol,
+            tls,
             authority,
         })
     }
@@ -90,11 +95,19 @@ impl FromStr for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.protocol.name(), self.authority)
+        let (name, tls) = (self.protocol.name(), if self.tls { "s" } else { "" });
+        write!(f, "{name}{tls}://{}", self.authority)
     }
 }
 
 impl Endpoint {
+    /// The host alone, an IPv6 address without its brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = self.authority.rsplit_once(':').map_or("", |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// The first address that the name stands for.
     ///
     /// # Errors
@@ -119,13 +132,15 @@ mod tests {
         assert_eq!(told("grpc://server.example/"), "grpc://server.example:8001");
         assert_eq!(told("grpc://[::1]"), "grpc://[::1]:8001");
         assert_eq!(told("http://[::1]:80"), "http://[::1]:80");
+        assert_eq!(told("https://localhost"), "https://localhost:8000");
+        assert_eq!(told("grpcs://localhost:1"), "grpcs://localhost:1");
     }
 
     #[test]
     fn what_is_no_server_is_refused() {
         for text in [
             "localhost:8000",
-            "https://localhost",
+            "httpss://localhost",
             "http://",
             "http://host:port",
             "http://host:8000/v2",
@@ -134,6 +149,14 @@ mod tests {
             let error = text.parse::<Endpoint>().unwrap_err();
             assert!(error.to_string().contains("grpc://HOST:PORT"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_is_without_port_and_brackets() {
+        let host = |text: &str| text.parse::<Endpoint>().unwrap().host().to_owned();
+        assert_eq!(host("https://server.example:1"), "server.example");
+        assert_eq!(host("grpcs://[::1]"), "::1");
+        assert_eq!(host("grpcs://127.0.0.1"), "127.0.0.1");
     }
 
     proptest! {

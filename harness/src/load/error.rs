@@ -7,6 +7,7 @@ use super::endpoint::Endpoint;
 use super::model::ShapeError;
 use super::request::RequestError;
 use super::shared_memory::SharedMemoryError;
+use super::tls::TlsError;
 
 /// Why there is no load test.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum LoadTestError {
         /// Why.
         source: std::io::Error,
     },
+    /// There can be no TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The server did not tell what is needed.
     #[error("{0}; is the server running there, and the model loaded?")]
     Control(#[from] ControlError),
@@ -64,7 +68,7 @@ impl LoadTestError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            Self::Shape(_) | Self::Data(_) | Self::Request(_) | Self::Expectation(_)
+            Self::Tls(_) | Self::Shape(_) | Self::Data(_) | Self::Request(_) | Self::Expectation(_)
         )
     }
 }

@@ -16,6 +16,7 @@ use super::expectation::Expectation;
 use super::pace::{Arrivals, Pace};
 use super::request::Request;
 use super::timer::Timer;
+use super::tls::Tls;
 
 /// A request is late where it is sent so long after its moment.
 pub const LATE: Duration = Duration::from_millis(1);
@@ -31,6 +32,8 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// Its address.
     pub address: SocketAddr,
+    /// How its connections begin, where they are with TLS.
+    pub tls: Option<Tls>,
     /// Requests that are sent in turn, with what their answers must hold, where that is checked.
     pub requests: Vec<(Request, Option<Expectation>)>,
     /// The longest wait for an answer.
@@ -121,7 +124,7 @@ impl Generator {
     /// A connection cannot be opened, or there is no timer.
     pub async fn start(target: Arc<Target>, pace: Pace, seed: u64) -> Result<Self, Failure> {
         let shared = Arc::new(Shared {
-            connector: Connector::new(&target.endpoint, target.address),
+            connector: Connector::new(&target.endpoint, target.address, target.tls.clone()),
             target,
             next: AtomicUsize::new(0),
             left: AtomicUsize::new(usize::MAX),

@@ -16,6 +16,7 @@ use super::plan::Plan;
 use super::record::Load;
 use super::request::Request;
 use super::shared_memory::Region;
+use super::tls::Tls;
 
 /// A server and its model, requests to it, and what they are compared with.
 pub struct LoadTest {
@@ -42,6 +43,7 @@ impl LoadTest {
     /// [`LoadTestError`].
     pub async fn prepare(plan: &Plan) -> Result<Self, LoadTestError> {
         let endpoint = &plan.endpoint;
+        let tls = Tls::new(endpoint, &plan.tls)?;
         let address = endpoint
             .resolve()
             .map_err(|source| LoadTestError::Resolve {
@@ -49,14 +51,17 @@ impl LoadTest {
                 source,
             })?;
         let version = plan.version.as_deref();
-        let mut control = Control::connect(address, endpoint, &plan.model, version).await?;
+        let control = Control::connect(address, endpoint, tls.clone(), &plan.model, version);
+        let mut control = control.await?;
         let server = control.server().await?;
         let model = control.model().await?;
         let inputs = model.inputs(&plan.shapes, plan.batch_size)?;
         let tensors = plan.input_data.requests(&inputs, plan.seed)?;
         let expected = plan.expect.as_deref().map(Expectation::read).transpose();
         let expected = expected.map_err(LoadTestError::Expectation)?;
-        let connection = Connector::new(endpoint, address).connect(0).await;
+        let connection = Connector::new(endpoint, address, tls.clone())
+            .connect(0)
+            .await;
         let first = |source| LoadTestError::First {
             model: plan.model.clone(),
             source,
@@ -123,6 +128,7 @@ impl LoadTest {
             target: Arc::new(generator::Target {
                 endpoint: endpoint.clone(),
                 address,
+                tls,
                 requests,
                 limit: plan.limit,
             }),

@@ -38,6 +38,7 @@ mod stretch;
 mod sweep;
 mod target;
 mod timer;
+mod tls;
 
 pub use conduct::{Event, Measured, conduct};
 pub use data::{DataError, InputData};
@@ -52,3 +53,4 @@ pub use shared_memory::SharedMemoryError;
 pub use stability::{Rule, Unmet};
 pub use sweep::{ParseSweepError, Step, Sweep};
 pub use target::{ParseTargetError, Target, percentile_name};
+pub use tls::{TlsError, TlsFiles};

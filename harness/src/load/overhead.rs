@@ -20,7 +20,7 @@ use crate::statistics;
 const WARM_UP: Duration = Duration::from_millis(50);
 const DURATION: Duration = Duration::from_millis(250);
 
-/// A target that answers `request` with the bytes of an answer of the real server.
+/// A target that answers `request` with the bytes of an answer of the real server, without TLS.
 ///
 /// # Errors
 /// There is no port.
@@ -42,9 +42,11 @@ pub async fn null_target(
     Ok(Target {
         endpoint: Endpoint {
             protocol,
+            tls: false,
             authority: address.to_string(),
         },
         address,
+        tls: None,
         requests: vec![(request, None)],
         limit: Duration::from_secs(5),
     })

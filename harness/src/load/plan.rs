@@ -10,12 +10,15 @@ use super::pace::{Arrivals, Pace};
 use super::search::Search;
 use super::stability::Rule;
 use super::target::Target;
+use super::tls::TlsFiles;
 
 /// What is measured.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The server.
     pub endpoint: Endpoint,
+    /// The certificates of connections with TLS.
+    pub tls: TlsFiles,
     /// The model.
     pub model: String,
     /// Its version; `None`: as the server chooses.

@@ -80,7 +80,7 @@ impl Request {
     ) -> Result<Self, RequestError> {
         let path = format!("/inference.GRPCInferenceService/{method}");
         let uri = Uri::builder()
-            .scheme("http")
+            .scheme(if endpoint.tls { "https" } else { "http" })
             .authority(endpoint.authority.as_str())
             .path_and_query(path.as_str())
             .build()

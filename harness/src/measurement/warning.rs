@@ -101,6 +101,11 @@ pub enum Warning {
         /// What was said most often.
         reason: String,
     },
+    /// Any server was taken for the right one.
+    UnverifiedServer {
+        /// The server as it was typed.
+        url: String,
+    },
     /// The processor's clock follows the load.
     ClockScaling {
         /// The governor's name.
@@ -227,6 +232,11 @@ impl fmt::Display for Warning {
                 "of {of} requests, {failed} failed and {wrong} had a wrong answer ({reason}); latency \
                  and throughput are those of the others: do not trust them before that is repaired"
             ),
+            Self::UnverifiedServer { url } => write!(
+                f,
+                "the certificate of {url} was not verified: another server may have answered in its \
+                 place; give the authority of its certificate with --ca-certificate instead of --insecure"
+            ),
             Self::ClockScaling { governor } => write!(
                 f,
                 "the processor's clock follows the load (governor '{governor}'): set the governor \
@@ -282,6 +292,9 @@ mod tests {
                 wrong: 1,
                 of: 900,
                 reason: "the server answered 503: busy".into(),
+            },
+            Warning::UnverifiedServer {
+                url: "grpcs://server.example:8001".into(),
             },
             Warning::GpuClock {
                 lowest_mhz: 1410,

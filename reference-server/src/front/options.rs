@@ -11,6 +11,7 @@ use super::admission::default_connections;
 use super::backend_setting::BackendSetting;
 use super::grpc::options::GrpcOptions;
 use super::restriction::Restriction;
+use super::tls::options::HttpTlsOptions;
 use super::worker::Limits;
 
 /// The hidden sub-command with which the server starts its workers.
@@ -115,6 +116,9 @@ pub struct Options {
     /// Parts of the HTTP interface that take a header with this value; may be given several times.
     #[arg(long, value_name = "API[,API]:KEY=VALUE")]
     pub http_restricted_api: Vec<Restriction>,
+    /// Whether HTTP is served over TLS.
+    #[command(flatten)]
+    pub http_tls: HttpTlsOptions,
 
     /// Connections that HTTP and gRPC each serve at the same time; a quarter of the open files that the
     /// system allows, 4096 at most, where not given.

@@ -16,7 +16,7 @@ use super::grpc;
 use super::hosting::Hosting;
 use super::http::answer::{answer, answer_metrics};
 use super::http::server::serve;
-use super::listener::listen;
+use super::listener::Listener;
 use super::loader::Loader;
 use super::options::{ModelControlMode, Options};
 use super::preload::Finding;
@@ -25,6 +25,8 @@ use super::restriction::{Restriction, named_twice};
 use super::service::Service;
 use super::settings::{Log, LogLevel, Traces};
 use super::shared_memory::registry::SharedMemory;
+use super::tls::acceptor::acceptor;
+use super::tls::options::TlsOptions;
 
 /// Runs a server until it is told to stop. `preloaded` is what became of `LD_PRELOAD`; `level` sets
 /// that of the log.
@@ -197,7 +199,9 @@ fn open_ports(
     let admission = |purpose, most| Admission::new(purpose, most, options.client_timeout);
     if options.allow_http {
         let address = SocketAddr::new(options.http_address, options.http_port);
-        let listener = listen("HTTP", "--http-port", address)?;
+        let tls = options.http_tls.tls();
+        let listener = Listener::open("HTTP", "--http-port", address, acceptor(&tls)?)?;
+        tell_of_tls("HTTP", &tls);
         tracing::info!("started HTTP service at {}", listener.local_addr()?);
         let service = service.clone();
         let handler = move |request| {
@@ -213,7 +217,9 @@ fn open_ports(
     }
     if options.grpc.allow_grpc {
         let address = SocketAddr::new(options.grpc.grpc_address, options.grpc.grpc_port);
-        let listener = listen("gRPC", "--grpc-port", address)?;
+        let tls = options.grpc.tls.tls();
+        let listener = Listener::open("gRPC", "--grpc-port", address, acceptor(&tls)?)?;
+        tell_of_tls("gRPC", &tls);
         tracing::info!("started gRPC service at {}", listener.local_addr()?);
         for (flag, reason) in options.grpc.without_effect() {
             tracing::warn!("{flag} has no effect: {reason}");
@@ -228,7 +234,7 @@ fn open_ports(
     }
     if options.allow_metrics {
         let address = SocketAddr::new(options.metrics_address(), options.metrics_port);
-        let listener = listen("metrics", "--metrics-port", address)?;
+        let listener = Listener::open("metrics", "--metrics-port", address, None)?;
         tracing::info!("started metrics service at {}", listener.local_addr()?);
         let service = service.clone();
         let handler = move |request| {
@@ -243,6 +249,22 @@ fn open_ports(
         )));
     }
     Ok(ports)
+}
+
+/// Logs who may use a port that is served over TLS.
+fn tell_of_tls(protocol: &str, tls: &TlsOptions<'_>) {
+    if tls.is_on() {
+        tracing::info!(
+            "{protocol} is served over TLS alone{}",
+            match tls.roots {
+                Some(roots) if tls.mutual => format!(
+                    ", to clients with a certificate of an authority in '{}'",
+                    roots.display()
+                ),
+                _ => String::new(),
+            }
+        );
+    }
 }
 
 /// Tries out the op libraries that all models of a framework get.

@@ -1,6 +1,6 @@
 """Drives a server with the unmodified tritonclient over gRPC and compares with NumPy.
 
-Usage: check_grpc.py HOST:PORT
+Usage: check_grpc.py HOST:PORT [AUTHORITY CERTIFICATE KEY]
 
 `samples.py` says what the server has. Each function named `check_…` is one check; all of them run, and
 the exit status is 1 where one failed.
@@ -18,6 +18,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 import regions
 from samples import (
+    CERTIFICATES,
     COLUMNS,
     SECOND_INPUT,
     compare,
@@ -26,9 +27,15 @@ from samples import (
     run_checks,
     sample_inputs,
     samples,
+    unserved,
 )
 
 URL = sys.argv[1]
+# Arguments of each client.
+SECURITY = {}
+if CERTIFICATES:
+    FILES = ("root_certificates", "certificate_chain", "private_key")
+    SECURITY = {"ssl": True, **dict(zip(FILES, CERTIFICATES))}
 # Seconds that anything may take.
 DEADLINE = 60
 
@@ -275,7 +282,7 @@ def check_streaming(client):
 
 def check_concurrent_clients(_):
     def work(seed):
-        with grpc.InferenceServerClient(URL) as client:
+        with grpc.InferenceServerClient(URL, **SECURITY) as client:
             for round in range(10):
                 op, data_type = samples()[(seed + round) % len(samples())]
                 infer(client, op, data_type, 1 + round, seed=seed * 100 + round)
@@ -310,7 +317,7 @@ def check_keep_alive(_):
     options = grpc.KeepAliveOptions(
         keepalive_time_ms=200, keepalive_timeout_ms=1000, keepalive_permit_without_calls=True
     )
-    with grpc.InferenceServerClient(URL, keepalive_options=options) as client:
+    with grpc.InferenceServerClient(URL, keepalive_options=options, **SECURITY) as client:
         for _ in range(3):
             infer(client, "bias_gelu", "fp32", 2)
 
@@ -342,7 +349,7 @@ def check_settings(client):
 
 def check_asyncio_client(_):
     async def work():
-        async with aio.InferenceServerClient(URL) as client:
+        async with aio.InferenceServerClient(URL, **SECURITY) as client:
             assert await client.is_server_ready()
             for op, data_type in samples():
                 x, second = sample_inputs(op, data_type, 4)
@@ -352,6 +359,17 @@ def check_asyncio_client(_):
     asyncio.run(work())
 
 
+def check_encryption(_):
+    """Whoever does not do as the server does is not served."""
+    client = lambda **arguments: lambda: grpc.InferenceServerClient(URL, **arguments)
+    if not CERTIFICATES:
+        return unserved(client(ssl=True))
+    unserved(client())
+    # It does not know the server's authority, or shows no certificate.
+    unserved(client(ssl=True))
+    unserved(client(ssl=True, root_certificates=CERTIFICATES[0]))
+
+
 if __name__ == "__main__":
-    with grpc.InferenceServerClient(URL) as client:
+    with grpc.InferenceServerClient(URL, **SECURITY) as client:
         run_checks(globals(), client)

@@ -1,15 +1,17 @@
 """Drives a server with the unmodified tritonclient over HTTP and compares with NumPy.
 
-Usage: check_http.py HOST:PORT
+Usage: check_http.py HOST:PORT [AUTHORITY CERTIFICATE KEY]
 
 `samples.py` says what the server has. Each function named `check_…` is one check; all of them run, and
 the exit status is 1 where one failed.
 """
 
 import asyncio
+import ssl
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import gevent.ssl
 import numpy as np
 import tritonclient.http as http
 import tritonclient.http.aio as aio
@@ -17,6 +19,7 @@ from tritonclient.utils import np_to_triton_dtype
 
 import regions
 from samples import (
+    CERTIFICATES,
     COLUMNS,
     SECOND_INPUT,
     compare,
@@ -25,9 +28,22 @@ from samples import (
     run_checks,
     sample_inputs,
     samples,
+    unserved,
 )
 
 URL = sys.argv[1]
+# Arguments of each client.
+SECURITY = {}
+if CERTIFICATES:
+    OPTIONS = dict(zip(("ca_certs", "certfile", "keyfile"), CERTIFICATES))
+    SECURITY = {"ssl": True, "ssl_options": OPTIONS}
+
+
+def context(make):
+    """A context of TLS with the client's certificate."""
+    made = make(cafile=CERTIFICATES[0])
+    made.load_cert_chain(*CERTIFICATES[1:])
+    return made
 
 
 def tensor(name, array, binary=True):
@@ -225,7 +241,7 @@ def check_asynchronous_requests(client):
 def check_concurrent_clients(_):
     def work(seed):
         # A client belongs to one thread.
-        with http.InferenceServerClient(URL) as client:
+        with http.InferenceServerClient(URL, **SECURITY) as client:
             for round in range(10):
                 op, data_type = samples()[(seed + round) % len(samples())]
                 infer(client, op, data_type, 1 + round, seed=seed * 100 + round)
@@ -274,7 +290,11 @@ def check_settings(client):
 
 def check_asyncio_client(_):
     async def work():
-        async with aio.InferenceServerClient(URL) as client:
+        security = {}
+        if CERTIFICATES:
+            made = context(ssl.create_default_context)
+            security = {"ssl": True, "ssl_context": made}
+        async with aio.InferenceServerClient(URL, **security) as client:
             assert await client.is_server_ready()
             for op, data_type in samples():
                 x, second = sample_inputs(op, data_type, 4)
@@ -285,6 +305,20 @@ def check_asyncio_client(_):
     asyncio.run(work())
 
 
+def check_encryption(_):
+    """Whoever does not do as the server does is not served."""
+    client = lambda **arguments: lambda: http.InferenceServerClient(URL, **arguments)
+    if not CERTIFICATES:
+        return unserved(client(ssl=True, insecure=True))
+    made = context(gevent.ssl.create_default_context)
+    with client(ssl=True, ssl_context_factory=lambda **_: made)() as good:
+        infer(good, "bias_gelu", "fp32", 2)
+    unserved(client())
+    # It does not know the server's authority, or shows no certificate.
+    unserved(client(ssl=True))
+    unserved(client(ssl=True, ssl_options={"ca_certs": CERTIFICATES[0]}))
+
+
 if __name__ == "__main__":
-    with http.InferenceServerClient(URL, concurrency=8) as client:
+    with http.InferenceServerClient(URL, concurrency=8, **SECURITY) as client:
         run_checks(globals(), client)

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use runtimes::Cache;
 
+use super::certificates::{Certificates, Identity};
 use super::support::samples::Samples;
 use super::support::server::Server;
 use super::{EARLIER, client, skipped, text};
@@ -38,25 +39,47 @@ fn program() -> Result<(PathBuf, PathBuf), String> {
 
 #[test]
 fn perf_analyzer_2_41_0_with_system_shared_memory_over_http() {
-    measure("http", Server::http);
+    measure("http", Server::http, None);
 }
 
 #[test]
 fn perf_analyzer_2_41_0_with_system_shared_memory_over_grpc() {
-    measure("grpc", Server::grpc);
+    measure("grpc", Server::grpc, None);
+}
+
+#[test]
+fn perf_analyzer_2_41_0_with_system_shared_memory_over_grpc_with_mutual_tls() {
+    measure("grpc", Server::grpc, Some(&Certificates::new()));
 }
 
 /// A short sweep; what it prints and writes must tell that nothing failed and what the server did.
-fn measure(protocol: &str, address: fn(&Server) -> SocketAddr) {
+/// With `tls`, gRPC is over mutual TLS.
+fn measure(protocol: &str, address: fn(&Server) -> SocketAddr, tls: Option<&Certificates>) {
     let (program, libraries) = match program() {
         Ok(found) => found,
         Err(reason) => return skipped("perf_analyzer 2.41.0", &reason),
     };
     let samples = Samples::with_small();
-    let server = Server::start(samples.root(), &[]);
+    let flags = tls.map_or_else(Vec::new, |tls| tls.flags("grpc", true));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start(samples.root(), &flags);
     let folder = tempfile::tempdir().unwrap();
     let csv = folder.path().join("latencies.csv");
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    if let Some(tls) = tls {
+        command.arg("--ssl-grpc-use-ssl");
+        for (flag, file) in [
+            ("--ssl-grpc-root-certifications-file", tls.authority()),
+            (
+                "--ssl-grpc-certificate-chain-file",
+                tls.certificate(Identity::Client),
+            ),
+            ("--ssl-grpc-private-key-file", tls.key(Identity::Client)),
+        ] {
+            command.arg(flag).arg(file);
+        }
+    }
+    let output = command
         .env("LD_LIBRARY_PATH", libraries)
         .args([
             "-i",

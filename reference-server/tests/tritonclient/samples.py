@@ -15,6 +15,8 @@ import tritonclient
 from tritonclient.utils import InferenceServerException, triton_to_np_dtype
 
 COLUMNS = 24
+# Authority, certificate and private key of a client, where the server speaks TLS and wants to see them.
+CERTIFICATES = sys.argv[2:5]
 OPS = {
     "bias_gelu": ["fp32", "fp16"],
     "rms_norm": ["fp32", "fp16"],
@@ -83,6 +85,16 @@ def refusal(action, *texts):
             assert text in error.message(), f"no {text!r} in {error.message()!r}"
         return error
     raise AssertionError(f"not refused, expected {texts}")
+
+
+def unserved(client):
+    """A client that the server must not let in."""
+    try:
+        with client() as opened:
+            opened.is_server_live()
+    except Exception:
+        return
+    raise AssertionError("the server let it in")
 
 
 def run_checks(names, client):

@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::front::restriction::Restriction;
+use crate::front::tls::options::GrpcTlsOptions;
 
 /// Whether responses are compressed for clients that accept it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -55,6 +56,9 @@ pub struct GrpcOptions {
     /// Milliseconds that the calls of such a connection have to finish; for ever where not given.
     #[arg(long, value_name = "MILLISECONDS", value_parser = milliseconds)]
     pub grpc_max_connection_age_grace: Option<Duration>,
+    /// Whether it is served over TLS.
+    #[command(flatten)]
+    pub tls: GrpcTlsOptions,
 
     /// No effect: connections without calls are probed like others.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", hide = true)]

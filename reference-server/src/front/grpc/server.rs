@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_util::{Stream, stream};
 use proto::health::health_server::HealthServer;
 use proto::inference::grpc_inference_service_server::GrpcInferenceServiceServer;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
@@ -19,7 +18,8 @@ use super::inference_service::InferenceService;
 use super::options::{CompressionLevel, GrpcOptions};
 use super::restricted::Restricted;
 use crate::front::admission::Admission;
-use crate::front::listener::accept;
+use crate::front::connection::Connection as ClientStream;
+use crate::front::listener::Listener;
 use crate::front::service::Service;
 
 /// Calls of one connection at the same time; a client holds more back until one has ended.
@@ -44,7 +44,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// # Errors
 /// The listener failed.
 pub async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     admission: Arc<Admission>,
     service: Arc<Service>,
     stop: watch::Receiver<bool>,
@@ -83,12 +83,12 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 /// The connections that come and find a place. Others are closed at once, for which clients have
 /// `UNAVAILABLE`: HTTP/2 has no words before a client has begun.
 fn connections(
-    listener: TcpListener,
+    listener: Listener,
     admission: Arc<Admission>,
-) -> impl Stream<Item = Result<Connection<TcpStream>, Infallible>> {
+) -> impl Stream<Item = Result<Connection<ClientStream>, Infallible>> {
     stream::unfold((listener, admission), |(listener, admission)| async move {
         loop {
-            let stream = accept(&listener, &admission).await;
+            let stream = listener.accept(&admission).await;
             if let Some(place) = admission.admit() {
                 let connection = Connection::new(stream, admission.patience(), place);
                 return Some((Ok(connection), (listener, admission)));

@@ -11,13 +11,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::answer::refusal;
 use super::body::Parts;
 use crate::front::admission::Admission;
-use crate::front::listener::accept;
+use crate::front::connection::Connection;
+use crate::front::listener::Listener;
 use crate::protocol::{ErrorKind, RequestError};
 
 /// Largest head of a request, and largest trailers, in bytes.
@@ -32,7 +32,7 @@ const LINGER_BUFFER: usize = 16 << 10;
 /// Serves connections that `admission` lets in until `stop` turns true; then finishes the requests
 /// under way.
 pub async fn serve<H, F>(
-    listener: TcpListener,
+    listener: Listener,
     admission: Arc<Admission>,
     handler: Arc<H>,
     mut stop: watch::Receiver<bool>,
@@ -43,7 +43,7 @@ pub async fn serve<H, F>(
     let (open, mut closed) = tokio::sync::mpsc::channel::<Infallible>(1);
     loop {
         let stream = tokio::select! {
-            stream = accept(&listener, &admission) => stream,
+            stream = listener.accept(&admission) => stream,
             () = stopped(&mut stop) => break,
         };
         let Some(place) = admission.admit() else {
@@ -102,7 +102,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Tells a client that there is no place for its connection, unless many others are being told.
-fn turn_away(mut stream: TcpStream, admission: &Admission) {
+fn turn_away(mut stream: Connection, admission: &Admission) {
     let Some(told) = admission.refuse() else {
         return;
     };
@@ -130,7 +130,7 @@ fn turn_away(mut stream: TcpStream, admission: &Admission) {
 /// A request that is refused before its body was read leaves bytes in the socket. Closing it then
 /// makes the system reset the connection, and the client, still sending, never sees the response.
 /// So the rest is read and thrown away, for a bounded time.
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: Connection) {
     if stream.shutdown().await.is_err() {
         return;
     }
