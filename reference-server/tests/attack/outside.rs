@@ -156,7 +156,6 @@ fn names_in_paths_reach_no_other_folder() {
             Request::get(format!("{model}/versions/1")),
             Request::post(format!("{model}/infer"), "{}"),
             Request::post(format!("/v2/repository/models/{name}/load"), ""),
-            Request::post(format!("/v2/repository/models/{name}/unload"), ""),
             Request::post(format!("{model}/trace/setting"), "{}"),
         ]
     };
@@ -200,13 +199,14 @@ fn names_in_calls_reach_no_other_folder() {
     for name in premises.names() {
         let what = name.get(..40).unwrap_or(&name).to_owned();
         premises.load_over_grpc(&name, &[]).expect_err(&what);
+        // It succeeds for a model that there is not, and does nothing: `small` still serves below.
         let unload = RepositoryModelUnloadRequest {
             model_name: name.clone(),
             ..RepositoryModelUnloadRequest::default()
         };
         client
             .call(async |service| service.repository_model_unload(unload).await)
-            .expect_err(&what);
+            .expect(&what);
         let configuration = ModelConfigRequest {
             name: name.clone(),
             version: String::new(),

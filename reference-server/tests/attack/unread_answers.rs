@@ -26,6 +26,9 @@ const MEMORY: u64 = 5 * CLIENTS as u64 * (8 << 20);
 
 /// Checks that the server lets go of connections whose clients still hold them.
 fn assert_let_go(victim: &Victim, start: Instant, descriptors: usize) {
+    wait_until("the server has the connections", || {
+        victim.footprint().descriptors > descriptors
+    });
     wait_until("the server lets go of the connections", || {
         victim.footprint().descriptors <= descriptors
     });
