@@ -3,7 +3,6 @@
 mod answers;
 mod arriving;
 pub mod calls;
-mod connection;
 pub mod health;
 pub mod infer;
 pub mod inference_service;
@@ -16,3 +15,4 @@ mod settings;
 mod shared_memory;
 pub mod status;
 pub mod stream;
+mod timed_connection;

@@ -12,13 +12,13 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Server;
 
 use super::calls::{Calls, Counted};
-use super::connection::Connection;
 use super::health::HealthService;
 use super::inference_service::InferenceService;
 use super::options::{CompressionLevel, GrpcOptions};
 use super::restricted::Restricted;
+use super::timed_connection::TimedConnection;
 use crate::front::admission::Admission;
-use crate::front::connection::Connection as ClientStream;
+use crate::front::connection::Connection;
 use crate::front::listener::Listener;
 use crate::front::service::Service;
 
@@ -85,12 +85,12 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 fn connections(
     listener: Listener,
     admission: Arc<Admission>,
-) -> impl Stream<Item = Result<Connection<ClientStream>, Infallible>> {
+) -> impl Stream<Item = Result<TimedConnection<Connection>, Infallible>> {
     stream::unfold((listener, admission), |(listener, admission)| async move {
         loop {
             let stream = listener.accept(&admission).await;
             if let Some(place) = admission.admit() {
-                let connection = Connection::new(stream, admission.patience(), place);
+                let connection = TimedConnection::new(stream, admission.patience(), place);
                 return Some((Ok(connection), (listener, admission)));
             }
         }

@@ -18,7 +18,7 @@ const BEGINNING: usize = 24 + 9;
 
 /// A connection that ends with an error when its client does not begin in time, or does not take an
 /// answer in time.
-pub struct Connection<S> {
+pub struct TimedConnection<S> {
     stream: S,
     patience: Duration,
     opened: Instant,
@@ -30,7 +30,7 @@ pub struct Connection<S> {
     _place: Place,
 }
 
-impl<S> Connection<S> {
+impl<S> TimedConnection<S> {
     /// The connection `stream`, which has this place. The client has `patience` to begin and for each
     /// part of an answer.
     pub fn new(stream: S, patience: Duration, place: Place) -> Self {
@@ -76,7 +76,7 @@ impl<S> Connection<S> {
     }
 }
 
-impl<S> Connected for Connection<S> {
+impl<S> Connected for TimedConnection<S> {
     type ConnectInfo = Answers;
 
     fn connect_info(&self) -> Answers {
@@ -84,7 +84,7 @@ impl<S> Connected for Connection<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimedConnection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -101,7 +101,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimedConnection<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -140,10 +140,10 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_millis(400);
 
-    fn connection() -> (Connection<DuplexStream>, DuplexStream) {
+    fn connection() -> (TimedConnection<DuplexStream>, DuplexStream) {
         let (server, client) = duplex(1024);
         let place = Admission::new("gRPC", 1, PATIENCE).admit().unwrap();
-        (Connection::new(server, PATIENCE, place), client)
+        (TimedConnection::new(server, PATIENCE, place), client)
     }
 
     #[tokio::test]
