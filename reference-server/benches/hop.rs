@@ -30,8 +30,9 @@ impl Instance for Copy {
         sink: &mut dyn OutputSink<'a>,
     ) -> Result<(), ExecutionError> {
         let input = inputs[0];
-        sink.allocate(0, input.data_type, input.dims, input.data.len())?
-            .copy_from_slice(input.data);
+        let data = input.data.host()?;
+        sink.allocate(0, input.data_type, input.dims, data.len())?
+            .copy_from_slice(data);
         Ok(())
     }
 

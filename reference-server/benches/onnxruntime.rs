@@ -14,6 +14,7 @@ use reference_server::configuration::Device;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
     Backend, ExecutionError, InputTensor, ModelSpecification, OutputSink, RuntimeSpecification,
+    TensorData,
 };
 use reference_server::worker::onnxruntime::OnnxRuntimeBackend;
 use reference_server::worker::recorder::Recorder;
@@ -104,7 +105,7 @@ fn execute(criterion: &mut Criterion) {
             input: 0,
             data_type: DataType::Fp32,
             dims: &dims,
-            data: bytemuck::cast_slice(&input),
+            data: TensorData::Host(bytemuck::cast_slice(&input)),
         }];
         let mut buffer = Buffer {
             address: output.as_mut_ptr().cast(),

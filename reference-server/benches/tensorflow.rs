@@ -14,6 +14,7 @@ use reference_server::configuration::Device;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
     Backend, ExecutionError, InputTensor, ModelSpecification, OutputSink, RuntimeSpecification,
+    TensorData,
 };
 use reference_server::worker::recorder::Recorder;
 use reference_server::worker::tensorflow::TensorFlowBackend;
@@ -130,7 +131,7 @@ fn execute(criterion: &mut Criterion) {
             input: 0,
             data_type: DataType::Fp32,
             dims: &dims,
-            data: bytemuck::cast_slice(input),
+            data: TensorData::Host(bytemuck::cast_slice(input)),
         }];
         let mut buffer = Buffer {
             address: output.as_mut_ptr().cast(),

@@ -1,10 +1,11 @@
 //! Starts the reference server, one of its workers, or a sub-command.
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::Parser;
 use reference_server::command_line::{Command, CommandLine};
-use reference_server::front::options::{LogFormat, WORKER_COMMAND};
+use reference_server::front::options::{HANDLE_CHECK_COMMAND, LogFormat, WORKER_COMMAND};
 use reference_server::front::settings::{self, LogLevel};
 use reference_server::front::{self, preload};
 use reference_server::measure;
@@ -19,12 +20,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let is_worker = std::env::args_os()
-        .nth(1)
-        .is_some_and(|argument| argument == WORKER_COMMAND);
-    let outcome = if is_worker {
+    let first = std::env::args_os().nth(1);
+    let hidden = hidden_command(first.as_deref().unwrap_or_default());
+    let outcome = if let Some(run) = hidden {
         preload::forget();
-        // What a worker writes ends up in the front's log, which adds time and level.
+        // What such a process writes ends up in the front's log, which adds time and level.
         tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
             .without_time()
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
             .with_target(false)
             .with_ansi(false)
             .init();
-        worker::process::run()
+        run()
     } else {
         let preloaded = preload::take_over();
         let CommandLine { command, options } = CommandLine::parse();
@@ -49,6 +49,15 @@ fn main() -> ExitCode {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What the server starts of itself.
+fn hidden_command(name: &OsStr) -> Option<fn() -> anyhow::Result<()>> {
+    match name.to_str()? {
+        WORKER_COMMAND => Some(worker::process::run),
+        HANDLE_CHECK_COMMAND => Some(worker::handle_check::run),
+        _ => None,
     }
 }
 

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::arguments::exit_codes;
 use super::parse_duration;
 use crate::load::{
-    Arrivals, Endpoint, InputData, Pace, Paces, Plan, Rule, Search, Shape, Sweep, Target, TlsFiles,
-    Until,
+    Arrivals, Endpoint, InputData, Pace, Paces, Plan, Rule, Search, Shape, SharedMemoryKind, Sweep,
+    Target, TlsFiles, Until,
 };
 
 /// How near the highest rate that meets a target is searched for.
@@ -123,13 +123,6 @@ pub struct Bench {
     pub results_dir: PathBuf,
 }
 
-/// Which shared memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SharedMemoryKind {
-    /// POSIX shared memory of the system
-    System,
-}
-
 /// Whole numbers of connections that a machine can open.
 fn concurrency(text: &str) -> Result<Sweep, String> {
     let sweep: Sweep = text.parse().map_err(|error| format!("{error}"))?;
@@ -221,7 +214,7 @@ impl Bench {
             target: self.percentile_target,
             expect: self.expect.clone(),
             validate: self.validate,
-            shared_memory: self.shared_memory.is_some(),
+            shared_memory: self.shared_memory,
             limit: self.timeout,
         }
     }

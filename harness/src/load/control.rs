@@ -2,11 +2,15 @@
 
 use std::net::SocketAddr;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use hyper::http::Method;
 use prost::Message;
 use proto::inference::{
-    ModelConfigRequest, ModelConfigResponse, ModelMetadataRequest, ModelMetadataResponse,
-    ModelStatisticsRequest, ModelStatisticsResponse, ServerMetadataRequest, ServerMetadataResponse,
+    CudaSharedMemoryRegisterRequest, CudaSharedMemoryRegisterResponse,
+    CudaSharedMemoryUnregisterRequest, CudaSharedMemoryUnregisterResponse, ModelConfigRequest,
+    ModelConfigResponse, ModelMetadataRequest, ModelMetadataResponse, ModelStatisticsRequest,
+    ModelStatisticsResponse, ServerMetadataRequest, ServerMetadataResponse,
     SystemSharedMemoryRegisterRequest, SystemSharedMemoryRegisterResponse,
     SystemSharedMemoryUnregisterRequest, SystemSharedMemoryUnregisterResponse,
 };
@@ -19,6 +23,8 @@ use super::endpoint::{Endpoint, Protocol};
 use super::model::{Description, Model};
 use super::request::{Request, RequestError, model_path};
 use super::server_statistics::Statistics;
+use super::shared_memory::gpu::DEVICE;
+use super::shared_memory::{Memory, Region};
 use super::tls::Tls;
 
 /// A connection of its own for questions.
@@ -217,34 +223,50 @@ impl Control {
         }
     }
 
-    /// Registers a region of `byte_size` bytes, which is a whole shared-memory object.
+    /// Registers a region.
     ///
     /// # Errors
     /// [`ControlError`]: the server is on another machine, or knows no shared memory, for two.
-    pub async fn register(
-        &mut self,
-        name: &str,
-        key: &str,
-        byte_size: u64,
-    ) -> Result<(), ControlError> {
+    pub async fn register(&mut self, region: &Region) -> Result<(), ControlError> {
         let what = "the registration of shared memory";
-        match self.endpoint.protocol {
-            Protocol::Http => {
-                let path = format!("/v2/systemsharedmemory/region/{name}/register");
-                let body = json!({"key": key, "offset": 0, "byte_size": byte_size});
+        let (name, byte_size) = (&region.name, region.byte_size);
+        match (self.endpoint.protocol, &region.memory) {
+            (Protocol::Http, memory) => {
+                let body = match memory {
+                    Memory::System(object) => {
+                        json!({"key": object.key(), "offset": 0, "byte_size": byte_size})
+                    }
+                    Memory::Cuda(memory) => json!({
+                        "raw_handle": {"b64": BASE64_STANDARD.encode(memory.handle())},
+                        "device_id": DEVICE,
+                        "byte_size": byte_size,
+                    }),
+                };
+                let path = format!("{}/region/{name}/register", path_of(memory));
                 let body = body.to_string().into_bytes();
                 let request = Request::http(&self.endpoint, Method::POST, &path, body)?;
                 self.exchange(&request, what).await?;
             }
-            Protocol::Grpc => {
+            (Protocol::Grpc, Memory::System(object)) => {
                 let request = SystemSharedMemoryRegisterRequest {
-                    name: name.to_owned(),
-                    key: key.to_owned(),
+                    name: name.clone(),
+                    key: object.key(),
                     offset: 0,
                     byte_size,
                 };
                 let _: SystemSharedMemoryRegisterResponse = self
                     .call("SystemSharedMemoryRegister", &request, what)
+                    .await?;
+            }
+            (Protocol::Grpc, Memory::Cuda(memory)) => {
+                let request = CudaSharedMemoryRegisterRequest {
+                    name: name.clone(),
+                    raw_handle: memory.handle().to_vec().into(),
+                    device_id: DEVICE.into(),
+                    byte_size,
+                };
+                let _: CudaSharedMemoryRegisterResponse = self
+                    .call("CudaSharedMemoryRegister", &request, what)
                     .await?;
             }
         }
@@ -255,20 +277,25 @@ impl Control {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn unregister(&mut self, name: &str) -> Result<(), ControlError> {
+    pub async fn unregister(&mut self, region: &Region) -> Result<(), ControlError> {
         let what = "the end of the registration of shared memory";
-        match self.endpoint.protocol {
-            Protocol::Http => {
-                let path = format!("/v2/systemsharedmemory/region/{name}/unregister");
+        let name = region.name.clone();
+        match (self.endpoint.protocol, &region.memory) {
+            (Protocol::Http, memory) => {
+                let path = format!("{}/region/{name}/unregister", path_of(memory));
                 let request = Request::http(&self.endpoint, Method::POST, &path, Vec::new())?;
                 self.exchange(&request, what).await?;
             }
-            Protocol::Grpc => {
-                let request = SystemSharedMemoryUnregisterRequest {
-                    name: name.to_owned(),
-                };
+            (Protocol::Grpc, Memory::System(_)) => {
+                let request = SystemSharedMemoryUnregisterRequest { name };
                 let _: SystemSharedMemoryUnregisterResponse = self
                     .call("SystemSharedMemoryUnregister", &request, what)
+                    .await?;
+            }
+            (Protocol::Grpc, Memory::Cuda(_)) => {
+                let request = CudaSharedMemoryUnregisterRequest { name };
+                let _: CudaSharedMemoryUnregisterResponse = self
+                    .call("CudaSharedMemoryUnregister", &request, what)
                     .await?;
             }
         }
@@ -316,5 +343,13 @@ impl Control {
             what,
             reason: error.to_string(),
         }
+    }
+}
+
+/// The path of the regions of such memory.
+fn path_of(memory: &Memory) -> &'static str {
+    match memory {
+        Memory::System(_) => "/v2/systemsharedmemory",
+        Memory::Cuda(_) => "/v2/cudasharedmemory",
     }
 }

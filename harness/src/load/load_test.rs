@@ -15,7 +15,7 @@ use super::overhead;
 use super::plan::Plan;
 use super::record::Load;
 use super::request::Request;
-use super::shared_memory::Region;
+use super::shared_memory::{Memory, Region, SharedMemoryKind};
 use super::tls::Tls;
 
 /// A server and its model, requests to it, and what they are compared with.
@@ -86,8 +86,15 @@ impl LoadTest {
             requests.push((request, expectation));
             answers.push(answer);
         }
-        let region = if plan.shared_memory {
-            let shared = Self::share(plan, &mut control, &mut connection, &tensors, &answers);
+        let region = if let Some(kind) = plan.shared_memory {
+            let shared = Self::share(
+                plan,
+                kind,
+                &mut control,
+                &mut connection,
+                &tensors,
+                &answers,
+            );
             let (region, in_region) = shared.await?;
             requests.clear();
             answers.clear();
@@ -117,7 +124,7 @@ impl LoadTest {
             batch_size: model.takes_batches().then_some(plan.batch_size),
             input_data: plan.input_data.to_string(),
             requests: requests.len(),
-            shared_memory: region.as_ref().map(|_| "system".to_owned()),
+            shared_memory: plan.shared_memory.map(|kind| kind.name().to_owned()),
             seed: plan.seed,
             target: plan.target.map(|target| target.to_string()),
             highest_rate: None,
@@ -144,6 +151,7 @@ impl LoadTest {
     /// that, and their answers.
     async fn share(
         plan: &Plan,
+        kind: SharedMemoryKind,
         control: &mut Control,
         connection: &mut Connection,
         tensors: &[Vec<Tensor>],
@@ -158,16 +166,16 @@ impl LoadTest {
             })
         });
         let outputs = decoded.collect::<Result<Vec<_>, _>>()?;
-        let mut region = Region::new(tensors, &outputs)?;
-        control
-            .register(&region.name, &region.key(), region.byte_size)
-            .await?;
-        region.unlink();
+        let mut region = Region::new(kind, tensors, &outputs)?;
+        control.register(&region).await?;
+        if let Memory::System(object) = &mut region.memory {
+            object.unlink();
+        }
         match Self::try_region(plan, connection, &region, &outputs).await {
             Ok(requests) => Ok((region, requests)),
             Err(error) => {
                 // The first error is the one to tell.
-                let _ = control.unregister(&region.name).await;
+                let _ = control.unregister(&region).await;
                 Err(error)
             }
         }
@@ -186,6 +194,7 @@ impl LoadTest {
             let version = plan.version.as_deref();
             let request =
                 Request::inference_in_region(&plan.endpoint, &plan.model, version, placed)?;
+            region.poison(index)?;
             let answer = first_exchange(plan, connection, &request).await?;
             if plan.validate {
                 region.check(index, &outputs[index])?;
@@ -200,7 +209,7 @@ impl LoadTest {
         if let Some(region) = &self.region {
             // The load test is over, whatever the answer is; the server has the memory for as long as
             // it lives then.
-            let _ = tokio::time::timeout(limit, self.control.unregister(&region.name)).await;
+            let _ = tokio::time::timeout(limit, self.control.unregister(region)).await;
         }
     }
 }

@@ -49,7 +49,7 @@ pub use pace::{Arrivals, Pace};
 pub use plan::{Paces, Plan, Until};
 pub use record::{Answered, Failures, Load, LoadPoint, Overhead, ServerShare, Window};
 pub use search::{Search, highest};
-pub use shared_memory::SharedMemoryError;
+pub use shared_memory::{SharedMemoryError, SharedMemoryKind};
 pub use stability::{Rule, Unmet};
 pub use sweep::{ParseSweepError, Step, Sweep};
 pub use target::{ParseTargetError, Target, percentile_name};

@@ -8,6 +8,7 @@ use super::endpoint::Endpoint;
 use super::model::Shape;
 use super::pace::{Arrivals, Pace};
 use super::search::Search;
+use super::shared_memory::SharedMemoryKind;
 use super::stability::Rule;
 use super::target::Target;
 use super::tls::TlsFiles;
@@ -43,8 +44,8 @@ pub struct Plan {
     pub expect: Option<PathBuf>,
     /// Whether answers are compared with the first one.
     pub validate: bool,
-    /// Whether tensors lie in system shared memory.
-    pub shared_memory: bool,
+    /// The shared memory that tensors lie in, if they do.
+    pub shared_memory: Option<SharedMemoryKind>,
     /// The longest wait for an answer.
     pub limit: Duration,
 }

@@ -27,7 +27,7 @@ pub struct Load {
     pub input_data: String,
     /// How many different requests are sent in turn.
     pub requests: usize,
-    /// `system` where tensors are in shared memory.
+    /// `system` or `cuda` where tensors are in shared memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_memory: Option<String>,
     /// What random values and arrivals are made from.

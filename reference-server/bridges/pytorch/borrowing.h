@@ -2,12 +2,11 @@
 
 #pragma once
 
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <vector>
 
-#include <c10/core/CPUAllocator.h>
+#include <ATen/ops/from_blob.h>
 #include <c10/core/Storage.h>
 #include <torch/csrc/jit/api/method.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
@@ -44,13 +43,22 @@ std::vector<bool> may_borrow(const torch::jit::Method &forward) {
     return result;
 }
 
-/* Moves a borrowed storage to memory of its own; tensors that share it move with it. */
+/* A tensor in memory of the caller. */
+at::Tensor tensor_at(const void *data, at::IntArrayRef sizes, at::ScalarType type,
+                     at::Device device) {
+    // PyTorch knows no tensor of constant memory.
+    return at::for_blob(const_cast<void *>(data), sizes)
+        .options(at::TensorOptions().dtype(type).device(device))
+        .target_device(device)
+        .make_tensor();
+}
+
+/* Moves a borrowed storage to memory of its own; tensors that share it move with it. On a GPU the current
+ * stream copies. */
 void own(const c10::Storage &storage) {
-    at::DataPtr memory = c10::GetCPUAllocator()->allocate(storage.nbytes());
-    if (storage.nbytes() > 0) {
-        std::memcpy(memory.get(), storage.data(), storage.nbytes());
-    }
-    storage.set_data_ptr_noswap(std::move(memory));
+    const auto bytes = static_cast<int64_t>(storage.nbytes());
+    const at::Tensor borrowed = tensor_at(storage.data(), {bytes}, at::kByte, storage.device());
+    storage.set_data_ptr_noswap(borrowed.clone().storage().set_data_ptr(at::DataPtr()));
 }
 
 } // namespace

@@ -56,8 +56,8 @@ typedef struct BridgeExecutionOptions {
     int32_t intra_op_threads; /* 0: as many as PyTorch took when the bridge was opened */
 } BridgeExecutionOptions;
 
-/* One input, in memory of the caller. Strings stand behind their lengths (32 bits, little
- * endian). */
+/* One input, in memory of the caller: the CPU's, or that of the GPU that the module is on. Strings stand
+ * behind their lengths (32 bits, little endian), on the CPU. */
 typedef struct BridgeInput {
     size_t argument; /* number of the argument */
     int32_t element_type;
@@ -65,6 +65,7 @@ typedef struct BridgeInput {
     const int64_t *dims;
     const void *data;
     size_t bytes;
+    int32_t on_gpu; /* not 0: `data` is an address of the GPU */
 } BridgeInput;
 
 /* One output. The dimensions live until the next execution or until the outputs are dropped. */
@@ -157,6 +158,9 @@ BRIDGE_EXPORT BridgeFailure *bridge_execution_output(BridgeExecution *execution,
 /* Writes an output, row-major on the CPU, to `bytes` bytes at `destination`. */
 BRIDGE_EXPORT BridgeFailure *bridge_execution_write(BridgeExecution *execution, size_t number,
                                                     void *destination, size_t bytes);
+/* The same for a tensor, to an address of the GPU that the module is on. */
+BRIDGE_EXPORT BridgeFailure *bridge_execution_write_on_gpu(BridgeExecution *execution, size_t number,
+                                                           void *destination, size_t bytes);
 /* Drops the outputs of the last execution. What the model kept of the inputs moves to memory of its
  * own; without memory for that the process ends. */
 BRIDGE_EXPORT void bridge_execution_clear(BridgeExecution *execution);

@@ -7,7 +7,6 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/from_blob.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/StreamGuard.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -61,13 +60,15 @@ struct BridgeExecution {
     std::vector<c10::IValue> outputs;
     /* What lies in memory of the caller. */
     std::vector<c10::Storage> borrowed;
-    /* The stream may still copy inputs from memory of the caller. */
-    bool copies_inputs = false;
+    /* The stream may still read inputs in memory of the caller. */
+    bool reads_inputs = false;
     bool has_run = false;
     int64_t string_count = 0;
 
     c10::IValue value_of(const BridgeInput &input);
     void take_outputs(c10::IValue result);
+    const at::Tensor &tensor_of(size_t number, size_t bytes) const;
+    void copy(const at::Tensor &tensor, void *destination, at::Device where);
     void clear() noexcept;
 };
 
@@ -75,12 +76,11 @@ c10::IValue BridgeExecution::value_of(const BridgeInput &input) {
     if (input.element_type == BRIDGE_STRINGS) {
         return strings_from(input);
     }
-    const at::Tensor tensor = at::from_blob(
-        // PyTorch knows no tensor of constant memory.
-        const_cast<void *>(input.data), at::IntArrayRef(input.dims, input.rank),
-        at::TensorOptions().dtype(static_cast<at::ScalarType>(input.element_type)));
-    if (!device.is_cpu()) {
-        copies_inputs = true;
+    const at::Device place = input.on_gpu != 0 ? device : at::Device(at::kCPU);
+    const at::Tensor tensor = tensor_at(input.data, at::IntArrayRef(input.dims, input.rank),
+                                        static_cast<at::ScalarType>(input.element_type), place);
+    reads_inputs = reads_inputs || !device.is_cpu();
+    if (!device.is_cpu() && place.is_cpu()) {
         return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/true);
     }
     if (!arguments[input.argument].may_borrow) {
@@ -92,19 +92,20 @@ c10::IValue BridgeExecution::value_of(const BridgeInput &input) {
 
 void BridgeExecution::clear() noexcept {
     outputs.clear();
-    if (copies_inputs) {
+    for (const c10::Storage &storage : borrowed) {
+        // An operator keeps it, or the module in a container.
+        if (storage.use_count() > 1) {
+            const c10::OptionalStreamGuard on_stream(stream.get());
+            own(storage);
+        }
+    }
+    if (reads_inputs) {
         try {
             stream.get()->synchronize();
         } catch (...) {
             // The GPU does nothing any more for this process, as the next execution will say.
         }
-        copies_inputs = false;
-    }
-    for (const c10::Storage &storage : borrowed) {
-        // An operator keeps it, or the module in a container.
-        if (storage.use_count() > 1) {
-            own(storage);
-        }
+        reads_inputs = false;
     }
     borrowed.clear();
 }
@@ -126,6 +127,26 @@ void BridgeExecution::take_outputs(c10::IValue result) {
     } else {
         TORCH_CHECK(false, "forward returned a value of type ", result.type()->annotation_str(),
                     "; only tensors, lists of strings, and tuples and lists of them are served");
+    }
+}
+
+const at::Tensor &BridgeExecution::tensor_of(size_t number, size_t bytes) const {
+    const at::Tensor &tensor = outputs.at(number).toTensor();
+    TORCH_CHECK(tensor.nbytes() == bytes, "output number ", number, " has ", tensor.nbytes(),
+                " bytes, and there is memory for ", bytes);
+    return tensor;
+}
+
+/* The copy follows what the stream has to do, and is waited for. */
+void BridgeExecution::copy(const at::Tensor &tensor, void *destination, at::Device where) {
+    const c10::InferenceMode inference;
+    const c10::OptionalStreamGuard on_stream(stream.get());
+    tensor_at(destination, tensor.sizes(), tensor.scalar_type(), where).copy_(tensor);
+    if (!where.is_cpu()) {
+        stream.get()->synchronize();
+    }
+    if (tensor.device() == device || where == device) {
+        reads_inputs = false;
     }
 }
 
@@ -227,23 +248,24 @@ BridgeFailure *bridge_execution_write(BridgeExecution *execution, size_t number,
             }
             return;
         }
-        const at::Tensor &tensor = value.toTensor();
-        TORCH_CHECK(tensor.nbytes() == bytes, "output number ", number, " has ", tensor.nbytes(),
-                    " bytes, and there is memory for ", bytes);
+        const at::Tensor &tensor = execution->tensor_of(number, bytes);
         if (bytes == 0) {
             return;
         }
         if (is_plain(tensor)) {
             std::memcpy(destination, tensor.const_data_ptr(), bytes);
         } else {
-            const c10::InferenceMode inference;
-            // The copy follows what the stream has to do, and waits for it.
-            const c10::OptionalStreamGuard on_stream(execution->stream.get());
-            at::from_blob(destination, tensor.sizes(), at::TensorOptions().dtype(tensor.dtype()))
-                .copy_(tensor);
-            if (tensor.device() == execution->device) {
-                execution->copies_inputs = false;
-            }
+            execution->copy(tensor, destination, at::kCPU);
+        }
+    });
+}
+
+BridgeFailure *bridge_execution_write_on_gpu(BridgeExecution *execution, size_t number,
+                                             void *destination, size_t bytes) {
+    return guarded([&] {
+        const at::Tensor &tensor = execution->tensor_of(number, bytes);
+        if (bytes > 0) {
+            execution->copy(tensor, destination, execution->device);
         }
     });
 }

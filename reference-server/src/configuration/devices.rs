@@ -17,6 +17,16 @@ pub enum Device {
     Auto,
 }
 
+impl Device {
+    /// The GPU's number, where it is known to be one.
+    pub fn gpu(self) -> Option<u32> {
+        match self {
+            Self::Gpu(number) => Some(number),
+            Self::Cpu | Self::OfModel | Self::Auto => None,
+        }
+    }
+}
+
 /// The devices of the instances of `groups`, on a machine with `gpus` GPUs. A group on the GPU has
 /// `count` instances on each of its GPUs, and is on all of them where it names none. Where the machine
 /// has none it is on the first one nevertheless: a worker knows all that its runtime lacks.

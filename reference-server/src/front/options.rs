@@ -17,6 +17,9 @@ use super::worker::Limits;
 /// The hidden sub-command with which the server starts its workers.
 pub const WORKER_COMMAND: &str = "worker";
 
+/// The hidden sub-command with which the server starts the process that checks CUDA handles.
+pub const HANDLE_CHECK_COMMAND: &str = "check-cuda-handles";
+
 /// Which models share a worker process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Isolation {

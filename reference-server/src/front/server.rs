@@ -24,7 +24,6 @@ use super::repository::Repository;
 use super::restriction::{Restriction, named_twice};
 use super::service::Service;
 use super::settings::{Log, LogLevel, Traces};
-use super::shared_memory::registry::SharedMemory;
 use super::tls::acceptor::acceptor;
 use super::tls::options::TlsOptions;
 
@@ -81,7 +80,7 @@ async fn serve_until_stopped(
     let service = Arc::new(Service {
         options: options.clone(),
         repository: repository.clone(),
-        shared_memory: SharedMemory::default(),
+        shared_memory: Arc::default(),
         traces: Traces::default(),
         log: Log::new(options.log_verbose, level),
         stopping: stopping.clone(),

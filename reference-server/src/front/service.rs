@@ -19,7 +19,7 @@ pub struct Service {
     /// The models.
     pub repository: Arc<Repository>,
     /// The shared-memory regions that clients registered.
-    pub shared_memory: SharedMemory,
+    pub shared_memory: Arc<SharedMemory>,
     /// Settings of traces.
     pub traces: Traces,
     /// Settings of the log.

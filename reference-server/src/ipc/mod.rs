@@ -6,6 +6,7 @@
 //! that say where in the region the tensors of one execution are, or in which [`client_memory`].
 //! Waking costs a system call
 //! only where the other side sleeps: a futex for an instance thread, an eventfd for the front.
+//! Whether a client's memory on a GPU is there is a [`handle_check`]'s to say, in a process of its own.
 //!
 //! The front trusts nothing that it reads from a region: a worker runs foreign code.
 //!
@@ -18,6 +19,7 @@ pub mod arena;
 pub mod client_memory;
 pub mod control;
 pub mod descriptor;
+pub mod handle_check;
 pub mod heap;
 pub mod lane;
 pub mod pinned;

@@ -64,7 +64,7 @@ impl Inputs {
                 input: number as u32,
                 data_type: stored.data_type,
                 dims: &stored.dims,
-                data: stored.data(),
+                data: stored.data().into(),
             })
         };
         declared.iter().enumerate().map(of).collect()

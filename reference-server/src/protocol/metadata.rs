@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::{DataType, Shape, Signature, TensorSpecification};
 
 /// The protocol extensions that the server has, by the names that Triton gives them.
-pub const EXTENSIONS: [&str; 9] = [
+pub const EXTENSIONS: [&str; 10] = [
     "binary_tensor_data",
     "classification",
+    "cuda_shared_memory",
     "logging",
     "model_configuration",
     "model_repository",

@@ -244,6 +244,12 @@ pub trait Instance: Send {
     /// Which tensors a GPU reads from shared memory and writes there itself.
     fn gpu_transfers(&self) -> GpuTransfers;
 
+    /// The GPU whose memory inputs may be in ([`TensorData::Gpu`]) and of which the instance asks for
+    /// places of outputs ([`OutputSink::gpu_place`]).
+    fn shared_gpu(&self) -> Option<u32> {
+        None
+    }
+
     /// Whether nothing can be executed in this process any more, after the last execution failed: the
     /// state of a GPU that a kernel has spoilt comes back only with another process.
     fn is_lost(&self) -> bool {
@@ -283,10 +289,66 @@ pub struct InputTensor<'a> {
     pub data_type: DataType,
     /// Dimensions, all known.
     pub dims: &'a [i64],
-    /// Row-major little-endian elements, 64-byte aligned; `BYTES` as 4-byte length-prefixed
-    /// elements. Its length fits type and dimensions (checked by the caller).
-    pub data: &'a [u8],
+    /// Row-major little-endian elements; `BYTES` as 4-byte length-prefixed elements. Its length fits
+    /// type and dimensions (checked by the caller).
+    pub data: TensorData<'a>,
 }
+
+/// Where the elements of an input are.
+#[derive(Clone, Copy, Debug)]
+pub enum TensorData<'a> {
+    /// In memory of this process, 64-byte aligned.
+    Host(&'a [u8]),
+    /// In memory of the GPU that the instance [shares](Instance::shared_gpu).
+    Gpu(GpuMemory),
+}
+
+impl<'a> TensorData<'a> {
+    /// How many bytes they are.
+    pub fn byte_length(&self) -> usize {
+        match self {
+            Self::Host(bytes) => bytes.len(),
+            Self::Gpu(memory) => memory.bytes,
+        }
+    }
+
+    /// The elements, for an instance that shares no GPU.
+    ///
+    /// # Errors
+    /// They are on a GPU, where the caller must not put them for such an instance.
+    pub fn host(&self) -> Result<&'a [u8], ExecutionError> {
+        match self {
+            Self::Host(bytes) => Ok(bytes),
+            Self::Gpu(memory) => Err(ExecutionError(format!(
+                "an input is on GPU {}, from where this instance does not read",
+                memory.device
+            ))),
+        }
+    }
+}
+
+impl<'a> From<&'a [u8]> for TensorData<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Host(bytes)
+    }
+}
+
+/// Memory of a GPU, [aligned](GPU_ALIGNMENT).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpuMemory {
+    /// The GPU's number.
+    pub device: u32,
+    /// Its address there.
+    pub address: u64,
+    /// How long it is, in bytes.
+    pub bytes: usize,
+}
+
+/// What an address on a GPU is a multiple of, for frameworks to use a tensor in place: that of CUDA's own
+/// allocations, which kernels may rely on, and TensorRT's rule for bindings.
+///
+/// Source: CUDA C++ Programming Guide, "Device Memory Accesses"; `IExecutionContext::setTensorAddress`.
+pub const GPU_ALIGNMENT: u64 = 256;
 
 /// Where an instance puts its outputs.
 pub trait OutputSink<'a> {
@@ -305,6 +367,20 @@ pub trait OutputSink<'a> {
         dims: &[i64],
         byte_length: usize,
     ) -> Result<&'a mut [u8], ExecutionError>;
+
+    /// Memory of the instance's GPU in which output number `output` is wanted, where there is room for
+    /// `byte_length` bytes; in the place of [`allocate`](Self::allocate), which is to be called where
+    /// there is none. It is written to when `execute` returns.
+    fn gpu_place(
+        &mut self,
+        output: u32,
+        data_type: DataType,
+        dims: &[i64],
+        byte_length: usize,
+    ) -> Option<GpuMemory> {
+        let _ = (output, data_type, dims, byte_length);
+        None
+    }
 }
 
 /// Why a model could not be loaded. The text completes "failed to load the model: …".

@@ -1,20 +1,22 @@
 //! Shared-memory regions of clients, as far as this worker was given them.
 //!
-//! A thread reads what the front sends. Nothing is mapped before a request uses it: for inputs
-//! without the right to write, unless the framework may write to its inputs.
+//! A thread reads what the front sends. Nothing is mapped or opened before a request uses it.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
-use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use rustix::mm::{MapFlags, ProtFlags};
 
 use super::backend::ExecutionError;
-use super::bus_error::Watched;
-use crate::ipc::client_memory::{ClientMemoryId, Grant, Notice, holds, receive};
+use super::gpu;
+use super::gpu_region::{GpuPart, GpuRegion};
+use super::mapped_region::{MappedPart, MappedRegion};
+use crate::ipc::client_memory::{
+    ClientMemoryId, CudaMemory, Grant, GrantedMemory, Notice, holds, receive,
+};
 
 /// How long a request waits for the notice that was sent before it.
 const NOTICE_LIMIT: Duration = Duration::from_secs(10);
@@ -33,6 +35,8 @@ pub enum Access {
 pub struct ClientMemory {
     granted: Mutex<HashMap<ClientMemoryId, Arc<Granted>>>,
     arrived: Condvar,
+    /// Memory of a GPU was among it.
+    has_gpu: AtomicBool,
 }
 
 impl ClientMemory {
@@ -67,12 +71,16 @@ impl ClientMemory {
     fn note(&self, notice: Notice<OwnedFd>) {
         match notice {
             Notice::Grant(grant) => {
+                let id = grant.id;
                 let granted = Arc::new(Granted::new(grant));
-                self.granted.lock().insert(granted.grant.id, granted);
+                if let Memory::Gpu(_) = granted.memory {
+                    self.has_gpu.store(true, Ordering::Relaxed);
+                }
+                self.granted.lock().insert(id, granted);
                 self.arrived.notify_all();
             }
             Notice::Revoke(id) => {
-                // Unmapped outside of the lock, once no execution uses it.
+                // Let go of outside of the lock, once no execution uses it.
                 let revoked = self.granted.lock().remove(&id);
                 drop(revoked);
             }
@@ -83,7 +91,7 @@ impl ClientMemory {
     ///
     /// # Errors
     /// The worker was not given that memory, the part leaves it, its file has become shorter, or it
-    /// cannot be mapped.
+    /// cannot be mapped or opened.
     pub fn part(
         &self,
         id: ClientMemoryId,
@@ -110,198 +118,131 @@ impl ClientMemory {
         };
         granted.part(offset, length, access)
     }
+
+    /// Whether a GPU with memory of clients takes no more work of this process. Asked after a failure.
+    pub fn is_lost(&self) -> bool {
+        self.has_gpu.load(Ordering::Relaxed) && gpu::is_any_lost()
+    }
 }
 
-/// Memory that was given, and its mappings.
+/// Memory that was given.
 #[derive(Debug)]
 struct Granted {
-    grant: Grant<OwnedFd>,
-    /// For reading and for writing.
-    mappings: [Mutex<Option<Arc<Mapping>>>; 2],
+    bytes: u64,
+    memory: Memory,
+}
+
+#[derive(Debug)]
+enum Memory {
+    File(MappedRegion),
+    Gpu(ClosedRegion),
+}
+
+/// Memory of a GPU, which the first request opens that uses it.
+#[derive(Debug)]
+struct ClosedRegion {
+    memory: CudaMemory,
+    opened: Mutex<Option<Arc<GpuRegion>>>,
 }
 
 impl Granted {
     fn new(grant: Grant<OwnedFd>) -> Self {
-        Self {
-            grant,
-            mappings: Default::default(),
-        }
+        let bytes = grant.bytes;
+        let memory = match grant.memory {
+            GrantedMemory::File { file, offset } => {
+                Memory::File(MappedRegion::new(file, offset, bytes))
+            }
+            GrantedMemory::Cuda(memory) => Memory::Gpu(ClosedRegion {
+                memory,
+                opened: Mutex::default(),
+            }),
+        };
+        Self { bytes, memory }
     }
 
     fn part(&self, offset: u64, length: u64, access: Access) -> Result<Part, ExecutionError> {
-        if !holds(self.grant.bytes, offset, length) {
+        if !holds(self.bytes, offset, length) {
             return Err(ExecutionError(format!(
                 "{length} bytes at {offset} are not in the shared memory region, which has {}",
-                self.grant.bytes
+                self.bytes
             )));
         }
-        self.check_file()?;
-        let mapping = {
-            let mut mapping = self.mappings[access as usize].lock();
-            match &*mapping {
-                Some(mapping) if !mapping.watched.is_damaged() => mapping.clone(),
-                _ => {
-                    let new = Arc::new(Mapping::new(&self.grant, access)?);
-                    mapping.insert(new).clone()
-                }
+        match &self.memory {
+            Memory::File(region) => region.part(offset, length, access).map(Part::Mapped),
+            Memory::Gpu(region) => {
+                let region = region.open(self.bytes)?;
+                Ok(Part::Gpu(GpuPart::new(region, offset, length as usize)))
             }
-        };
-        // SAFETY: the mapping holds the whole grant behind its start, and the part lies in that.
-        let address = unsafe { mapping.base.add(mapping.lead + offset as usize) };
-        Ok(Part {
-            mapping,
-            address,
-            length: length as usize,
-            access,
-        })
-    }
-
-    /// The file is as long as it was when it was registered, at this moment.
-    fn check_file(&self) -> Result<(), ExecutionError> {
-        let size = rustix::fs::fstat(&self.grant.file)
-            .map_err(|error| {
-                ExecutionError(format!(
-                    "failed to look at the file of the shared memory region: {error}"
-                ))
-            })?
-            .st_size;
-        if holds(size as u64, self.grant.offset, self.grant.bytes) {
-            Ok(())
-        } else {
-            Err(truncated())
         }
     }
 }
 
-/// What a client is told that shortened the file of its region.
-fn truncated() -> ExecutionError {
-    ExecutionError(
-        "the file of the shared memory region has become shorter than the region that was \
-         registered; unregister it and register what is there"
-            .into(),
-    )
-}
-
-/// A mapped grant.
-#[derive(Debug)]
-struct Mapping {
-    watched: Watched,
-    base: NonNull<u8>,
-    length: usize,
-    /// Bytes in front of the grant, up to a page.
-    lead: usize,
-}
-
-// SAFETY: a mapping is plain memory that belongs to no thread.
-unsafe impl Send for Mapping {}
-// SAFETY: as above; what is in it is handed out by `Part` alone.
-unsafe impl Sync for Mapping {}
-
-impl Mapping {
-    fn new(grant: &Grant<OwnedFd>, access: Access) -> Result<Self, ExecutionError> {
-        let refused = |reason: &dyn std::fmt::Display| {
+impl ClosedRegion {
+    fn open(&self, bytes: u64) -> Result<Arc<GpuRegion>, ExecutionError> {
+        let mut opened = self.opened.lock();
+        if let Some(region) = &*opened {
+            return Ok(region.clone());
+        }
+        let region = GpuRegion::open(&self.memory, bytes).map_err(|error| {
             ExecutionError(format!(
-                "failed to map the shared memory region ({} bytes): {reason}",
-                grant.bytes
+                "failed to open the CUDA shared memory region: {error}"
             ))
-        };
-        let page = rustix::param::page_size() as u64;
-        let lead = grant.offset % page;
-        let length = grant
-            .bytes
-            .checked_add(lead)
-            .and_then(|length| usize::try_from(length).ok())
-            .and_then(|length| length.checked_next_multiple_of(page as usize))
-            .ok_or_else(|| refused(&"it is larger than what can be addressed"))?;
-        let protection = match access {
-            Access::Read => ProtFlags::READ,
-            Access::Write => ProtFlags::READ | ProtFlags::WRITE,
-        };
-        // SAFETY: a new mapping at an address that the kernel chooses aliases nothing.
-        let base = unsafe {
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                length,
-                protection,
-                MapFlags::SHARED | MapFlags::NORESERVE,
-                &grant.file,
-                grant.offset - lead,
-            )
-        }
-        .map_err(|error| refused(&error))?;
-        let base = NonNull::new(base.cast::<u8>()).expect("mmap does not return null");
-        let Some(watched) = Watched::new(base, length) else {
-            // SAFETY: the mapping was just made, and nobody has it.
-            unsafe { rustix::mm::munmap(base.as_ptr().cast(), length).ok() };
-            return Err(refused(&"this worker has mapped too many of them"));
-        };
-        Ok(Self {
-            watched,
-            base,
-            length,
-            lead: lead as usize,
-        })
+        })?;
+        Ok(opened.insert(Arc::new(region)).clone())
     }
 }
 
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        self.watched.end();
-        // SAFETY: the mapping was made by `new`; each `Part` of it holds this value.
-        unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.length).ok() };
-    }
-}
-
-/// A tensor's place in a client's memory, mapped. The client may change what is there at any time.
+/// A tensor's place in a client's memory. The client may change what is there at any time.
 #[derive(Debug)]
-pub struct Part {
-    mapping: Arc<Mapping>,
-    address: NonNull<u8>,
-    length: usize,
-    access: Access,
+pub enum Part {
+    /// In memory of this machine.
+    Mapped(MappedPart),
+    /// In memory of a GPU.
+    Gpu(GpuPart),
 }
 
 impl Part {
-    /// Where it is.
-    pub fn address(&self) -> NonNull<u8> {
-        self.address
-    }
-
     /// How long it is, in bytes.
     pub fn length(&self) -> usize {
-        self.length
+        match self {
+            Self::Mapped(part) => part.length(),
+            Self::Gpu(part) => part.length(),
+        }
     }
 
-    /// Copies what is there.
-    pub fn copy_to(&self, target: &mut [u8]) {
-        let length = self.length.min(target.len());
-        // SAFETY: the part is mapped and that long; the target is memory of this process alone.
-        unsafe {
-            self.address
-                .copy_to_nonoverlapping(NonNull::from(target).cast(), length)
-        };
+    /// Copies what is there, as far as it fits.
+    ///
+    /// # Errors
+    /// A GPU does not copy.
+    pub fn copy_to(&self, target: &mut [u8]) -> Result<(), ExecutionError> {
+        match self {
+            Self::Mapped(part) => part.copy_to(target),
+            Self::Gpu(part) => part.copy_to(target)?,
+        }
+        Ok(())
     }
 
     /// Copies `source` there, as far as it fits.
-    pub fn copy_from(&self, source: &[u8]) {
-        assert_eq!(self.access, Access::Write, "it is mapped for reading");
-        let length = self.length.min(source.len());
-        // SAFETY: the part is mapped, may be written to and is that long.
-        unsafe {
-            self.address
-                .copy_from_nonoverlapping(NonNull::from(source).cast(), length)
-        };
+    ///
+    /// # Errors
+    /// A GPU does not copy.
+    pub fn copy_from(&self, source: &[u8]) -> Result<(), ExecutionError> {
+        match self {
+            Self::Mapped(part) => part.copy_from(source),
+            Self::Gpu(part) => part.copy_from(source)?,
+        }
+        Ok(())
     }
 
     /// Whether what was read from it or written to it can be relied on.
     ///
     /// # Errors
-    /// The file has become shorter meanwhile.
+    /// Its file has become shorter meanwhile.
     pub fn check(&self) -> Result<(), ExecutionError> {
-        if self.mapping.watched.is_damaged() {
-            Err(truncated())
-        } else {
-            Ok(())
+        match self {
+            Self::Mapped(part) => part.check(),
+            // The memory is there as long as it is open here.
+            Self::Gpu(_) => Ok(()),
         }
     }
 }
@@ -313,6 +254,7 @@ mod tests {
     use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 
     use super::*;
+    use crate::ipc::client_memory::CUDA_HANDLE_BYTES;
 
     const ID: ClientMemoryId = ClientMemoryId(NonZeroU64::MIN);
 
@@ -328,8 +270,10 @@ mod tests {
         let memory = ClientMemory::default();
         memory.note(Notice::Grant(Grant {
             id: ID,
-            file: file.try_clone().unwrap(),
-            offset,
+            memory: GrantedMemory::File {
+                file: file.try_clone().unwrap(),
+                offset,
+            },
             bytes,
         }));
         memory
@@ -341,12 +285,13 @@ mod tests {
         let memory = granted(&file, 4099, 5000);
         let part = memory.part(ID, 7, 3, Access::Read).unwrap();
         let mut read = [0; 3];
-        part.copy_to(&mut read);
+        part.copy_to(&mut read).unwrap();
         assert_eq!(read, [4106_u32 as u8, 4107_u32 as u8, 4108_u32 as u8]);
         memory
             .part(ID, 4998, 2, Access::Write)
             .unwrap()
-            .copy_from(&[1, 2]);
+            .copy_from(&[1, 2])
+            .unwrap();
         let mut written = [0; 3];
         rustix::io::pread(&file, &mut written, 9096).unwrap();
         assert_eq!(written, [9096_u32 as u8, 1, 2]);
@@ -362,7 +307,30 @@ mod tests {
         let part = memory.part(ID, 0, 50, Access::Read).unwrap();
         memory.note(Notice::Revoke(ID));
         assert!(memory.granted.lock().is_empty());
-        part.copy_to(&mut [0; 50]);
+        part.copy_to(&mut [0; 50]).unwrap();
+    }
+
+    #[test]
+    fn memory_of_a_gpu_that_cannot_be_opened_is_refused_with_the_reason() {
+        let memory = ClientMemory::default();
+        assert!(!memory.is_lost());
+        memory.note(Notice::Grant(Grant {
+            id: ID,
+            memory: GrantedMemory::Cuda(CudaMemory {
+                handle: [7; CUDA_HANDLE_BYTES],
+                device: 0,
+            }),
+            bytes: 64,
+        }));
+        let part = |offset| memory.part(ID, offset, 64, Access::Read);
+        let text = part(0).unwrap_err().0;
+        let expected = match gpu::present() {
+            Ok(_) => "the CUDA handle cannot be opened on GPU 0",
+            Err(_) => "NVIDIA's driver (libcuda.so.1)",
+        };
+        assert!(text.contains(expected), "{text}");
+        let text = part(1).unwrap_err().0;
+        assert!(text.contains("64 bytes at 1 are not in"), "{text}");
     }
 
     #[test]
@@ -373,11 +341,11 @@ mod tests {
             .map(|access| memory.part(ID, 0, 64 << 10, access).unwrap());
         ftruncate(&file, 8192).unwrap();
         let mut read = vec![9; 64 << 10];
-        parts[0].copy_to(&mut read);
+        parts[0].copy_to(&mut read).unwrap();
         assert_eq!((read[8191], read[8192]), (8191_u32 as u8, 0));
         assert!(parts[0].check().is_err());
         assert!(parts[1].check().is_ok(), "nobody wrote there yet");
-        parts[1].copy_from(&read);
+        parts[1].copy_from(&read).unwrap();
         assert!(parts[1].check().is_err());
 
         let refused = memory.part(ID, 0, 16, Access::Read).unwrap_err();
@@ -385,7 +353,7 @@ mod tests {
         // Once it is long enough again, it is mapped anew.
         ftruncate(&file, 64 << 10).unwrap();
         let part = memory.part(ID, 0, 64 << 10, Access::Read).unwrap();
-        part.copy_to(&mut read);
+        part.copy_to(&mut read).unwrap();
         assert!(part.check().is_ok());
         assert!(parts[0].check().is_err());
     }

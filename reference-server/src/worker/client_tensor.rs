@@ -1,14 +1,15 @@
 //! Inputs and outputs of one execution that lie in memory of clients.
 //!
-//! They are used in place where they can be: frameworks want tensors aligned, and byte strings are
-//! taken apart by their lengths, which a client could change after they were checked. What cannot be
-//! used in place is copied, here.
+//! They are used in place where they can be: frameworks want tensors aligned, those on a GPU can be used
+//! by an instance on the same one, and byte strings are taken apart by their lengths, which a client could
+//! change after they were checked. What cannot be used in place is copied, here.
 
 use std::ops::Range;
+use std::ptr::NonNull;
 
 use smallvec::SmallVec;
 
-use super::backend::ExecutionError;
+use super::backend::{ExecutionError, GPU_ALIGNMENT, GpuMemory, TensorData};
 use super::client_memory::{Access, ClientMemory, Part};
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::client_memory::ClientMemoryId;
@@ -36,7 +37,8 @@ pub struct ClientInput<'a> {
 }
 
 impl<'a> ClientInput<'a> {
-    /// Maps the input, with this right to it, and copies it where that is needed.
+    /// Maps the input, with this right to it, and copies it where that is needed; `gpu` is the one
+    /// whose memory the instance reads.
     ///
     /// # Errors
     /// It is not there, or it holds byte strings that do not add up.
@@ -45,14 +47,16 @@ impl<'a> ClientInput<'a> {
         arena: &'a WorkerArena,
         place: &TensorPlace,
         access: Access,
+        gpu: Option<u32>,
     ) -> Result<Option<Self>, NoAnswer> {
         let Some(id) = place.memory else {
             return Ok(None);
         };
         let part = memory.part(id, place.offset, place.bytes, access)?;
-        let copy = if place.data_type == DataType::Bytes || !is_aligned(&part) {
+        let is_usable = is_aligned(&part) && is_within_reach(&part, gpu);
+        let copy = if place.data_type == DataType::Bytes || !is_usable {
             let mut copy = Copied::new(arena, part.length())?;
-            part.copy_to(copy.bytes_mut());
+            part.copy_to(copy.bytes_mut())?;
             if place.data_type == DataType::Bytes {
                 let count = shape::element_count(&place.shape).unwrap_or(usize::MAX);
                 byte_strings::validate(copy.bytes(), count).map_err(|unbalanced| Refused {
@@ -68,14 +72,15 @@ impl<'a> ClientInput<'a> {
     }
 
     /// The tensor.
-    pub fn bytes(&self) -> &[u8] {
-        match &self.copy {
-            Some(copy) => copy.bytes(),
+    pub fn data(&self) -> TensorData<'_> {
+        match (&self.copy, &self.part) {
+            (Some(copy), _) => TensorData::Host(copy.bytes()),
+            (None, Part::Gpu(part)) => TensorData::Gpu(part.memory()),
             // SAFETY: the part is mapped as long as this value. The client may change the values, of
             // which the framework makes numbers, whatever they are.
-            None => unsafe {
-                std::slice::from_raw_parts(self.part.address().as_ptr(), self.part.length())
-            },
+            (None, Part::Mapped(part)) => TensorData::Host(unsafe {
+                std::slice::from_raw_parts(part.address().as_ptr(), part.length())
+            }),
         }
     }
 
@@ -92,7 +97,7 @@ impl<'a> ClientInput<'a> {
 struct Copied<'a> {
     arena: &'a WorkerArena,
     offset: u64,
-    address: std::ptr::NonNull<u8>,
+    address: NonNull<u8>,
     length: usize,
 }
 
@@ -130,7 +135,7 @@ impl Drop for Copied<'_> {
 pub struct ClientOutput {
     /// What was asked for.
     pub target: Target,
-    /// The same, mapped.
+    /// The same, mapped or opened.
     pub part: Part,
     /// An input or another output of the request lies there too, so that nothing may be written before
     /// the framework has read and written everything.
@@ -138,7 +143,7 @@ pub struct ClientOutput {
 }
 
 impl ClientOutput {
-    /// Maps what outputs are to be written to, beside `inputs`.
+    /// Maps or opens what outputs are to be written to, beside `inputs`.
     ///
     /// # Errors
     /// It is not there.
@@ -173,8 +178,25 @@ impl ClientOutput {
             .collect()
     }
 
-    /// Whether the framework can write an output of this type there itself.
-    pub fn takes_in_place(&self, data_type: DataType) -> bool {
+    /// Where the framework can write an output of this type itself, in memory of this process.
+    pub fn in_place(&self, data_type: DataType) -> Option<NonNull<u8>> {
+        match &self.part {
+            Part::Mapped(part) if self.takes_in_place(data_type) => Some(part.address()),
+            Part::Mapped(_) | Part::Gpu(_) => None,
+        }
+    }
+
+    /// Where an instance that writes to memory of `gpu` can write an output of this type itself.
+    pub fn on_gpu(&self, gpu: Option<u32>, data_type: DataType) -> Option<GpuMemory> {
+        match &self.part {
+            Part::Gpu(part) if self.takes_in_place(data_type) => {
+                Some(part.memory()).filter(|memory| gpu == Some(memory.device))
+            }
+            Part::Mapped(_) | Part::Gpu(_) => None,
+        }
+    }
+
+    fn takes_in_place(&self, data_type: DataType) -> bool {
         data_type != DataType::Bytes && !self.is_shared && is_aligned(&self.part)
     }
 }
@@ -192,7 +214,18 @@ fn overlap((memory, range): &Place, (other, other_range): &Place) -> bool {
 }
 
 fn is_aligned(part: &Part) -> bool {
-    (part.address().as_ptr() as u64).is_multiple_of(ALIGNMENT)
+    match part {
+        Part::Mapped(part) => (part.address().as_ptr() as u64).is_multiple_of(ALIGNMENT),
+        Part::Gpu(part) => part.memory().address.is_multiple_of(GPU_ALIGNMENT),
+    }
+}
+
+/// Whether an instance that reads memory of `gpu` can read the part.
+fn is_within_reach(part: &Part, gpu: Option<u32>) -> bool {
+    match part {
+        Part::Mapped(_) => true,
+        Part::Gpu(part) => gpu == Some(part.memory().device),
+    }
 }
 
 #[cfg(test)]

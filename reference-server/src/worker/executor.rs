@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use smallvec::SmallVec;
 
-use super::backend::{ExecutionError, InputTensor, Instance};
+use super::backend::{ExecutionError, InputTensor, Instance, TensorData};
 use super::client_memory::{Access, ClientMemory};
 use super::client_tensor::{ClientInput, ClientOutput, NoAnswer};
 use super::outputs::Outputs;
@@ -110,7 +110,8 @@ fn run(
                 // The counter cannot overflow: the front needs no more than one ring a look.
                 rustix::io::write(&surroundings.doorbell, &1u64.to_ne_bytes()).ok();
             }
-            if instance.is_lost() {
+            let has_failed = completion.holds == Holds::Failure;
+            if instance.is_lost() || has_failed && surroundings.client_memory.is_lost() {
                 end_of_gpu();
             }
         } else if stop.load(Ordering::SeqCst) {
@@ -231,6 +232,7 @@ fn outputs_of(
     let mut pins = pinned.pins();
     let gathered;
     // As a request with tensors in memory of clients is executed alone.
+    let shared_gpu = instance.shared_gpu();
     let (mut client_inputs, mut client_outputs) = (SmallVec::<[_; 2]>::new(), SmallVec::new());
     if let [
         RequestPlace {
@@ -244,7 +246,7 @@ fn outputs_of(
             Access::Read
         };
         for place in inputs {
-            client_inputs.push(ClientInput::new(memory, arena, place, access)?);
+            client_inputs.push(ClientInput::new(memory, arena, place, access, shared_gpu)?);
         }
         client_outputs = ClientOutput::map_all(memory, targets, inputs)?;
     }
@@ -254,7 +256,7 @@ fn outputs_of(
             .iter()
             .zip(&client_inputs)
             .map(|(place, client)| match client {
-                Some(client) => input(place, client.bytes()),
+                Some(client) => input(place, client.data()),
                 None => {
                     pins.request_input(*block, place);
                     in_place(arena, place)
@@ -271,7 +273,7 @@ fn outputs_of(
     };
     times.inputs_ready = monotonic_ns();
 
-    let mut sink = Outputs::new(arena, pins).with_client(&client_outputs);
+    let mut sink = Outputs::new(arena, pins).with_client(&client_outputs, shared_gpu);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         instance.execute(&inputs, outputs, &mut sink)
     }));
@@ -292,16 +294,20 @@ fn outputs_of(
 }
 
 fn in_place<'a>(arena: &'a WorkerArena, place: &'a TensorPlace) -> InputTensor<'a> {
+    input(place, TensorData::Host(bytes_of(arena, place)))
+}
+
+/// What the front wrote for a tensor.
+fn bytes_of<'a>(arena: &'a WorkerArena, place: &TensorPlace) -> &'a [u8] {
     let address = arena
         .region()
         .front_heap(place.offset, place.bytes as usize);
     // SAFETY: the front wrote the tensor there and leaves it alone until the completion.
-    let data = unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) };
-    input(place, data)
+    unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) }
 }
 
-/// The tensor at `place`, whose elements are `data`.
-fn input<'a>(place: &'a TensorPlace, data: &'a [u8]) -> InputTensor<'a> {
+/// The tensor at `place`, whose elements are at `data`.
+fn input<'a>(place: &'a TensorPlace, data: TensorData<'a>) -> InputTensor<'a> {
     InputTensor {
         input: place.number,
         data_type: place.data_type,
@@ -354,7 +360,7 @@ impl<'a> Gathered<'a> {
             });
             let mut filled = 0;
             for part in parts() {
-                let source = in_place(arena, part).data;
+                let source = bytes_of(arena, part);
                 // SAFETY: the new block holds the sum of the parts; it overlaps none of them.
                 unsafe {
                     address
@@ -380,7 +386,7 @@ impl<'a> Gathered<'a> {
                 // SAFETY: the block is this value's own, filled in `new`.
                 let data =
                     unsafe { std::slice::from_raw_parts(address.as_ptr(), place.bytes as usize) };
-                input(place, data)
+                input(place, TensorData::Host(data))
             })
             .collect()
     }

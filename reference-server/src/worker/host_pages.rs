@@ -1,10 +1,11 @@
 //! Memory of this process that GPUs read and write themselves, through CUDA's driver.
 
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
-use cudarc::driver::{DriverError, result, sys};
+use cudarc::driver::sys;
 
 use super::gpu;
+use super::primary_context::{PrimaryContext, text};
 
 /// Pins memory for the GPUs of this process. It is a trait so that what is pinned when can be tested on
 /// machines without a GPU.
@@ -75,61 +76,6 @@ impl HostPages for DriverPages {
     fn close(&mut self) {
         self.context = None;
     }
-}
-
-/// The context that the frameworks of this process share on one GPU, kept while memory is pinned in it.
-struct PrimaryContext {
-    device: sys::CUdevice,
-    context: sys::CUcontext,
-}
-
-// SAFETY: a context may be made current on any thread; the pointer is only handed to the driver.
-unsafe impl Send for PrimaryContext {}
-
-impl PrimaryContext {
-    /// That of the first GPU whose context somebody uses already.
-    fn of_first_used_gpu() -> Option<Self> {
-        // An error where nobody has initialised the driver.
-        let count = result::device::get_count().ok()?;
-        (0..count).find_map(|number| {
-            let device = result::device::get(number).ok()?;
-            let (mut flags, mut active) = (0, 0);
-            // SAFETY: the out-parameters are live, and the device is one of the driver's.
-            let state =
-                unsafe { sys::cuDevicePrimaryCtxGetState(device, &raw mut flags, &raw mut active) };
-            if state != sys::CUresult::CUDA_SUCCESS || active == 0 {
-                return None;
-            }
-            // SAFETY: as above; `drop` releases it.
-            let context = unsafe { result::primary_ctx::retain(device) }.ok()?;
-            Some(Self { device, context })
-        })
-    }
-
-    /// Makes `call` with this context current, and then what was current before.
-    fn within<T>(&self, call: impl FnOnce() -> Result<T, DriverError>) -> Result<T, DriverError> {
-        let mut popped = ptr::null_mut();
-        // SAFETY: the context is retained.
-        unsafe { sys::cuCtxPushCurrent_v2(self.context).result()? };
-        let outcome = call();
-        // A failure must not hide that the call succeeded.
-        // SAFETY: the out-parameter is live; what is popped is what was pushed.
-        let _ = unsafe { sys::cuCtxPopCurrent_v2(&raw mut popped) };
-        outcome
-    }
-}
-
-impl Drop for PrimaryContext {
-    fn drop(&mut self) {
-        // SAFETY: it was retained once. A failure means that the GPU is lost, and the context with it.
-        unsafe { result::primary_ctx::release(self.device).ok() };
-    }
-}
-
-/// The driver's words for an error.
-fn text(error: &DriverError) -> String {
-    let words = error.error_string().map(|text| text.to_string_lossy());
-    words.map_or_else(|_| format!("{error:?}"), |text| text.into_owned())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What a client is told about a request that cannot be served.
 
 use proto::inference::infer_parameter::ParameterChoice;
-use proto::inference::{CudaSharedMemoryRegisterRequest, InferTensorContents, ModelInferRequest};
+use proto::inference::{InferTensorContents, ModelInferRequest};
 use tonic::Code;
 
 use crate::client::{Client, assert_refused};
@@ -171,19 +171,6 @@ fn the_id_stands_in_front_of_what_is_wrong_with_the_content() {
         request.inputs[0].shape = vec![16];
         client.refused(request, Code::InvalidArgument, &[expected]);
     }
-}
-
-#[test]
-fn what_the_server_does_not_offer_is_refused_by_name() {
-    let samples = Samples::with_small();
-    let server = Server::start(samples.root(), &[]);
-    let client = Client::connect(&server);
-
-    let outcome = client.call(async |service| {
-        let request = CudaSharedMemoryRegisterRequest::default();
-        service.cuda_shared_memory_register(request).await
-    });
-    assert_refused(outcome, Code::Unimplemented, &["CUDA shared memory"]);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use proto::inference::infer_parameter::ParameterChoice;
 use proto::inference::{
-    CudaSharedMemoryStatusRequest, CudaSharedMemoryUnregisterRequest, InferParameter,
-    ModelInferRequest, SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
+    CudaSharedMemoryRegisterRequest, CudaSharedMemoryStatusRequest,
+    CudaSharedMemoryUnregisterRequest, InferParameter, ModelInferRequest,
+    SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusRequest,
     SystemSharedMemoryUnregisterRequest,
 };
 use test_ops::Tensor;
@@ -142,8 +143,9 @@ fn regions_are_registered_used_and_let_go_of() {
     assert_eq!(status(&client, "").unwrap(), []);
 }
 
+/// What a real handle opens is tried where there is a GPU, by the harness's suites.
 #[test]
-fn of_cuda_memory_there_is_none() {
+fn a_cuda_handle_that_opens_nothing_is_refused() {
     let samples = Samples::with_small();
     let server = Server::start(samples.root(), &[]);
     let client = Client::connect(&server);
@@ -157,6 +159,33 @@ fn of_cuda_memory_there_is_none() {
         Code::NotFound,
         &["Unable to find cuda shared memory region: 'a'"],
     );
+    let register = |name: &str, raw_handle: Vec<u8>, device_id: i64, byte_size: u64| {
+        client.call(async |service| {
+            let request = CudaSharedMemoryRegisterRequest {
+                name: name.into(),
+                raw_handle: raw_handle.into(),
+                device_id,
+                byte_size,
+            };
+            service.cuda_shared_memory_register(request).await
+        })
+    };
+    let handle = || vec![7; 64];
+    for (outcome, expected) in [
+        (register("", handle(), 0, 64), "'region name' is necessary"),
+        (register("a", vec![7; 63], 0, 64), "raw_handle has 63 bytes"),
+        (register("a", handle(), -1, 64), "device_id -1 is no number"),
+        (register("a", handle(), 0, 0), "byte_size must not be 0"),
+        (
+            register("a", handle(), 0, 64),
+            "failed to register shared memory region 'a': ",
+        ),
+        // The process that has found that out is asked again.
+        (register("a", handle(), 100_000, 64), "GPU"),
+    ] {
+        assert_refused(outcome, Code::InvalidArgument, &[expected]);
+    }
+    assert!(status("").unwrap().regions.is_empty());
     client
         .call(async |service| {
             let request = CudaSharedMemoryUnregisterRequest::default();

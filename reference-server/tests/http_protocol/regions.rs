@@ -1,5 +1,7 @@
 //! Tensors in system shared memory: registration, use, and what a client cannot do with it.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use test_ops::Tensor;
@@ -90,15 +92,49 @@ fn regions_are_registered_told_and_let_go_of() {
     unregister("");
     assert_eq!(status("").json(), json!([]));
 
-    // Of CUDA memory there is none, which clients ask for before they begin.
+    // Clients ask for CUDA memory before they begin.
     assert_eq!(server.get("/v2/cudasharedmemory/status").json(), json!([]));
     assert_eq!(
         server.post("/v2/cudasharedmemory/unregister", "").status,
         200
     );
-    let cuda = server.post("/v2/cudasharedmemory/region/a/register", "{}");
-    assert_eq!(cuda.status, 501);
     assert_eq!(server.post("/v2/systemsharedmemory/status", "").status, 405);
+}
+
+/// What a real handle opens is tried where there is a GPU, by the harness's suites.
+#[test]
+fn a_cuda_handle_that_opens_nothing_is_refused() {
+    let samples = Samples::with_small();
+    let server = Server::start(samples.root(), &[]);
+    let handle = BASE64_STANDARD.encode([7; 64]);
+    let body = |device: i64| {
+        json!({"raw_handle": {"b64": handle}, "device_id": device, "byte_size": 64}).to_string()
+    };
+    for (path, body, expected) in [
+        ("/region/a", "{}".to_owned(), "has no 'raw_handle' field"),
+        ("/region/a", body(-1), "device_id -1 is no number of a GPU"),
+        (
+            "/region/a",
+            body(0),
+            "failed to register shared memory region 'a': ",
+        ),
+        // The process that has found that out is asked again.
+        ("/region/a", body(100_000), "GPU"),
+        (
+            "",
+            body(0),
+            "'region name' is necessary to register cuda shared memory",
+        ),
+    ] {
+        let answer = server.post(
+            &format!("/v2/cudasharedmemory{path}/register"),
+            body.as_str(),
+        );
+        assert_eq!(answer.status, 400, "{body}");
+        let error = answer.json()["error"].to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!(server.get("/v2/cudasharedmemory/status").json(), json!([]));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use fixture::{Fixture, in_a_process, tensor, with_every_runtime};
 use reference_server::configuration::Device;
 use reference_server::protocol::DataType;
 use reference_server::worker::backend::{
-    Backend, InputTensor, Instance, RegisteredOp, TensorSignature,
+    Backend, InputTensor, Instance, RegisteredOp, TensorData, TensorSignature,
 };
 use runtimes::{Compiler, Framework};
 use test_ops::{Model, Op, ParameterSource, Sample};
@@ -55,7 +55,7 @@ fn answer_in_place(instance: &mut dyn Instance, memory: &[f32]) -> Tensor {
         input: 0,
         data_type: DataType::Fp32,
         dims: &[memory.len() as i64],
-        data: bytemuck::cast_slice(memory),
+        data: TensorData::Host(bytemuck::cast_slice(memory)),
     };
     let mut executed = execute_in_place(instance, &[input], &[0]).unwrap();
     executed.outputs.remove(0).1

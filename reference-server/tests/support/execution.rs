@@ -60,7 +60,7 @@ pub fn execute(
             input: u32::try_from(number).unwrap(),
             data_type: input.data_type,
             dims: &input.dims,
-            data: &bytemuck::cast_slice(data)[..input.data.len()],
+            data: bytemuck::cast_slice(data)[..input.data.len()].into(),
         })
         .collect();
     execute_in_place(instance, &tensors, outputs)

@@ -74,14 +74,13 @@ pub const DIFFERENCES: &[Difference] = &[
     allow(
         &["http server metadata", "grpc server metadata"],
         &[
-            "*.extensions *cuda_shared_memory*",
             "*.extensions *schedule_policy*",
             "*.extensions *sequence*",
             "*.extensions *unload_dependents*",
         ],
         "there",
         "-",
-        "There are no CUDA regions, sequences or ensembles; priority and timeout are served.",
+        "There are no sequences or ensembles; priority and timeout are served.",
     ),
     allow(
         &["http server metadata: a slash at the end"],

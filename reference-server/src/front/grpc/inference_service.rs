@@ -25,6 +25,7 @@ use super::status::refusal;
 use super::stream::{self, Responses};
 use super::{infer, model, repository, settings, shared_memory};
 use crate::front::service::Service;
+use crate::front::shared_memory::registry::Kind;
 use crate::ipc::lane::monotonic_ns;
 use crate::protocol::{ErrorKind, RequestError};
 
@@ -48,12 +49,6 @@ type Answer<T> = Result<Response<T>, Status>;
 
 fn answer<T>(outcome: Result<T, RequestError>) -> Answer<T> {
     outcome.map(Response::new).map_err(refusal)
-}
-
-fn not_offered<T>(what: &str) -> Answer<T> {
-    Err(refusal(RequestError::unsupported(format!(
-        "this server does not offer {what}"
-    ))))
 }
 
 #[tonic::async_trait]
@@ -194,7 +189,7 @@ impl GrpcInferenceService for InferenceService {
         request: Request<SystemSharedMemoryUnregisterRequest>,
     ) -> Answer<SystemSharedMemoryUnregisterResponse> {
         let name = shared_memory::named(&request.get_ref().name);
-        self.service.shared_memory.unregister_system(name);
+        self.service.shared_memory.unregister(name, Kind::System);
         answer(Ok(SystemSharedMemoryUnregisterResponse {}))
     }
 
@@ -202,23 +197,23 @@ impl GrpcInferenceService for InferenceService {
         &self,
         request: Request<CudaSharedMemoryStatusRequest>,
     ) -> Answer<CudaSharedMemoryStatusResponse> {
-        let name = shared_memory::named(&request.get_ref().name);
-        let none = self.service.shared_memory.no_cuda_region(name);
-        answer(none.map(|()| CudaSharedMemoryStatusResponse::default()))
+        let name = &request.get_ref().name;
+        answer(shared_memory::cuda_status(&self.service, name))
     }
 
     async fn cuda_shared_memory_register(
         &self,
-        _: Request<CudaSharedMemoryRegisterRequest>,
+        request: Request<CudaSharedMemoryRegisterRequest>,
     ) -> Answer<CudaSharedMemoryRegisterResponse> {
-        not_offered("tensors in CUDA shared memory")
+        let registered = shared_memory::register_cuda(&self.service, request.get_ref()).await;
+        answer(registered.map(|()| CudaSharedMemoryRegisterResponse {}))
     }
 
     async fn cuda_shared_memory_unregister(
         &self,
-        _: Request<CudaSharedMemoryUnregisterRequest>,
+        request: Request<CudaSharedMemoryUnregisterRequest>,
     ) -> Answer<CudaSharedMemoryUnregisterResponse> {
-        // There are none, and clients begin by letting go of what an earlier one may have left.
+        shared_memory::unregister_cuda(&self.service, request.into_inner().name).await;
         answer(Ok(CudaSharedMemoryUnregisterResponse {}))
     }
 

@@ -1,11 +1,16 @@
 //! Registered shared-memory regions, as messages.
 
-use proto::inference::system_shared_memory_status_response::RegionStatus;
-use proto::inference::{SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusResponse};
+use proto::inference::{
+    CudaSharedMemoryRegisterRequest, CudaSharedMemoryStatusResponse,
+    SystemSharedMemoryRegisterRequest, SystemSharedMemoryStatusResponse,
+    cuda_shared_memory_status_response, system_shared_memory_status_response,
+};
 
+use crate::front::blocking::blocking;
 use crate::front::service::Service;
+use crate::front::shared_memory::registry::Kind;
 use crate::protocol::RequestError;
-use crate::protocol::shared_memory::{SystemRegion, required_name};
+use crate::protocol::shared_memory::{CudaRegion, SystemRegion, required_name};
 
 /// The name of a region in a message, where an empty one stands for all.
 pub fn named(name: &str) -> Option<&str> {
@@ -22,7 +27,7 @@ pub fn system_status(
 ) -> Result<SystemSharedMemoryStatusResponse, RequestError> {
     let regions = service.shared_memory.system_regions(named(name))?;
     let regions = regions.into_iter().map(|region| {
-        let status = RegionStatus {
+        let status = system_shared_memory_status_response::RegionStatus {
             name: region.name.clone(),
             key: region.key,
             offset: region.offset,
@@ -50,4 +55,50 @@ pub fn register_system(
         offset: request.offset,
         byte_size: request.byte_size,
     })
+}
+
+/// All regions of CUDA memory, or the one of that name.
+///
+/// # Errors
+/// There is none of that name.
+pub fn cuda_status(
+    service: &Service,
+    name: &str,
+) -> Result<CudaSharedMemoryStatusResponse, RequestError> {
+    let regions = service.shared_memory.cuda_regions(named(name))?;
+    let regions = regions.into_iter().map(|region| {
+        let status = cuda_shared_memory_status_response::RegionStatus {
+            name: region.name.clone(),
+            device_id: region.device_id.into(),
+            byte_size: region.byte_size,
+        };
+        (region.name, status)
+    });
+    Ok(CudaSharedMemoryStatusResponse {
+        regions: regions.collect(),
+    })
+}
+
+/// Registers a region of CUDA memory.
+///
+/// # Errors
+/// It cannot be registered.
+pub async fn register_cuda(
+    service: &Service,
+    request: &CudaSharedMemoryRegisterRequest,
+) -> Result<(), RequestError> {
+    let region = CudaRegion::new(
+        &request.name,
+        &request.raw_handle,
+        request.device_id,
+        request.byte_size,
+    )?;
+    let regions = service.shared_memory.clone();
+    blocking(move || regions.register_cuda(&region)).await
+}
+
+/// Lets go of all regions of CUDA memory, or of the one of that name.
+pub async fn unregister_cuda(service: &Service, name: String) {
+    let regions = service.shared_memory.clone();
+    blocking(move || regions.unregister(named(&name), Kind::Cuda)).await;
 }

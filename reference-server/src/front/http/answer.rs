@@ -105,7 +105,7 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
                 RegionAction::Register => collect(body, &head.headers, options).await?,
                 RegionAction::Status | RegionAction::Unregister => Bytes::new(),
             };
-            shared_memory::answer(service, kind, name.as_deref(), action, &body)
+            shared_memory::answer(service, kind, name.as_deref(), action, &body).await
         }
     }
 }

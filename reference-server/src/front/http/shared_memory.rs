@@ -4,16 +4,17 @@ use http::StatusCode;
 
 use super::answer::{Answer, empty, json};
 use super::route::{RegionAction, RegionKind};
+use crate::front::blocking::blocking;
 use crate::front::service::Service;
-use crate::protocol::RequestError;
-use crate::protocol::shared_memory::SystemRegion;
+use crate::front::shared_memory::registry::Kind;
+use crate::protocol::shared_memory::{CudaRegion, SystemRegion};
 
 /// Answers `/v2/{system|cuda}sharedmemory[/region/{name}]/{status|register|unregister}`; `body` is that
 /// of a registration.
 ///
 /// # Errors
 /// There is no such region, or it cannot be registered.
-pub fn answer(
+pub async fn answer(
     service: &Service,
     kind: RegionKind,
     name: Option<&str>,
@@ -28,19 +29,19 @@ pub fn answer(
             Ok(empty(StatusCode::OK))
         }
         (RegionKind::System, RegionAction::Unregister) => {
-            regions.unregister_system(name);
+            regions.unregister(name, Kind::System);
             Ok(empty(StatusCode::OK))
         }
-        (RegionKind::Cuda, RegionAction::Status) => {
-            regions.no_cuda_region(name)?;
-            Ok(json::<[(); 0]>(&[]))
+        (RegionKind::Cuda, RegionAction::Status) => Ok(json(&regions.cuda_regions(name)?)),
+        (RegionKind::Cuda, RegionAction::Register) => {
+            let (regions, region) = (regions.clone(), CudaRegion::parse(name, body)?);
+            blocking(move || regions.register_cuda(&region)).await?;
+            Ok(empty(StatusCode::OK))
         }
-        (RegionKind::Cuda, RegionAction::Register) => Err(no_cuda()),
-        (RegionKind::Cuda, RegionAction::Unregister) => Ok(empty(StatusCode::OK)),
+        (RegionKind::Cuda, RegionAction::Unregister) => {
+            let (regions, name) = (regions.clone(), name.map(str::to_owned));
+            blocking(move || regions.unregister(name.as_deref(), Kind::Cuda)).await;
+            Ok(empty(StatusCode::OK))
+        }
     }
-}
-
-/// What a client is told that registers CUDA memory.
-pub fn no_cuda() -> RequestError {
-    RequestError::unsupported("this server does not offer tensors in CUDA shared memory")
 }

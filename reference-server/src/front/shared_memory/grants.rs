@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::registration::{RegisteredMemory, Registration};
-use crate::ipc::client_memory::{ClientMemoryId, Grant, Notice, send};
+use crate::ipc::client_memory::{ClientMemoryId, Grant, GrantedMemory, Notice, send};
 
 /// See the module.
 #[derive(Debug)]
@@ -43,11 +43,16 @@ impl Grants {
             return Ok(());
         }
         self.send_unsent(&mut state);
-        let RegisteredMemory::System { offset, file, .. } = registration.memory();
+        let memory = match registration.memory() {
+            RegisteredMemory::System { offset, file, .. } => GrantedMemory::File {
+                file: file.as_fd(),
+                offset: *offset,
+            },
+            RegisteredMemory::Cuda(memory) => GrantedMemory::Cuda(*memory),
+        };
         let grant = Notice::Grant(Grant {
             id: registration.id(),
-            file: file.as_fd(),
-            offset: *offset,
+            memory,
             bytes: registration.byte_size(),
         });
         send(&self.socket, &grant)?;

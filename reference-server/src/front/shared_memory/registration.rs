@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::grants::Grants;
-use crate::ipc::client_memory::ClientMemoryId;
+use crate::ipc::client_memory::{ClientMemoryId, CudaMemory};
 
 /// What kind of memory a region is.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub enum RegisteredMemory {
         /// The object.
         file: OwnedFd,
     },
+    /// Memory of a GPU.
+    Cuda(CudaMemory),
 }
 
 /// A region, for as long as it is registered or a request uses it.

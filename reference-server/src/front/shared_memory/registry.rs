@@ -6,10 +6,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rustix::process::{Resource, getrlimit};
 
+use super::handle_check::{HandleCheck, HandleCheckError};
 use super::key::{self, KeyError};
 use super::registration::{RegisteredMemory, Registration};
-use crate::ipc::client_memory::holds;
-use crate::protocol::shared_memory::SystemRegion;
+use crate::ipc::client_memory::{CudaMemory, holds};
+use crate::protocol::shared_memory::{CudaRegion, SystemRegion};
 use crate::protocol::{ErrorKind, RequestError};
 
 /// Most regions that clients may register, where the limit on open files allows them: each takes one.
@@ -20,6 +21,8 @@ const MOST_REGIONS: u64 = 4096;
 pub struct SharedMemory {
     regions: Mutex<BTreeMap<String, Arc<Registration>>>,
     most: usize,
+    /// Runs while there is CUDA memory.
+    handle_check: Mutex<Option<HandleCheck>>,
 }
 
 /// A tensor's place in a region, inside of its bounds.
@@ -40,6 +43,7 @@ impl Default for SharedMemory {
         Self {
             regions: Mutex::default(),
             most: MOST_REGIONS.min(files / 4) as usize,
+            handle_check: Mutex::default(),
         }
     }
 }
@@ -57,23 +61,8 @@ impl SharedMemory {
             byte_size,
         } = region;
         let mut regions = self.regions.lock();
-        if regions.contains_key(name) {
-            return Err(RequestError::new(
-                ErrorKind::AlreadyExists,
-                format!("shared memory region '{name}' already in manager"),
-            ));
-        }
-        let refused = |reason: &dyn std::fmt::Display| {
-            RequestError::invalid(format!(
-                "failed to register shared memory region '{name}': {reason}"
-            ))
-        };
-        if regions.len() >= self.most {
-            return Err(refused(&format_args!(
-                "clients have registered {} regions already; unregister some",
-                self.most
-            )));
-        }
+        self.admit(&regions, name)?;
+        let refused = |reason: &dyn std::fmt::Display| refused(name, reason);
         let file = key::open(key).map_err(|error| match error {
             KeyError::Reserved => RequestError::invalid(format!(
                 "cannot register shared memory region '{name}' with key '{key}' as {error}"
@@ -103,65 +92,155 @@ impl SharedMemory {
         Ok(())
     }
 
+    /// Whether another region may be registered, under that name.
+    fn admit(
+        &self,
+        regions: &BTreeMap<String, Arc<Registration>>,
+        name: &str,
+    ) -> Result<(), RequestError> {
+        if regions.contains_key(name) {
+            return Err(RequestError::new(
+                ErrorKind::AlreadyExists,
+                format!("shared memory region '{name}' already in manager"),
+            ));
+        }
+        if regions.len() >= self.most {
+            return Err(refused(
+                name,
+                &format_args!(
+                    "clients have registered {} regions already; unregister some",
+                    self.most
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Registers memory of a GPU, once another process has opened it. Waits for that.
+    ///
+    /// # Errors
+    /// The name is taken, or the handle opens nothing that is as long.
+    pub fn register_cuda(&self, region: &CudaRegion) -> Result<(), RequestError> {
+        let CudaRegion {
+            name,
+            handle,
+            device_id,
+            byte_size,
+        } = region;
+        self.admit(&self.regions.lock(), name)?;
+        if *byte_size == 0 {
+            return Err(refused(name, &"invalid args: byte_size must not be 0"));
+        }
+        let memory = CudaMemory {
+            handle: *handle,
+            device: *device_id,
+        };
+        self.check_handle(&memory, *byte_size)
+            .map_err(|error| match error {
+                HandleCheckError::Refused(reason) => refused(name, &reason),
+                HandleCheckError::NoAnswer(_) => RequestError::internal(format!(
+                    "failed to register shared memory region '{name}': {error}"
+                )),
+            })?;
+        let registration = Registration::new(name, RegisteredMemory::Cuda(memory), *byte_size);
+        let mut regions = self.regions.lock();
+        self.admit(&regions, name)?;
+        regions.insert(name.clone(), Arc::new(registration));
+        Ok(())
+    }
+
+    fn check_handle(&self, memory: &CudaMemory, byte_size: u64) -> Result<(), HandleCheckError> {
+        let mut process = self.handle_check.lock();
+        let check = match &mut *process {
+            Some(check) => check,
+            None => process.insert(HandleCheck::start()?),
+        };
+        let outcome = check.check(memory, byte_size);
+        if let Err(HandleCheckError::NoAnswer(_)) = outcome {
+            *process = None;
+        }
+        outcome
+    }
+
+    /// The regions of CUDA memory, or the one of that name.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn cuda_regions(&self, name: Option<&str>) -> Result<Vec<CudaRegion>, RequestError> {
+        let regions = self.of_kind(name, Kind::Cuda)?;
+        let told = regions.iter().filter_map(|region| match region.memory() {
+            RegisteredMemory::Cuda(memory) => Some(CudaRegion {
+                name: region.name().to_owned(),
+                handle: memory.handle,
+                device_id: memory.device,
+                byte_size: region.byte_size(),
+            }),
+            RegisteredMemory::System { .. } => None,
+        });
+        Ok(told.collect())
+    }
+
     /// The regions of system shared memory, or the one of that name.
     ///
     /// # Errors
     /// There is none of that name.
     pub fn system_regions(&self, name: Option<&str>) -> Result<Vec<SystemRegion>, RequestError> {
+        let regions = self.of_kind(name, Kind::System)?;
+        let told = regions.iter().filter_map(|region| match region.memory() {
+            RegisteredMemory::System { key, offset, .. } => Some(SystemRegion {
+                name: region.name().to_owned(),
+                key: key.clone(),
+                offset: *offset,
+                byte_size: region.byte_size(),
+            }),
+            RegisteredMemory::Cuda(_) => None,
+        });
+        Ok(told.collect())
+    }
+
+    /// All regions of a kind, or the one of that name.
+    fn of_kind(
+        &self,
+        name: Option<&str>,
+        kind: Kind,
+    ) -> Result<Vec<Arc<Registration>>, RequestError> {
         let regions = self.regions.lock();
-        if let Some(name) = name
-            && !regions.contains_key(name)
-        {
-            return Err(RequestError::not_found(format!(
-                "Unable to find system shared memory region: '{name}'"
-            )));
-        }
-        let wanted = regions
-            .values()
-            .filter(|region| name.is_none_or(|name| name == region.name()));
-        Ok(wanted
-            .map(|region| {
-                let RegisteredMemory::System { key, offset, .. } = region.memory();
-                SystemRegion {
-                    name: region.name().to_owned(),
-                    key: key.clone(),
-                    offset: *offset,
-                    byte_size: region.byte_size(),
-                }
-            })
-            .collect())
-    }
-
-    /// Lets go of all regions of system shared memory, or of the one of that name if there is one.
-    /// Requests that use it still do until they are answered; the name is free at once.
-    pub fn unregister_system(&self, name: Option<&str>) {
-        // Dropped outside of the lock, which tells workers.
-        let _released: Vec<Arc<Registration>> = match name {
-            Some(name) => self.regions.lock().remove(name).into_iter().collect(),
-            None => std::mem::take(&mut *self.regions.lock())
-                .into_values()
-                .collect(),
-        };
-    }
-
-    /// The CUDA regions, of which there are none, so that a name finds nothing.
-    ///
-    /// # Errors
-    /// A name was given.
-    pub fn no_cuda_region(&self, name: Option<&str>) -> Result<(), RequestError> {
         let Some(name) = name else {
-            return Ok(());
+            let of_kind = regions.values().filter(|region| kind.has(region));
+            return Ok(of_kind.cloned().collect());
         };
-        Err(RequestError::not_found(
-            if self.regions.lock().contains_key(name) {
-                format!(
-                    "The region named '{name}' is registered as system shared memory, not CUDA shared \
-                     memory"
-                )
-            } else {
-                format!("Unable to find cuda shared memory region: '{name}'")
-            },
-        ))
+        match regions.get(name) {
+            Some(region) if kind.has(region) => Ok(vec![region.clone()]),
+            Some(_) => Err(RequestError::not_found(format!(
+                "The region named '{name}' is registered as {} shared memory, not {} shared memory",
+                kind.other().in_registration(),
+                kind.in_registration()
+            ))),
+            None => Err(RequestError::not_found(format!(
+                "Unable to find {} shared memory region: '{name}'",
+                kind.in_search()
+            ))),
+        }
+    }
+
+    /// Lets go of all regions of a kind, or of the one of that name if there is one of that kind.
+    /// Requests that use it still do until they are answered; the name is free at once.
+    pub fn unregister(&self, name: Option<&str>, kind: Kind) {
+        let mut regions = self.regions.lock();
+        let is_meant = |own: &str, region: &Registration| {
+            kind.has(region) && name.is_none_or(|name| name == own)
+        };
+        let released: Vec<_> = regions
+            .extract_if(.., |own, region| is_meant(own, region))
+            .collect();
+        let has_cuda = regions.values().any(|region| Kind::Cuda.has(region));
+        drop(regions);
+        // Dropped outside of the lock, which tells workers.
+        drop(released);
+        if !has_cuda {
+            // Nobody may need it again, and it holds memory of GPUs.
+            self.handle_check.lock().take();
+        }
     }
 
     /// A part of a region, for a tensor.
@@ -197,6 +276,54 @@ impl SharedMemory {
     }
 }
 
+/// Why a region cannot be registered, as a client is told.
+fn refused(name: &str, reason: &dyn std::fmt::Display) -> RequestError {
+    RequestError::invalid(format!(
+        "failed to register shared memory region '{name}': {reason}"
+    ))
+}
+
+/// The two kinds of regions, which clients register and let go of separately and which share their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// POSIX shared memory.
+    System,
+    /// Memory of a GPU.
+    Cuda,
+}
+
+impl Kind {
+    fn has(self, region: &Registration) -> bool {
+        match region.memory() {
+            RegisteredMemory::System { .. } => self == Self::System,
+            RegisteredMemory::Cuda(_) => self == Self::Cuda,
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::System => Self::Cuda,
+            Self::Cuda => Self::System,
+        }
+    }
+
+    /// What Triton calls it where a name is of the other kind.
+    fn in_registration(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Cuda => "CUDA",
+        }
+    }
+
+    /// What Triton calls it where there is no such name.
+    fn in_search(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Cuda => "cuda",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -227,14 +354,16 @@ mod tests {
         assert_eq!((told[0].offset, told[0].byte_size), (16, 64));
         let error = shared_memory.system_regions(Some("b")).unwrap_err();
         assert_eq!(error.kind, ErrorKind::NotFound);
-        assert!(shared_memory.no_cuda_region(None).is_ok());
+        assert!(shared_memory.cuda_regions(None).unwrap().is_empty());
         for name in ["a", "b"] {
-            let error = shared_memory.no_cuda_region(Some(name)).unwrap_err();
+            let error = shared_memory.cuda_regions(Some(name)).unwrap_err();
             assert_eq!(error.kind, ErrorKind::NotFound);
         }
-        shared_memory.unregister_system(Some("b"));
+        shared_memory.unregister(Some("b"), Kind::System);
+        shared_memory.unregister(Some("a"), Kind::Cuda);
+        shared_memory.unregister(None, Kind::Cuda);
         let part = shared_memory.part("a", 0, 64).unwrap();
-        shared_memory.unregister_system(Some("a"));
+        shared_memory.unregister(Some("a"), Kind::System);
         assert!(shared_memory.part("a", 0, 64).is_err());
         assert_eq!(part.registration.byte_size(), 64);
     }

@@ -169,11 +169,14 @@ impl OnnxRuntimeBackend {
                     first.insert((Arc::new(signature), registered))
                 }
             };
-            instances.push(Box::new(OnnxRuntimeInstance::new(
-                session,
-                signature.clone(),
-                device,
-            )));
+            let instance = OnnxRuntimeInstance::new(session, signature.clone(), device);
+            let instance = instance.map_err(|failure| {
+                LoadError::new(format!(
+                    "the model file '{}' cannot be prepared for execution: {failure}",
+                    specification.file.display()
+                ))
+            })?;
+            instances.push(Box::new(instance));
         }
         let (signature, registered) = first.expect("a model has at least one instance");
         Ok(LoadedModel {

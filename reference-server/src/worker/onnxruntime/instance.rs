@@ -4,10 +4,11 @@ use std::ffi::c_char;
 use std::ptr;
 use std::sync::Arc;
 
-use ort::sys::{OrtTensorTypeAndShapeInfo, OrtValue};
+use ort::sys::{OrtMemoryInfo, OrtTensorTypeAndShapeInfo, OrtValue};
 use smallvec::SmallVec;
 
 use super::element_type;
+use super::gpu_memory::GpuMemoryInfo;
 use super::runtime::Runtime;
 use super::session::Session;
 use super::signature::{DimSource, Signature};
@@ -15,7 +16,9 @@ use super::status::{Failure, check};
 use super::string_tensor;
 use crate::configuration::Device;
 use crate::protocol::DataType;
-use crate::worker::backend::{ExecutionError, GpuTransfers, InputTensor, Instance, OutputSink};
+use crate::worker::backend::{
+    ExecutionError, GpuMemory, GpuTransfers, InputTensor, Instance, OutputSink, TensorData,
+};
 use crate::worker::gpu;
 
 /// Dimensions of a tensor without an allocation, for as many as are usual.
@@ -38,6 +41,8 @@ pub(super) struct OnnxRuntimeInstance {
     unplaced: Vec<(usize, u32)>,
     string_offsets: Vec<usize>,
     device: Device,
+    /// Where it executes on a GPU: that GPU's memory.
+    gpu_memory: Option<GpuMemoryInfo>,
     is_lost: bool,
 }
 
@@ -100,8 +105,16 @@ impl Drop for Values {
 
 impl OnnxRuntimeInstance {
     /// An instance that executes `session`, whose signature is `signature`, on `device`.
-    pub(super) fn new(session: Arc<Session>, signature: Arc<Signature>, device: Device) -> Self {
-        Self {
+    pub(super) fn new(
+        session: Arc<Session>,
+        signature: Arc<Signature>,
+        device: Device,
+    ) -> Result<Self, Failure> {
+        let gpu_memory = match device {
+            Device::Gpu(number) => Some(GpuMemoryInfo::new(session.runtime(), number)?),
+            _ => None,
+        };
+        Ok(Self {
             sizes: signature.output_sizes(),
             in_place: InPlace::Known,
             input_values: Values::new(&session),
@@ -113,8 +126,9 @@ impl OnnxRuntimeInstance {
             session,
             signature,
             device,
+            gpu_memory,
             is_lost: false,
-        }
+        })
     }
 
     fn prepare_inputs(&mut self, inputs: &[InputTensor<'_>]) -> Result<(), Failure> {
@@ -124,18 +138,23 @@ impl OnnxRuntimeInstance {
             let Some(declared) = self.signature.inputs.get(tensor.input as usize) else {
                 return Err(unknown_tensor("input", tensor.input));
             };
-            let value = if tensor.data_type == DataType::Bytes {
-                let count = element_count(tensor.dims)?;
-                string_tensor::create(runtime, tensor.dims, tensor.data, count)?
-            } else {
+            let value = match tensor.data {
+                TensorData::Host(bytes) if tensor.data_type == DataType::Bytes => {
+                    let count = element_count(tensor.dims)?;
+                    string_tensor::create(runtime, tensor.dims, bytes, count)?
+                }
                 // ONNX Runtime never writes to an input; its interface only lacks the `const`.
-                wrap(
+                TensorData::Host(bytes) => wrap(
                     runtime,
-                    tensor.data.as_ptr().cast_mut(),
-                    tensor.data.len(),
+                    runtime.cpu_memory.as_ptr(),
+                    bytes.as_ptr().cast_mut(),
+                    bytes.len(),
                     tensor.data_type,
                     tensor.dims,
-                )?
+                )?,
+                TensorData::Gpu(memory) => {
+                    self.wrap_on_gpu(memory, tensor.data_type, tensor.dims)?
+                }
             };
             self.input_values.pointers.push(value);
             self.input_names.push(declared.name.as_ptr());
@@ -163,14 +182,22 @@ impl OnnxRuntimeInstance {
                 Some((dims, length))
             }) {
                 Some((dims, length)) => {
-                    let memory = sink.allocate(output, declared.data_type, &dims, length)?;
-                    wrap(
-                        self.session.runtime(),
-                        memory.as_mut_ptr(),
-                        memory.len(),
-                        declared.data_type,
-                        &dims,
-                    )?
+                    match sink.gpu_place(output, declared.data_type, &dims, length) {
+                        Some(memory) => self.wrap_on_gpu(memory, declared.data_type, &dims)?,
+                        None => {
+                            let memory =
+                                sink.allocate(output, declared.data_type, &dims, length)?;
+                            let runtime = self.session.runtime();
+                            wrap(
+                                runtime,
+                                runtime.cpu_memory.as_ptr(),
+                                memory.as_mut_ptr(),
+                                memory.len(),
+                                declared.data_type,
+                                &dims,
+                            )?
+                        }
+                    }
                 }
                 None => {
                     self.unplaced.push((place, output));
@@ -180,6 +207,31 @@ impl OnnxRuntimeInstance {
             self.output_values.pointers.push(value);
         }
         Ok(())
+    }
+
+    /// A value in memory of the instance's GPU. The caller owns the value.
+    fn wrap_on_gpu(
+        &self,
+        memory: GpuMemory,
+        data_type: DataType,
+        dims: &[i64],
+    ) -> Result<*mut OrtValue, Failure> {
+        let info = self.gpu_memory.as_ref().ok_or_else(|| Failure {
+            code: ort::ErrorCode::InvalidArgument,
+            message: format!(
+                "a tensor is on GPU {}, and the model executes on the CPU",
+                memory.device
+            ),
+        })?;
+        let address = ptr::without_provenance_mut(memory.address as usize);
+        wrap(
+            self.session.runtime(),
+            info.pointer(),
+            address,
+            memory.bytes,
+            data_type,
+            dims,
+        )
     }
 
     fn run_once<'a>(
@@ -269,6 +321,10 @@ impl Instance for OnnxRuntimeInstance {
         }
     }
 
+    fn shared_gpu(&self) -> Option<u32> {
+        self.device.gpu()
+    }
+
     fn is_lost(&self) -> bool {
         self.is_lost
     }
@@ -352,10 +408,11 @@ fn byte_length(data_type: DataType, dims: &[i64]) -> Option<usize> {
         .checked_mul(data_type.element_size()?)
 }
 
-/// A value that uses `length` bytes at `data`. The caller owns the value.
+/// A value that uses `length` bytes at `data`, which are such `memory`. The caller owns the value.
 #[inline]
 fn wrap(
     runtime: &Runtime,
+    memory: *const OrtMemoryInfo,
     data: *mut u8,
     length: usize,
     data_type: DataType,
@@ -366,7 +423,7 @@ fn wrap(
     // the length fits the shape, and reads the memory in `Run` only.
     unsafe {
         check((runtime.api.CreateTensorWithDataAsOrtValue)(
-            runtime.cpu_memory.as_ptr(),
+            memory,
             data.cast(),
             length,
             dims.as_ptr(),
@@ -458,13 +515,13 @@ mod tests {
                 input: 1,
                 data_type: DataType::Fp32,
                 dims: &[5, 6],
-                data: &[],
+                data: TensorData::Host(&[]),
             },
             InputTensor {
                 input: 0,
                 data_type: DataType::Fp32,
                 dims: &[7],
-                data: &[],
+                data: TensorData::Host(&[]),
             },
         ];
         let sources = [

@@ -13,6 +13,7 @@ mod cuda;
 mod custom_op;
 mod diagnosis;
 mod element_type;
+mod gpu_memory;
 mod instance;
 mod model_file;
 mod op_library;

@@ -26,7 +26,7 @@ impl Options {
         // SAFETY: the out-parameter is live.
         unsafe { check((api.CreateSessionOptions)(&raw mut pointer))? };
         let options = Self {
-            pointer: NonNull::new(pointer).ok_or_else(missing)?,
+            pointer: NonNull::new(pointer).ok_or_else(Failure::missing)?,
             runtime: runtime.clone(),
         };
         match threads {
@@ -133,7 +133,7 @@ impl Session {
             ))?;
         }
         Ok(Self {
-            pointer: NonNull::new(pointer).ok_or_else(missing)?,
+            pointer: NonNull::new(pointer).ok_or_else(Failure::missing)?,
             runtime: runtime.clone(),
         })
     }
@@ -153,12 +153,5 @@ impl Drop for Session {
     fn drop(&mut self) {
         // SAFETY: the session is ours, and nobody else has it any more.
         unsafe { (self.runtime.api.ReleaseSession)(self.pointer.as_ptr()) };
-    }
-}
-
-fn missing() -> Failure {
-    Failure {
-        code: ort::ErrorCode::GenericFailure,
-        message: "ONNX Runtime reported success and returned nothing".to_owned(),
     }
 }

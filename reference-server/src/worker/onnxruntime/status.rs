@@ -12,6 +12,16 @@ pub(super) struct Failure {
     pub(super) message: String,
 }
 
+impl Failure {
+    /// An object that ONNX Runtime did not make although it reports success.
+    pub(super) fn missing() -> Self {
+        Self {
+            code: ort::ErrorCode::GenericFailure,
+            message: "ONNX Runtime reported success and returned nothing".to_owned(),
+        }
+    }
+}
+
 impl From<ort::Error> for Failure {
     fn from(error: ort::Error) -> Self {
         Self {

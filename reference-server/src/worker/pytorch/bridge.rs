@@ -87,6 +87,7 @@ pub(super) struct Input {
     pub(super) dims: *const i64,
     pub(super) data: *const c_void,
     pub(super) bytes: usize,
+    pub(super) on_gpu: i32,
 }
 
 /// `BridgeOutput`.
@@ -166,6 +167,7 @@ functions! {
     execution_run: fn(*mut RawExecution, *const Input, usize, *mut usize) -> *mut RawFailure;
     execution_output: fn(*mut RawExecution, usize, *mut Output) -> *mut RawFailure;
     execution_write: fn(*mut RawExecution, usize, *mut c_void, usize) -> *mut RawFailure;
+    execution_write_on_gpu: fn(*mut RawExecution, usize, *mut c_void, usize) -> *mut RawFailure;
     execution_clear: fn(*mut RawExecution);
 }
 

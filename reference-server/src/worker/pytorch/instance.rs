@@ -1,5 +1,6 @@
 //! One execution context of a model: the hot path.
 
+use std::ptr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -11,7 +12,7 @@ use super::signature::Signature;
 use crate::configuration::Device;
 use crate::protocol::DataType;
 use crate::worker::backend::{
-    ExecutionError, GpuTransfers, InputTensor, Instance, OutputSink, TensorSignature,
+    ExecutionError, GpuTransfers, InputTensor, Instance, OutputSink, TensorData, TensorSignature,
 };
 use crate::worker::gpu;
 
@@ -48,13 +49,20 @@ impl PyTorchInstance {
             .map(|tensor| {
                 let argument = self.signature.arguments.get(tensor.input as usize);
                 let argument = *argument.ok_or_else(|| unknown("input", tensor.input))?;
+                let (data, on_gpu) = match tensor.data {
+                    TensorData::Host(bytes) => (bytes.as_ptr().cast(), 0),
+                    TensorData::Gpu(memory) => {
+                        (ptr::without_provenance(memory.address as usize), 1)
+                    }
+                };
                 Ok(Input {
                     argument,
                     element_type: element_type::of(tensor.data_type),
                     rank: tensor.dims.len(),
                     dims: tensor.dims.as_ptr(),
-                    data: tensor.data.as_ptr().cast(),
-                    bytes: tensor.data.len(),
+                    data,
+                    bytes: tensor.data.byte_length(),
+                    on_gpu,
                 })
             })
             .collect::<Result<SmallVec<[Input; 8]>, ExecutionError>>()?;
@@ -72,8 +80,14 @@ impl PyTorchInstance {
             }
             let actual = self.execution.output(place)?;
             let dims = agree(declared, &actual)?;
-            let memory = sink.allocate(output, declared.data_type, &dims, actual.bytes)?;
-            self.execution.write(place, memory)?;
+            match sink.gpu_place(output, declared.data_type, &dims, actual.bytes) {
+                // SAFETY: the sink's memory is there until the execution is over.
+                Some(memory) => unsafe { self.execution.write_on_gpu(place, memory) }?,
+                None => {
+                    let memory = sink.allocate(output, declared.data_type, &dims, actual.bytes)?;
+                    self.execution.write(place, memory)?;
+                }
+            }
         }
         Ok(())
     }
@@ -91,6 +105,10 @@ impl Instance for PyTorchInstance {
         self.execution.clear();
         self.is_lost = outcome.is_err() && self.device != Device::Cpu && gpu::is_lost();
         outcome
+    }
+
+    fn shared_gpu(&self) -> Option<u32> {
+        self.device.gpu()
     }
 
     fn may_write_inputs(&self) -> bool {

@@ -11,6 +11,7 @@ use super::bridge::{
     TAKES_STRINGS, TAKES_TENSOR, Text,
 };
 use crate::configuration::Device;
+use crate::worker::backend::GpuMemory;
 
 /// What an argument of `forward` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +193,28 @@ impl Execution {
                 number,
                 destination.as_mut_ptr().cast::<c_void>(),
                 destination.len(),
+            ))
+        }
+    }
+
+    /// Writes a tensor of the last run to `destination` on the GPU of the module, which has its size.
+    ///
+    /// # Safety
+    /// The memory is there.
+    pub(super) unsafe fn write_on_gpu(
+        &self,
+        number: usize,
+        destination: GpuMemory,
+    ) -> Result<(), Failure> {
+        let bridge = &self.module.bridge;
+        let address = ptr::without_provenance_mut(destination.address as usize);
+        // SAFETY: the execution is ours; the memory is the caller's promise.
+        unsafe {
+            bridge.check((bridge.functions().execution_write_on_gpu)(
+                self.pointer.as_ptr(),
+                number,
+                address,
+                destination.bytes,
             ))
         }
     }

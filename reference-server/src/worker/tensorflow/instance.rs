@@ -242,7 +242,11 @@ fn value(
     tensor: &InputTensor<'_>,
     inputs: Inputs,
 ) -> Result<*mut interface::Tensor, Failure> {
-    let (dims, data) = (tensor.dims, tensor.data);
+    let dims = tensor.dims;
+    let data = tensor
+        .data
+        .host()
+        .map_err(|error| Failure::invalid(error.0))?;
     if tensor.data_type == DataType::Bytes {
         return string_tensor::create(runtime, dims, data, element_count(dims)?);
     }

@@ -22,6 +22,7 @@ pub(super) enum GpuError {
 #[derive(Clone)]
 pub(super) struct Gpu {
     context: Arc<CudaContext>,
+    number: u32,
 }
 
 impl Gpu {
@@ -48,7 +49,12 @@ impl Gpu {
                 _ => GpuError::Unusable(reason),
             }
         })?;
-        Ok(Self { context })
+        Ok(Self { context, number })
+    }
+
+    /// Its number, counted from 0.
+    pub(super) fn number(&self) -> u32 {
+        self.number
     }
 
     /// Makes the GPU the one that calls of this thread mean.

@@ -1,6 +1,7 @@
 //! One execution context of a plan: the hot path.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_void};
+use std::ptr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -10,7 +11,9 @@ use super::engine::Context;
 use super::gpu::{Gpu, Memory, Stream};
 use super::signature::Signature;
 use crate::protocol::DataType;
-use crate::worker::backend::{ExecutionError, GpuTransfers, InputTensor, Instance, OutputSink};
+use crate::worker::backend::{
+    ExecutionError, GpuMemory, GpuTransfers, InputTensor, Instance, OutputSink, TensorData,
+};
 use crate::worker::gpu;
 
 /// An execution context with its stream and its memory on the GPU.
@@ -55,9 +58,29 @@ impl Place {
     /// Makes room for `length` bytes and tells the context where, if that is news.
     fn reserve(&mut self, length: usize, name: &CStr, context: &mut Context) -> Result<(), String> {
         self.memory.reserve(length)?;
-        let address = self.memory.pointer();
+        self.point_to(self.memory.pointer(), name, context)
+    }
+
+    /// Tells the context that the tensor is in memory of a client for the next execution.
+    fn lend(
+        &mut self,
+        memory: GpuMemory,
+        name: &CStr,
+        context: &mut Context,
+    ) -> Result<(), String> {
+        let address = ptr::without_provenance_mut(memory.address as usize);
+        self.point_to(address, name, context)
+    }
+
+    fn point_to(
+        &mut self,
+        address: *mut c_void,
+        name: &CStr,
+        context: &mut Context,
+    ) -> Result<(), String> {
         if self.address != address.addr() {
-            // SAFETY: the memory is as long as the tensor, and stays until another address is set.
+            // SAFETY: the memory is as long as the tensor. It stays until another address is set, or, if
+            // it is a client's, as long as the execution, and the next one sets another before it begins.
             unsafe { context.set_address(name, address)? };
             self.address = address.addr();
         }
@@ -85,7 +108,7 @@ impl TensorRtInstance {
         })
     }
 
-    /// Copies the inputs to the GPU and tells TensorRT their shapes and places.
+    /// Copies the inputs to the GPU, unless they are there, and tells TensorRT their shapes and places.
     fn prepare_inputs(&mut self, inputs: &[InputTensor<'_>]) -> Result<(), String> {
         for tensor in inputs {
             let number = tensor.input as usize;
@@ -102,14 +125,21 @@ impl TensorRtInstance {
                     .map_err(|failure| format!("{failure}; {}", declared.profile()))?;
                 place.dims = Some(Dims::from_slice(tensor.dims));
             }
-            place.reserve(tensor.data.len(), &declared.name, &mut self.context)?;
-            self.stream.upload(tensor.data, &place.memory)?;
+            match tensor.data {
+                TensorData::Host(bytes) => {
+                    place.reserve(bytes.len(), &declared.name, &mut self.context)?;
+                    self.stream.upload(bytes, &place.memory)?;
+                }
+                TensorData::Gpu(memory) => {
+                    place.lend(memory, &declared.name, &mut self.context)?;
+                }
+            }
         }
         Ok(())
     }
 
-    /// Makes room for every output, wanted or not.
-    fn prepare_outputs(&mut self) -> Result<(), String> {
+    /// Finds the shape of every output, wanted or not.
+    fn shape_outputs(&mut self) -> Result<(), String> {
         if self.has_output_shapes {
             return Ok(());
         }
@@ -124,10 +154,38 @@ impl TensorRtInstance {
                 )
             })?;
             place.dims = Some(Dims::from_slice(dims));
-            place.reserve(place.length, &declared.name, &mut self.context)?;
         }
         self.has_output_shapes = true;
         Ok(())
+    }
+
+    /// Tells TensorRT where every output goes: to memory of a client, or to memory that is made large
+    /// enough. Returns the wanted ones that are to be copied from there, by number.
+    fn place_outputs<'a>(
+        &mut self,
+        wanted: &[u32],
+        sink: &mut dyn OutputSink<'a>,
+    ) -> Result<SmallVec<[u32; 4]>, String> {
+        let mut copied = SmallVec::new();
+        for (number, (declared, place)) in
+            (0..).zip(self.signature.outputs.iter().zip(&mut self.outputs))
+        {
+            let is_wanted = wanted.contains(&number);
+            let dims = place.dims.as_deref().unwrap_or_default();
+            let of_client = is_wanted
+                .then(|| sink.gpu_place(number, declared.data_type, dims, place.length))
+                .flatten();
+            match of_client {
+                Some(memory) => place.lend(memory, &declared.name, &mut self.context)?,
+                None => {
+                    place.reserve(place.length, &declared.name, &mut self.context)?;
+                    if is_wanted {
+                        copied.push(number);
+                    }
+                }
+            }
+        }
+        Ok(copied)
     }
 
     fn run<'a>(
@@ -138,16 +196,19 @@ impl TensorRtInstance {
     ) -> Result<(), String> {
         self.gpu.bind()?;
         self.prepare_inputs(inputs)?;
-        self.prepare_outputs()?;
+        let known = self.signature.outputs.len();
+        if let Some(unknown) = outputs.iter().find(|output| **output as usize >= known) {
+            return Err(format!("the plan has no output number {unknown}"));
+        }
+        self.shape_outputs()?;
+        let copied = self.place_outputs(outputs, sink)?;
         // SAFETY: every input and output has its address.
         unsafe { self.context.enqueue(self.stream.pointer())? };
-        for &output in outputs {
-            let number = output as usize;
-            let (Some(declared), Some(place)) =
-                (self.signature.outputs.get(number), self.outputs.get(number))
-            else {
-                return Err(format!("the plan has no output number {number}"));
-            };
+        for output in copied {
+            let (declared, place) = (
+                &self.signature.outputs[output as usize],
+                &self.outputs[output as usize],
+            );
             let dims = place.dims.as_deref().unwrap_or_default();
             let memory = sink
                 .allocate(output, declared.data_type, dims, place.length)
@@ -177,6 +238,10 @@ impl Instance for TensorRtInstance {
     /// between shared memory and the GPU, and the stream is waited for.
     fn gpu_transfers(&self) -> GpuTransfers {
         GpuTransfers::BOTH
+    }
+
+    fn shared_gpu(&self) -> Option<u32> {
+        Some(self.gpu.number())
     }
 
     fn is_lost(&self) -> bool {

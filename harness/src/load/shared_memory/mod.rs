@@ -1,36 +1,65 @@
-//! Tensors in system shared memory: the data of requests lies in an object that the server has mapped,
-//! and its outputs come there.
+//! Tensors in shared memory: the data of requests lies in memory that the server has too, of this machine
+//! ([`object`]) or of a GPU ([`gpu`]), and its outputs come there.
 //!
-//! All requests have their inputs in one object, one behind the other; the outputs of all come to one
-//! place, as `perf_analyzer` has it, because nobody reads them. The object has no name any more once the
-//! server has it: nothing is left behind, however the load test ends.
+//! All requests have their inputs in one region, one behind the other; the outputs of all come to one
+//! place, as `perf_analyzer` has it, because nobody reads them.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+pub mod gpu;
+pub mod object;
+
 use std::process;
 
+use clap::ValueEnum;
+
+use self::gpu::{GpuMemory, GpuMemoryError};
+use self::object::{Object, ObjectError};
 use super::answer::{Content, Output};
 use super::data::Tensor;
 
-/// Where the system has shared-memory objects.
-const FOLDER: &str = "/dev/shm";
-/// Alignment of each tensor in bytes: what frameworks use in place.
-const ALIGNMENT: u64 = 64;
+/// Alignment of each tensor in bytes: what frameworks use in place, on the CPU and on GPUs.
+const ALIGNMENT: u64 = 256;
+/// What outputs are overwritten with.
+const POISON: u8 = 0xA5;
 
-/// An object with the tensors of some requests.
+/// Memory that a client shares with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SharedMemoryKind {
+    /// POSIX shared memory
+    System,
+    /// Memory of GPU 0 (CUDA)
+    Cuda,
+}
+
+impl SharedMemoryKind {
+    /// Its name, as it is given and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Cuda => "cuda",
+        }
+    }
+}
+
+/// Memory with the tensors of some requests.
 #[derive(Debug)]
 pub struct Region {
-    /// The name of the object, and of the region at the server.
+    /// The name of the region at the server.
     pub name: String,
     /// Its size in bytes.
     pub byte_size: u64,
     /// Each request.
     pub requests: Vec<Placed>,
-    object: File,
-    /// Its path for as long as it has a name.
-    path: Option<PathBuf>,
+    /// Where it is.
+    pub memory: Memory,
+}
+
+/// Where a region is.
+#[derive(Debug)]
+pub enum Memory {
+    /// In an object of this machine.
+    System(Object),
+    /// On a GPU.
+    Cuda(GpuMemory),
 }
 
 /// A request whose tensors lie in a region.
@@ -79,13 +108,11 @@ pub struct Part {
 #[derive(Debug, thiserror::Error)]
 pub enum SharedMemoryError {
     /// The system refuses the object.
-    #[error("failed to make a shared-memory object of {byte_size} bytes in {FOLDER}: {source}")]
-    Object {
-        /// Its size.
-        byte_size: u64,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// There is no memory of a GPU.
+    #[error(transparent)]
+    Gpu(#[from] GpuMemoryError),
     /// An output came as JSON, so that its size in memory is not known.
     #[error(
         "output '{0}' came as JSON although it was asked for in binary: its size in shared memory is \
@@ -112,12 +139,13 @@ impl Layout {
 }
 
 impl Region {
-    /// Puts the inputs of `requests` into a new object, with room for outputs of the sizes that
+    /// Puts the inputs of `requests` into new memory, with room for outputs of the sizes that
     /// `answers` to them have.
     ///
     /// # Errors
     /// [`SharedMemoryError`].
     pub fn new(
+        kind: SharedMemoryKind,
         requests: &[Vec<Tensor>],
         answers: &[Vec<Output>],
     ) -> Result<Self, SharedMemoryError> {
@@ -157,65 +185,66 @@ impl Region {
             layout.end = layout.end.max(own.end);
         }
         let byte_size = layout.end.max(1);
-        let path = PathBuf::from(FOLDER).join(&name);
-        let failed = |source| SharedMemoryError::Object { byte_size, source };
-        let object = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
-        let region = Self {
+        let memory = match kind {
+            SharedMemoryKind::System => Memory::System(Object::new(&name, byte_size)?),
+            SharedMemoryKind::Cuda => Memory::Cuda(GpuMemory::new(byte_size)?),
+        };
+        for (offset, bytes) in written {
+            memory.write(&bytes, offset)?;
+        }
+        Ok(Self {
             name,
             byte_size,
             requests: placed,
-            object,
-            path: Some(path),
-        };
-        region.object.set_len(byte_size).map_err(failed)?;
-        for (offset, bytes) in written {
-            region.object.write_all_at(&bytes, offset).map_err(failed)?;
-        }
-        Ok(region)
-    }
-
-    /// The key of the object for `shm_open`.
-    pub fn key(&self) -> String {
-        format!("/{}", self.name)
-    }
-
-    /// Takes the object's name away. Who has opened it keeps it.
-    pub fn unlink(&mut self) {
-        if let Some(path) = self.path.take() {
-            // It is gone already, or there is nothing that could be done.
-            let _ = std::fs::remove_file(path);
-        }
+            memory,
+        })
     }
 
     /// Compares what request number `index` left in the region with the outputs in an answer.
     ///
     /// # Errors
-    /// [`SharedMemoryError::Differs`], or the object cannot be read.
+    /// [`SharedMemoryError::Differs`], or the memory cannot be read.
     pub fn check(&self, index: usize, expected: &[Output]) -> Result<(), SharedMemoryError> {
         for (output, expected) in self.requests[index].outputs.iter().zip(expected) {
             let mut found = vec![0; usize::try_from(output.part.byte_size).unwrap_or(0)];
-            let read = self.object.read_exact_at(&mut found, output.part.offset);
-            read.map_err(|source| SharedMemoryError::Object {
-                byte_size: self.byte_size,
-                source,
-            })?;
+            self.memory.read(&mut found, output.part.offset)?;
             if expected.content != Content::Bytes(found.into()) {
                 return Err(SharedMemoryError::Differs(output.name.clone()));
             }
         }
         Ok(())
     }
+
+    /// Overwrites the outputs of request number `index`, so that what is found there later was written
+    /// later.
+    ///
+    /// # Errors
+    /// The memory cannot be written to.
+    pub fn poison(&self, index: usize) -> Result<(), SharedMemoryError> {
+        for output in &self.requests[index].outputs {
+            let length = usize::try_from(output.part.byte_size).unwrap_or(0);
+            self.memory
+                .write(&vec![POISON; length], output.part.offset)?;
+        }
+        Ok(())
+    }
 }
 
-impl Drop for Region {
-    fn drop(&mut self) {
-        self.unlink();
+impl Memory {
+    fn write(&self, bytes: &[u8], offset: u64) -> Result<(), SharedMemoryError> {
+        match self {
+            Self::System(object) => object.write(bytes, offset)?,
+            Self::Cuda(memory) => memory.write(bytes, offset)?,
+        }
+        Ok(())
+    }
+
+    fn read(&self, bytes: &mut [u8], offset: u64) -> Result<(), SharedMemoryError> {
+        match self {
+            Self::System(object) => object.read(bytes, offset)?,
+            Self::Cuda(memory) => memory.read(bytes, offset)?,
+        }
+        Ok(())
     }
 }
 
@@ -247,30 +276,29 @@ mod tests {
         let requests = [vec![tensor("a", 3), tensor("b", 65)], vec![tensor("a", 1)]];
         let bytes = |length: usize| Content::Bytes(vec![7; length].into());
         let answers = [vec![output(bytes(3))], vec![output(bytes(100))]];
-        let mut region = Region::new(&requests, &answers).unwrap();
+        let region = Region::new(SharedMemoryKind::System, &requests, &answers).unwrap();
         let offsets = |placed: &Placed| -> Vec<u64> {
             let inputs = placed.inputs.iter().map(|input| input.part.offset);
             let outputs = placed.outputs.iter().map(|output| output.part.offset);
             inputs.chain(outputs).collect()
         };
-        assert_eq!(offsets(&region.requests[0]), [0, 64, 256]);
-        assert_eq!(offsets(&region.requests[1]), [192, 256]);
-        assert_eq!(region.byte_size, 356);
-        let path = PathBuf::from(FOLDER).join(&region.name);
-        let content = std::fs::read(&path).unwrap();
-        assert_eq!(content.len(), 356);
-        assert_eq!(content[64..129], requests[0][1].bytes[..]);
+        assert_eq!(offsets(&region.requests[0]), [0, 256, 768]);
+        assert_eq!(offsets(&region.requests[1]), [512, 768]);
+        assert_eq!(region.byte_size, 868);
+        let mut input = [0; 65];
+        region.memory.read(&mut input, 256).unwrap();
+        assert_eq!(input, requests[0][1].bytes[..]);
         assert!(matches!(
             region.check(0, &answers[0]),
             Err(SharedMemoryError::Differs(name)) if name == "y"
         ));
-        region.object.write_all_at(&[7; 3], 256).unwrap();
+        region.memory.write(&[7; 3], 768).unwrap();
         region.check(0, &answers[0]).unwrap();
-        region.unlink();
-        assert!(!path.exists());
+        region.poison(0).unwrap();
+        assert!(region.check(0, &answers[0]).is_err());
         let json = [vec![output(Content::Json(Vec::new()))], Vec::new()];
         assert!(matches!(
-            Region::new(&requests, &json),
+            Region::new(SharedMemoryKind::System, &requests, &json),
             Err(SharedMemoryError::NoSize(_))
         ));
     }
