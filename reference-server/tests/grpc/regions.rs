@@ -181,7 +181,7 @@ fn a_cuda_handle_that_opens_nothing_is_refused() {
             "failed to register shared memory region 'a': ",
         ),
         // The process that has found that out is asked again.
-        (register("a", handle(), 100_000, 64), "GPU"),
+        (register("a", handle(), 100_000, 64), "driver"),
     ] {
         assert_refused(outcome, Code::InvalidArgument, &[expected]);
     }

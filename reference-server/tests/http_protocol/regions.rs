@@ -119,7 +119,7 @@ fn a_cuda_handle_that_opens_nothing_is_refused() {
             "failed to register shared memory region 'a': ",
         ),
         // The process that has found that out is asked again.
-        ("/region/a", body(100_000), "GPU"),
+        ("/region/a", body(100_000), "driver"),
         (
             "",
             body(0),
@@ -131,7 +131,7 @@ fn a_cuda_handle_that_opens_nothing_is_refused() {
             body.as_str(),
         );
         assert_eq!(answer.status, 400, "{body}");
-        let error = answer.json()["error"].to_string();
+        let error = answer.error();
         assert!(error.contains(expected), "{error}");
     }
     assert_eq!(server.get("/v2/cudasharedmemory/status").json(), json!([]));
