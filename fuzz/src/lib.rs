@@ -1,5 +1,7 @@
-//! What the targets share: a model whose tensors take every way through a request, and what holds of
-//! every request that is accepted.
+//! What the targets share: a model whose tensors take every way through a request, what holds of every
+//! request that is accepted, and randomness that is none.
+
+pub mod random;
 
 use reference_server::protocol::plan::{Plan, Source};
 use reference_server::protocol::{DataType, Shape, Signature, TensorSpecification, shape};

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use fuzz_targets as _;
 use libfuzzer_sys::fuzz_target;
 use reference_server::configuration::{ModelConfiguration, text_format};
 

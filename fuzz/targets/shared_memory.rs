@@ -1,6 +1,7 @@
 //! The registration of a region, and the bounds of a tensor in it.
 #![no_main]
 
+use fuzz_targets as _;
 use libfuzzer_sys::fuzz_target;
 use reference_server::front::shared_memory::registry::SharedMemory;
 use reference_server::protocol::shared_memory::SystemRegion;

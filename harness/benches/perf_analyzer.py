@@ -7,8 +7,8 @@
 The server runs already and keeps statistics, which count the requests of both in the same way. The
 tools take turns, so that a machine that gets slower gets slower for both; medians are printed. The
 processor time is user and system time in /proc/PID/stat over a stretch in the middle of the load, to
-ten milliseconds. perf_analyzer needs its libraries in LD_LIBRARY_PATH; reference-server/benches/load.sh
-says which.
+ten milliseconds. reference-server/tests/tritonclient/perf_analyzer.sh installs perf_analyzer and prints
+its folder, which has to be in LD_LIBRARY_PATH.
 """
 
 import argparse

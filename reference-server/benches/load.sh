@@ -6,9 +6,9 @@
 #
 #   reference-server/benches/load.sh [ROUNDS]
 #
-# Needs wrk and the libraries that perf_analyzer links (Debian: wrk, libb64-0d). Client and server
-# share this machine; run it while nothing else does. Figures of one run compare with each other,
-# figures of two runs only within the machine's noise, which the rounds show.
+# Needs wrk (Debian: wrk); perf_analyzer is installed as the tests install it. Client and server share
+# this machine; run it while nothing else does. Figures of one run compare with each other, figures of
+# two runs only within the machine's noise, which the rounds show.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,18 +19,8 @@ scratch=$(mktemp -d)
 trap 'kill ${server:-} ${triton:-} 2>/dev/null || true; rm -rf "$scratch"' EXIT
 
 command -v wrk >/dev/null || { echo "wrk is missing: install the package wrk" >&2; exit 3; }
-if [ ! -x "$tools/perf_analyzer" ]; then
-  mkdir -p "$tools"
-  python3 -m pip download --quiet --no-deps --only-binary=:all: --platform manylinux1_x86_64 \
-    --dest "$scratch" tritonclient==2.41.0
-  python3 -m pip download --quiet --no-deps --only-binary=:all: --dest "$scratch" \
-    nvidia-cuda-runtime-cu12==12.4.127
-  for wheel in "$scratch"/*.whl; do python3 -m zipfile -e "$wheel" "$scratch/wheels"; done
-  find "$scratch/wheels" -name 'libcudart.so.12' -exec cp {} "$tools/" \;
-  find "$scratch/wheels" -name perf_analyzer -exec install -m 755 {} "$tools/perf_analyzer" \;
-fi
-perf_analyzer() { LD_LIBRARY_PATH=$tools "$tools/perf_analyzer" "$@"; }
-perf_analyzer --version >/dev/null 2>&1 || { echo "perf_analyzer does not start: install libb64-0d" >&2; exit 3; }
+analyzer=$(reference-server/tests/tritonclient/perf_analyzer.sh)
+perf_analyzer() { LD_LIBRARY_PATH=$analyzer "$analyzer/perf_analyzer" "$@"; }
 
 triton_server=$tools/triton/pytriton/tritonserver/bin/tritonserver
 [ -x "$triton_server" ] ||

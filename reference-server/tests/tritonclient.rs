@@ -27,7 +27,7 @@ use runtimes::Cache;
 use support::samples::{Samples, batching, one_of_each, small};
 use support::server::Server;
 
-/// The version that also holds the `perf_analyzer` that this server is measured with.
+/// The version whose package also holds the `perf_analyzer` that this server is measured with.
 const EARLIER: &str = "2.41.0";
 /// The newest version.
 const NEWEST: &str = "2.73.0";
