@@ -81,7 +81,7 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
         }
         Route::Load(name) => {
             let body = collect(body, &head.headers, options).await?;
-            repository::load(service, &name, &body).await
+            repository::load(service, &name, body).await
         }
         Route::Unload(name) => {
             let body = collect(body, &head.headers, options).await?;
