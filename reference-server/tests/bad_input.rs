@@ -583,10 +583,10 @@ fn wrong_repository_requests() {
             &["'small'", "line 1 column"],
         ),
         (
-            "a model in the request",
+            "a model in the request that is none",
             Request::post(load, files.to_string()),
-            501,
-            &["files"],
+            400,
+            &["load failed for model 'small'", "not an ONNX model"],
         ),
         (
             "an unload that is no JSON",

@@ -118,6 +118,7 @@ fn check(
         }))
         // The folder of the sources is not the place for it.
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("MODEL_FILE", samples.root().join("small/1/model.onnx"))
         .output()
         .expect("Python starts");
     assert!(

@@ -17,6 +17,9 @@ pub struct SearchPlaces<'a> {
     /// Folders under which a resolved op library must lie: the model repositories and each
     /// `--op-library-root`.
     pub allowed_roots: &'a [PathBuf],
+    /// Folder of files that clients sent, without symbolic links: no op library is taken from there, also
+    /// where it lies under an allowed root.
+    pub clients_files: Option<&'a Path>,
 }
 
 /// An op library that cannot be used because of where it is.
@@ -57,6 +60,20 @@ pub enum OpLibraryPathError {
         /// Why.
         source: io::Error,
     },
+    /// The file was sent by a client.
+    #[error(
+        "op library '{}' came with a load request, and code that clients send is not loaded. Put it \
+         under one of the allowed roots ({}) and give its absolute path in \
+         model_operations.op_library_filename",
+        path.display(),
+        quoted(roots)
+    )]
+    FromClient {
+        /// The path as the configuration gives it.
+        path: PathBuf,
+        /// Where it may lie.
+        roots: Vec<PathBuf>,
+    },
     /// The file lies outside of the allowed roots.
     #[error(
         "op library '{}' resolves to '{}', which lies outside of the allowed roots ({}). Move it \
@@ -93,7 +110,7 @@ impl SearchPlaces<'_> {
     /// refused, so that a forbidden file never makes way for another of the same name.
     ///
     /// # Errors
-    /// Nothing is there, it is no file, or it lies outside of the allowed roots.
+    /// Nothing is there, it is no file, it lies outside of the allowed roots, or a client sent it.
     pub fn resolve(&self, path: &Path) -> Result<PathBuf, OpLibraryPathError> {
         if path.as_os_str().is_empty() {
             return Err(OpLibraryPathError::Empty);
@@ -132,6 +149,15 @@ impl SearchPlaces<'_> {
     }
 
     fn admit(&self, path: &Path, resolved: PathBuf) -> Result<PathBuf, OpLibraryPathError> {
+        if self
+            .clients_files
+            .is_some_and(|folder| resolved.starts_with(folder))
+        {
+            return Err(OpLibraryPathError::FromClient {
+                path: path.to_owned(),
+                roots: self.allowed_roots.to_vec(),
+            });
+        }
         // A root that does not exist allows nothing.
         let roots: Vec<PathBuf> = self
             .allowed_roots
@@ -191,6 +217,7 @@ mod tests {
                 model_folder: &self.path("repository/m"),
                 working_directory: &self.path("work"),
                 allowed_roots: &roots,
+                clients_files: Some(&self.path("repository/sent")),
             }
             .resolve(path.as_ref())
             .map_err(|error| error.to_string())
@@ -241,6 +268,26 @@ mod tests {
         fs::create_dir(disk.path("repository2")).unwrap();
         let neighbour = disk.file("repository2/a.so");
         assert!(disk.resolve(neighbour, &["repository", "absent"]).is_err());
+    }
+
+    #[test]
+    fn nothing_that_a_client_sent_is_admitted() {
+        let disk = Disk::new();
+        fs::create_dir_all(disk.path("repository/sent/a/1")).unwrap();
+        let sent = disk.file("repository/sent/a/1/a.so");
+        symlink(&sent, disk.path("repository/m/link.so")).unwrap();
+        for path in [
+            &sent,
+            Path::new("link.so"),
+            Path::new("../../sent/a/1/a.so"),
+        ] {
+            let message = disk.resolve(path, &["repository"]).unwrap_err();
+            assert!(message.contains("came with a load request"), "{message}");
+            assert!(message.contains(&path.display().to_string()), "{message}");
+        }
+        // Also where it would not be admitted anyway.
+        let message = disk.resolve(&sent, &["outside"]).unwrap_err();
+        assert!(message.contains("came with a load request"), "{message}");
     }
 
     #[test]

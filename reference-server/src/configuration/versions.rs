@@ -42,7 +42,8 @@ pub fn scan(model_folder: &Path) -> Result<Vec<VersionFolder>, ConfigurationErro
     Ok(versions)
 }
 
-fn version_number(name: &str) -> Option<i64> {
+/// The version that a folder of this name holds, where it holds one.
+pub(crate) fn version_number(name: &str) -> Option<i64> {
     let plain = !name.starts_with('0') && name.bytes().all(|digit| digit.is_ascii_digit());
     plain.then(|| name.parse().ok()).flatten()
 }

@@ -10,9 +10,11 @@ use runtimes::RuntimeName;
 
 use super::blocking::blocking;
 use super::fingerprint::Fingerprint;
+use super::given_files::GivenFilesRoot;
 use super::hosting::Hosting;
 use super::known_ops::KnownOps;
 use super::labels;
+use super::model_folder::ModelFolder;
 use super::model_specification::specification;
 use super::op_set::OpSet;
 use super::options::{Options, RuntimeSelect};
@@ -39,6 +41,7 @@ pub struct Loader {
     workers: Workers,
     keys: AtomicU64,
     known_ops: KnownOps,
+    given_files: Arc<GivenFilesRoot>,
 }
 
 /// What the folder of a model says, before anything is loaded.
@@ -48,7 +51,7 @@ pub struct Plan {
     /// Versions to serve, ascending.
     pub versions: Vec<VersionFolder>,
     configuration: ModelConfiguration,
-    folder: PathBuf,
+    folder: ModelFolder,
 }
 
 /// Why a version could not be loaded, in a sentence.
@@ -72,12 +75,18 @@ impl Loader {
             workers: Workers::new(options.isolation, options.limits()),
             keys: AtomicU64::new(1),
             known_ops: KnownOps::default(),
+            given_files: Arc::default(),
         })
     }
 
     /// The runtimes, and the libraries that all models of a framework get.
     pub fn hosting(&self) -> &Arc<Hosting> {
         &self.hosting
+    }
+
+    /// Where the files of load requests are written.
+    pub fn given_files(&self) -> &Arc<GivenFilesRoot> {
+        &self.given_files
     }
 
     /// Reads the configuration and the version folders of a model. `override_json` takes the
@@ -88,10 +97,10 @@ impl Loader {
     pub fn plan(
         &self,
         name: &str,
-        folder: &Path,
+        folder: ModelFolder,
         override_json: Option<&str>,
     ) -> Result<Plan, String> {
-        let read = || {
+        let read = |folder: &Path| {
             let configuration = match override_json {
                 Some(json) => ModelConfiguration::from_json(json, folder, name, self.auto_complete),
                 None => ModelConfiguration::read(folder, name, self.auto_complete),
@@ -100,12 +109,12 @@ impl Loader {
             Ok((configuration, versions))
         };
         let (configuration, versions) =
-            read().map_err(|error: ConfigurationError| error.to_string())?;
+            read(folder.path()).map_err(|error: ConfigurationError| error.to_string())?;
         Ok(Plan {
             name: name.to_owned(),
             versions,
             configuration,
-            folder: folder.to_owned(),
+            folder,
         })
     }
 
@@ -276,7 +285,8 @@ impl Loader {
             }
         };
         let outputs = signature.outputs.iter().map(|output| output.name.as_str());
-        let labels = match labels::read(&configuration.message_with(&[]), &plan.folder, outputs) {
+        let message = configuration.message_with(&[]);
+        let labels = match labels::read(&message, plan.folder.path(), outputs) {
             Ok(labels) => labels,
             Err(reason) => {
                 worker.unload(key).await;
@@ -287,6 +297,7 @@ impl Loader {
         Ok(Arc::new(ServedVersion {
             name: plan.name.clone(),
             version: version.version,
+            _folder: plan.folder.clone(),
             key,
             configuration,
             signature,
@@ -325,11 +336,13 @@ impl Loader {
 
     /// Finds and inspects the op libraries that a version sees.
     fn op_set(&self, plan: &Plan, version: &VersionFolder) -> Result<OpSet, LoadFailure> {
+        let clients_files = self.given_files.path();
         let places = SearchPlaces {
             version_folder: &version.path,
-            model_folder: &plan.folder,
+            model_folder: plan.folder.path(),
             working_directory: &self.working_directory,
             allowed_roots: &self.roots,
+            clients_files: clients_files.as_deref(),
         };
         let framework = plan.configuration.framework;
         let mut set = self.hosting.op_set_of(framework).map_err(LoadFailure)?;
@@ -367,9 +380,10 @@ impl Loader {
         text
     }
 
-    /// Lets go of workers that live as long as the server.
+    /// Lets go of what lives as long as the server: workers, and the folder of clients' files.
     pub fn release(&self) {
         self.workers.release();
+        self.given_files.close();
     }
 }
 

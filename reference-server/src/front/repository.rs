@@ -1,32 +1,23 @@
 //! The model repository: which models there are, in which state, and how they come and go.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use parking_lot::Mutex;
-
+use super::blocking::blocking;
+use super::entries::{Entries, Entry, Operation, Serving};
 use super::fingerprint::Fingerprint;
+use super::given_files::check_model_name;
 use super::loader::{LoadFailure, Loader};
+use super::model_folder::{ModelFolder, ModelFolders};
 use super::served_model::ServedVersion;
 use crate::protocol::RequestError;
+use crate::protocol::repository::LoadRequest;
+use arc_swap::ArcSwap;
 
-/// State of one model version, as the repository index tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VersionState {
-    /// On its way to `Ready`.
-    Loading,
-    /// Serves requests.
-    Ready,
-    /// On its way out.
-    Unloading,
-    /// Serves nothing, for this reason.
-    Unavailable(String),
-}
+pub use super::entries::VersionState;
 
 /// One line of the index. A model that was never loaded has no version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,34 +28,11 @@ pub struct IndexEntry {
     pub version: Option<(i64, VersionState)>,
 }
 
-/// The versions of a model that serve requests.
-type Serving = BTreeMap<i64, Arc<ServedVersion>>;
-
-/// A model that was loaded, or tried, at least once.
-#[derive(Default)]
-struct Entry {
-    /// Held during a load or unload: one at a time for each model.
-    operation: tokio::sync::Mutex<()>,
-    state: Mutex<EntryState>,
-}
-
-#[derive(Default)]
-struct EntryState {
-    versions: BTreeMap<i64, VersionState>,
-    serving: Serving,
-    /// What the model's files looked like when they were last loaded.
-    fingerprint: Option<Fingerprint>,
-    /// The op libraries that were last loaded.
-    libraries: BTreeSet<PathBuf>,
-    /// What the files and the op libraries looked like when polling last looked.
-    noticed: Option<Fingerprint>,
-}
-
 /// All models of a server.
 pub struct Repository {
-    folders: Vec<PathBuf>,
+    folders: ModelFolders,
     loader: Arc<Loader>,
-    entries: Mutex<BTreeMap<String, Arc<Entry>>>,
+    entries: Entries,
     /// Looked at by every request; replaced as a whole.
     serving: ArcSwap<HashMap<String, Serving>>,
     /// How long requests under way may delay an unload.
@@ -77,9 +45,9 @@ impl Repository {
     /// A repository over `folders` (which exist) with nothing loaded.
     pub fn new(folders: Vec<PathBuf>, loader: Loader, drain_limit: Duration) -> Arc<Self> {
         Arc::new(Self {
-            folders,
+            folders: ModelFolders(folders),
             loader: Arc::new(loader),
-            entries: Mutex::new(BTreeMap::new()),
+            entries: Entries::default(),
             serving: ArcSwap::default(),
             drain_limit,
             initial_load_done: AtomicBool::new(false),
@@ -88,45 +56,7 @@ impl Repository {
 
     /// Names of all models that the folders hold.
     pub fn names(&self) -> BTreeSet<String> {
-        self.folders
-            .iter()
-            .filter_map(|folder| std::fs::read_dir(folder).ok())
-            .flatten()
-            .flatten()
-            .filter(|entry| entry.path().is_dir())
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| !name.starts_with('.'))
-            .collect()
-    }
-
-    /// The folder of a model.
-    ///
-    /// # Errors
-    /// No repository has it, or more than one does.
-    fn folder_of(&self, name: &str) -> Result<PathBuf, String> {
-        let is_plain = Path::new(name).file_name() == Some(OsStr::new(name));
-        let mut found = self
-            .folders
-            .iter()
-            .map(|folder| folder.join(name))
-            .filter(|folder| is_plain && folder.is_dir());
-        match (found.next(), found.next()) {
-            (Some(folder), None) => Ok(folder),
-            (Some(first), Some(second)) => Err(format!(
-                "model '{name}' is in two model repositories, '{}' and '{}'; give one of them \
-                 another name",
-                first.display(),
-                second.display()
-            )),
-            (None, _) => Err(format!(
-                "failed to poll from model repository: no folder '{name}' in {}",
-                self.folders
-                    .iter()
-                    .map(|folder| format!("'{}'", folder.display()))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )),
-        }
+        self.folders.names()
     }
 
     /// The version of a model that serves a request: `version`, or the newest where it is `None`.
@@ -140,7 +70,7 @@ impl Repository {
     ) -> Result<Arc<ServedVersion>, RequestError> {
         let serving = self.serving.load();
         let Some(versions) = serving.get(name) else {
-            let known = self.entries.lock().contains_key(name);
+            let known = self.entries.get(name).is_some();
             return Err(RequestError::not_found(if known {
                 format!("Request for unknown model: '{name}' has no available versions")
             } else {
@@ -217,8 +147,7 @@ impl Repository {
         if !self.loader.hosting().is_sound() {
             return false;
         }
-        let entries = self.entries.lock();
-        entries.values().all(|entry| {
+        self.entries.all().values().all(|entry| {
             let state = entry.state.lock();
             state.versions.values().all(|version| match version {
                 VersionState::Ready => true,
@@ -231,7 +160,7 @@ impl Repository {
     /// The index: every model of the folders and every model that was loaded.
     pub fn index(&self, ready_only: bool) -> Vec<IndexEntry> {
         let mut names = self.names();
-        let entries = self.entries.lock().clone();
+        let entries = self.entries.all();
         names.extend(entries.keys().cloned());
         let mut index = Vec::new();
         for name in names {
@@ -257,26 +186,15 @@ impl Repository {
         index
     }
 
-    fn entry(&self, name: &str) -> Arc<Entry> {
-        self.entries
-            .lock()
-            .entry(name.to_owned())
-            .or_default()
-            .clone()
-    }
-
-    /// Loads a model, or loads it again where its files changed; `override_json` takes the place
-    /// of its `config.pbtxt`. While the new versions are prepared, the old ones serve; where they
-    /// cannot be loaded, the old ones stay.
+    /// Loads a model, or loads it again where its files changed. A configuration in the request takes the
+    /// place of its `config.pbtxt`, and files in the request that of its folder, which need not exist
+    /// then. While the new versions are prepared, the old ones serve; where they cannot be loaded, the old
+    /// ones stay.
     ///
     /// # Errors
     /// A sentence for each version that failed, as Triton words it.
-    pub async fn load(
-        self: &Arc<Self>,
-        name: &str,
-        override_json: Option<&str>,
-    ) -> Result<(), String> {
-        let outcome = self.load_as_it_is(name, override_json).await;
+    pub async fn load(self: &Arc<Self>, name: &str, request: LoadRequest) -> Result<(), String> {
+        let outcome = self.load_as_it_is(name, request).await;
         if let Err(reason) = &outcome {
             tracing::error!("{}", reason.trim_end());
         }
@@ -286,21 +204,63 @@ impl Repository {
     async fn load_as_it_is(
         self: &Arc<Self>,
         name: &str,
+        request: LoadRequest,
+    ) -> Result<(), String> {
+        let LoadRequest { config, files } = request;
+        let not_there = |reason: String| format!("failed to load '{name}', {reason}");
+        // A model that there is not must leave nothing behind, an entry included.
+        if files.is_empty() {
+            self.folders.find(name).map_err(not_there)?;
+        } else {
+            check_model_name(name).map_err(|error| not_there(error.to_string()))?;
+        }
+        let operation = self.entries.begin(name).await;
+        let (folder, before) = if files.is_empty() {
+            let folder = match self.folders.find(name) {
+                Ok(folder) => folder,
+                Err(reason) => {
+                    self.forget_if_gone(name, &operation);
+                    return Err(not_there(reason));
+                }
+            };
+            // Before anything is read: what changes from here on counts as changed.
+            let before = Fingerprint::of_folder(&folder);
+            (ModelFolder::InRepository(folder), before)
+        } else {
+            let place = self.loader.given_files().clone();
+            match blocking(move || place.write(files)).await {
+                Ok(given) => (ModelFolder::Given(Arc::new(given)), Fingerprint::default()),
+                Err(error) => {
+                    self.forget_if_gone(name, &operation);
+                    return Err(not_there(error.to_string()));
+                }
+            }
+        };
+        let outcome = self
+            .load_from(&operation.entry, name, &folder, config.as_deref(), before)
+            .await;
+        if outcome.is_err() {
+            self.forget_if_gone(name, &operation);
+        }
+        // Files that nothing was loaded from are removed.
+        blocking(move || drop(folder)).await;
+        outcome
+    }
+
+    /// Loads a model from `folder`, which looked like `before`.
+    async fn load_from(
+        self: &Arc<Self>,
+        entry: &Entry,
+        name: &str,
+        folder: &ModelFolder,
         override_json: Option<&str>,
+        before: Fingerprint,
     ) -> Result<(), String> {
         let failed = |reason: String| format!("load failed for model '{name}': {reason}");
-        let entry = match self.folder_of(name) {
-            Ok(_) => self.entry(name),
-            Err(reason) => return Err(format!("failed to load '{name}', {reason}")),
-        };
-        let _operation = entry.operation.lock().await;
-        let folder = self.folder_of(name).map_err(&failed)?;
-        // Before anything is read: what changes from here on counts as changed.
-        let before = Fingerprint::of_folder(&folder);
-        let plan = match self.loader.plan(name, &folder, override_json) {
+        let plan = match self.loader.plan(name, folder.clone(), override_json) {
             Ok(plan) => Arc::new(plan),
             Err(reason) => {
-                self.note_failure(&entry, name, &[1], &reason);
+                self.note_failure(entry, name, &[1], &reason);
                 return Err(failed(reason));
             }
         };
@@ -364,7 +324,7 @@ impl Repository {
                 })
                 .collect();
             for (version, reason) in &failures {
-                self.note_failure(&entry, name, &[*version], reason);
+                self.note_failure(entry, name, &[*version], reason);
             }
             let mut state = entry.state.lock();
             state
@@ -419,7 +379,9 @@ impl Repository {
             let Some(repository) = repository.upgrade() else {
                 return;
             };
-            let entry = repository.entry(&name);
+            let Some(entry) = repository.entries.get(&name) else {
+                return;
+            };
             let mut state = entry.state.lock();
             // Another load of the same version is not concerned.
             if state
@@ -456,7 +418,8 @@ impl Repository {
     async fn retire(&self, served: Arc<ServedVersion>) -> Vec<String> {
         let ending = served.worker.ending();
         let notes = served.retire(self.drain_limit).await;
-        drop(served);
+        // With the last version that was loaded from files of a request, these are removed.
+        blocking(move || drop(served)).await;
         ending.wait(ENDING_LIMIT).await;
         notes
     }
@@ -464,10 +427,10 @@ impl Repository {
     /// Unloads a model: requests that come later are refused, those under way are finished.
     /// Nothing happens to a model that there is not, as in Triton.
     pub async fn unload(&self, name: &str) {
-        let Some(entry) = self.entries.lock().get(name).cloned() else {
+        let Some(operation) = self.entries.begin_known(name).await else {
             return;
         };
-        let _operation = entry.operation.lock().await;
+        let entry = &operation.entry;
         let serving = {
             let mut state = entry.state.lock();
             state.fingerprint = None;
@@ -498,8 +461,19 @@ impl Repository {
                 None => UNLOADED.to_owned(),
             });
         }
+        drop(state);
+        self.forget_if_gone(name, &operation);
         if served_before {
             tracing::info!("successfully unloaded '{name}'");
+        }
+    }
+
+    /// Forgets a model of which nothing serves and nothing is in the repositories: it came with a request,
+    /// and clients could fill the memory with such names.
+    fn forget_if_gone(&self, name: &str, operation: &Operation) {
+        let serves = !operation.entry.state.lock().serving.is_empty();
+        if !serves && !self.folders.have(name) {
+            self.entries.forget(name, operation);
         }
     }
 
@@ -509,10 +483,10 @@ impl Repository {
         for name in &present {
             if self.changed(name) {
                 // The log tells of a failure.
-                self.load(name, None).await.ok();
+                self.load(name, LoadRequest::default()).await.ok();
             }
         }
-        let known: Vec<String> = self.entries.lock().keys().cloned().collect();
+        let known: Vec<String> = self.entries.all().into_keys().collect();
         for name in known {
             if !present.contains(&name) && !self.is_unloaded(&name) {
                 self.unload(&name).await;
@@ -524,10 +498,10 @@ impl Repository {
     /// is tried again when its files change, not at every look, also while an older load of it
     /// serves.
     fn changed(&self, name: &str) -> bool {
-        let Ok(folder) = self.folder_of(name) else {
+        let Ok(folder) = self.folders.find(name) else {
             return false;
         };
-        let entry = self.entry(name);
+        let entry = self.entries.get_or_add(name);
         let mut now = Fingerprint::of_folder(&folder);
         let mut state = entry.state.lock();
         state.libraries.iter().for_each(|library| now.add(library));
@@ -536,14 +510,16 @@ impl Repository {
 
     /// Whether every version of a model was unloaded on demand.
     fn is_unloaded(&self, name: &str) -> bool {
-        self.entry(name).state.lock().versions.values().all(
-            |version| matches!(version, VersionState::Unavailable(reason) if is_unloaded(reason)),
-        )
+        self.entries.get(name).is_none_or(|entry| {
+            entry.state.lock().versions.values().all(
+                |version| matches!(version, VersionState::Unavailable(reason) if is_unloaded(reason)),
+            )
+        })
     }
 
     /// Unloads everything, for the end of the server.
     pub async fn close(&self) {
-        let names: Vec<String> = self.entries.lock().keys().cloned().collect();
+        let names: Vec<String> = self.entries.all().into_keys().collect();
         for name in names {
             self.unload(&name).await;
         }

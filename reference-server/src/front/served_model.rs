@@ -7,6 +7,7 @@ use std::time::Duration;
 use proto::inference::ModelConfig;
 
 use super::fingerprint::Fingerprint;
+use super::model_folder::ModelFolder;
 use super::scheduler::Scheduler;
 use super::statistics::Statistics;
 use super::worker::Worker;
@@ -18,6 +19,8 @@ use crate::protocol::statistics::Service;
 pub struct ServedVersion {
     pub(super) name: String,
     pub(super) version: i64,
+    /// Where it was loaded from. Kept, as its worker may have to load it again.
+    pub(super) _folder: ModelFolder,
     /// The model's key in its worker.
     pub(super) key: u64,
     pub(super) configuration: ModelConfiguration,

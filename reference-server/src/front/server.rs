@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::admission::{Admission, raise_file_limit};
+use super::given_files::GivenFilesRoot;
 use super::grpc;
 use super::hosting::Hosting;
 use super::http::answer::{answer, answer_metrics};
@@ -26,6 +27,7 @@ use super::service::Service;
 use super::settings::{Log, LogLevel, Traces};
 use super::tls::acceptor::acceptor;
 use super::tls::options::TlsOptions;
+use crate::protocol::repository::LoadRequest;
 
 /// Runs a server until it is told to stop. `preloaded` is what became of `LD_PRELOAD`; `level` sets
 /// that of the log.
@@ -76,6 +78,7 @@ async fn serve_until_stopped(
     tokio::pin!(stopped);
 
     let repository = open_repository(&options, &preloaded)?;
+    let _cleared = Cleared(repository.loader().given_files().clone());
     let (stop, stopping) = watch::channel(false);
     let service = Arc::new(Service {
         options: options.clone(),
@@ -125,6 +128,15 @@ async fn serve_until_stopped(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Removes the files of load requests however the server ends, also where requests are cut off.
+struct Cleared(Arc<GivenFilesRoot>);
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Each part of a protocol has one header.
@@ -303,7 +315,10 @@ async fn load_initial(options: &Options, repository: &Arc<Repository>) -> anyhow
         .into_iter()
         .map(|name| {
             let repository = repository.clone();
-            tokio::spawn(async move { repository.load(&name, None).await.map_err(|_| name) })
+            tokio::spawn(async move {
+                let loaded = repository.load(&name, LoadRequest::default()).await;
+                loaded.map_err(|_| name)
+            })
         })
         .collect();
     for load in loads {

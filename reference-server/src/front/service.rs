@@ -149,20 +149,16 @@ impl Service {
             .collect()
     }
 
-    /// Loads a model, or loads it again where its files changed.
+    /// Loads a model, or loads it again where its files changed; with files in the request, from these
+    /// alone.
     ///
     /// # Errors
     /// Clients may not, the request asks for what this server cannot do, or the model cannot be
     /// loaded.
     pub async fn load(&self, name: &str, request: LoadRequest) -> Result<(), RequestError> {
         self.require_explicit_control("load")?;
-        if !request.files.is_empty() {
-            return Err(RequestError::unsupported(
-                "this server loads model files from its repositories only, not from a load request",
-            ));
-        }
         let (repository, name) = (self.repository.clone(), name.to_owned());
-        finish(async move { repository.load(&name, request.config.as_deref()).await }).await
+        finish(async move { repository.load(&name, request).await }).await
     }
 
     /// Unloads a model. Models do not depend on each other here, so there are no dependents to

@@ -137,6 +137,7 @@ impl Session {
             model_folder: folder,
             working_directory: Path::new("."),
             allowed_roots: &everywhere,
+            clients_files: None,
         };
         let op_libraries = configuration
             .op_libraries

@@ -1,12 +1,20 @@
 //! Bodies of the model repository extension.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::RequestError;
+
+/// What the parameters of a load that hold the content of a file begin with; behind it stands the file's path
+/// in the model's folder.
+pub const FILE: &str = "file:";
 
 /// What a client is told that asks for a model in one repository.
 pub const NO_REPOSITORY_NAME: &str = "'repository_name' specification is not supported: this server \
@@ -69,8 +77,9 @@ pub struct IndexRequest {
 pub struct LoadRequest {
     /// Model configuration in JSON that takes the place of the one in the repository.
     pub config: Option<String>,
-    /// Files that take the place of the model's folder, by path relative to it: `1/model.onnx`.
-    pub files: BTreeMap<String, Vec<u8>>,
+    /// Files that take the place of the model's folder, each with its path in it: `1/model.onnx`. The paths
+    /// are as the client gave them, and one may be there twice.
+    pub files: Vec<(String, Bytes)>,
 }
 
 /// Body of `POST /v2/repository/models/X/unload`, understood.
@@ -103,34 +112,29 @@ impl LoadRequest {
     /// Reads a body. Parameters that the protocol does not know are refused, as they would be
     /// ignored without a word otherwise.
     ///
+    /// The content of a file is decoded from the body itself: the whole takes no more memory than the body and
+    /// the files.
+    ///
     /// # Errors
-    /// 400 where it is no such JSON, a file is not in base64, or files come without a
-    /// configuration.
+    /// 400 where it is no such JSON, a file is not in base64, the configuration is there twice, or files come
+    /// without one.
     pub fn parse(body: &[u8]) -> Result<Self, RequestError> {
-        const FILE: &str = "file:";
         let mut request = Self::default();
-        for (key, value) in parameters(body, "model load")? {
-            let text = |value: Value| match value {
-                Value::String(text) => Ok(text),
-                other => Err(RequestError::invalid(format!(
-                    "Unable to parse parameter '{key}' of the model load request: a string is \
-                     expected, got {other}"
-                ))),
-            };
+        for (key, value) in load_parameters(body)? {
             if key == "config" {
-                request.config = Some(text(value)?);
+                let text = string(&key, value)?.into_owned();
+                if request.config.replace(text).is_some() {
+                    return Err(unparsable(&key, "it is given twice; give it once"));
+                }
             } else if let Some(path) = key.strip_prefix(FILE) {
-                let content = STANDARD.decode(text(value)?).map_err(|error| {
-                    RequestError::invalid(format!(
-                        "Unable to parse parameter '{key}' of the model load request: not valid \
-                         base64: {error}"
-                    ))
-                })?;
-                request.files.insert(path.to_owned(), content);
+                let content = STANDARD
+                    .decode(string(&key, value)?.as_bytes())
+                    .map_err(|error| unparsable(&key, format_args!("not valid base64: {error}")))?;
+                request.files.push((path.to_owned(), content.into()));
             } else {
                 return Err(RequestError::invalid(format!(
                     "unrecognized config override: '{key}'; a model load request may have the \
-                     parameters 'config' and 'file:<path in the model folder>'"
+                     parameters 'config' and '{FILE}<version>/<file-name>'"
                 )));
             }
         }
@@ -166,6 +170,66 @@ impl UnloadRequest {
         }
         Ok(request)
     }
+}
+
+/// The parameters of a load, in order, each with its value as it stands in the body.
+#[derive(Default)]
+struct LoadParameters<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for LoadParameters<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = LoadParameters<'de>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut parameters = Vec::new();
+                while let Some(parameter) = map.next_entry()? {
+                    parameters.push(parameter);
+                }
+                Ok(LoadParameters(parameters))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+fn load_parameters(body: &[u8]) -> Result<Vec<(String, &RawValue)>, RequestError> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(default, borrow)]
+        parameters: LoadParameters<'a>,
+    }
+
+    if body.trim_ascii().is_empty() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_slice::<Body<'_>>(body)
+        .map(|body| body.parameters.0)
+        .map_err(|error| unreadable("model load", &error))
+}
+
+/// The text that a value is, without a copy where it has no escapes.
+fn string<'a>(key: &str, value: &'a RawValue) -> Result<Cow<'a, str>, RequestError> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    let text = value.get();
+    serde_json::from_str::<Text<'a>>(text)
+        .map(|text| text.0)
+        .map_err(|_| unparsable(key, format_args!("a string is expected, got {text}")))
+}
+
+fn unparsable(key: &str, reason: impl std::fmt::Display) -> RequestError {
+    RequestError::invalid(format!(
+        "Unable to parse parameter '{key}' of the model load request: {reason}"
+    ))
 }
 
 /// The `parameters` object of a body; empty where the body or the object is absent.
@@ -256,10 +320,24 @@ mod tests {
         let body = br#"{"parameters":{"config":"{}","file:1/model.onnx":"AAEC"}}"#;
         let request = LoadRequest::parse(body).unwrap();
         assert_eq!(request.config.as_deref(), Some("{}"));
-        assert_eq!(request.files["1/model.onnx"], [0, 1, 2]);
+        let path = "1/model.onnx".to_owned();
+        let content = |bytes: &'static [u8]| Bytes::from_static(bytes);
+        assert_eq!(request.files, [(path.clone(), content(&[0, 1, 2]))]);
+        // A slash may be escaped, and files are told twice here that are there twice.
+        let body =
+            br#"{"id":1,"parameters":{"file:1\/model.onnx":"\/w==","file:1/model.onnx":"","config":"a\"b"}}"#;
+        let request = LoadRequest::parse(body).unwrap();
+        assert_eq!(request.config.as_deref(), Some("a\"b"));
+        let both = [(path.clone(), content(&[255])), (path, content(&[]))];
+        assert_eq!(request.files, both);
         for (body, expected) in [
             (r#"{"parameters":{"confg":"{}"}}"#, "'confg'"),
             (r#"{"parameters":{"config":{}}}"#, "a string is expected"),
+            (
+                r#"{"parameters":{"config":"{}","config":"{}"}}"#,
+                "'config' of the model load request: it is given twice",
+            ),
+            (r#"{"parameters":{"config":"{}","file:a":3}}"#, "got 3"),
             (r#"{"parameters":{"config":"{}","file:a":"*"}}"#, "'file:a'"),
             (
                 r#"{"parameters":{"file:a":"AA=="}}"#,

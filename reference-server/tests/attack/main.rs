@@ -29,6 +29,7 @@ mod half_open;
 mod http2;
 mod incomplete_http;
 mod malformed_frames;
+mod model_files;
 mod outside;
 mod oversized_http;
 mod pipelining;

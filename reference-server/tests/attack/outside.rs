@@ -313,64 +313,6 @@ fn label_files_of_a_load_lie_in_the_model() {
 }
 
 #[test]
-fn files_in_a_load_are_written_nowhere() {
-    let premises = Premises::new();
-    let configuration = premises.configuration(&json!({})).to_string();
-    let before = tree(premises.samples.root().parent().unwrap());
-    let absolute = premises.outside.join("written");
-    for file in [
-        "1/model.onnx",
-        "../written",
-        "../../beside/secret/written",
-        "/../../written",
-        absolute.to_str().unwrap(),
-        "1/../../../written",
-        "",
-        "a\0b",
-    ] {
-        let key = format!("file:{file}");
-        let parameters = json!({"config": configuration, key.clone(): "AAAA"});
-        let response = premises.load("small", &parameters);
-        assert_eq!(response.status, 501, "{file}: {}", response.text());
-        let parameters = [
-            (
-                "config",
-                ParameterChoice::StringParam(configuration.clone()),
-            ),
-            (key.as_str(), ParameterChoice::BytesParam(vec![0; 3].into())),
-        ];
-        let status = premises
-            .load_over_grpc("small", &parameters)
-            .expect_err(file);
-        assert_eq!(
-            status.code(),
-            tonic::Code::Unimplemented,
-            "{}",
-            status.message()
-        );
-    }
-    assert_eq!(tree(premises.samples.root().parent().unwrap()), before);
-    assert_serves(&premises.server, &small());
-}
-
-/// Every path below a folder.
-fn tree(folder: &std::path::Path) -> Vec<PathBuf> {
-    let mut paths = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap();
-            if entry.file_type().unwrap().is_dir() {
-                folders.push(entry.path());
-            }
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    paths
-}
-
-#[test]
 fn logs_and_traces_are_written_where_the_operator_says() {
     let premises = Premises::new();
     let file = premises.outside.join("log");

@@ -21,6 +21,7 @@ mod data_types;
 mod extensions;
 mod health;
 mod inference;
+mod model_files;
 mod models;
 mod refusals;
 mod regions;

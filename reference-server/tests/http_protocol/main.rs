@@ -21,6 +21,7 @@ mod instance_groups;
 mod isolation;
 mod metadata;
 mod metrics;
+mod model_files;
 mod regions;
 mod regions_in_frameworks;
 mod repositories;

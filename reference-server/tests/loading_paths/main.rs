@@ -1,4 +1,5 @@
-//! Op libraries that reach all models of a framework: LD_PRELOAD, --preload, --backend-config.
+//! Op libraries that reach all models of a framework: LD_PRELOAD, --preload, --backend-config; and those of
+//! models that come with a load request.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -6,6 +7,7 @@ mod support;
 mod backend_config;
 mod collisions;
 mod frameworks;
+mod model_files;
 mod preload;
 mod runtime_choice;
 

@@ -8,5 +8,6 @@
 pub mod client;
 pub mod deadline;
 pub mod inference;
+pub mod model_files;
 pub mod samples;
 pub mod server;

@@ -29,7 +29,7 @@ use asker::Asker;
 use difference::{Difference, Found};
 use differences::DIFFERENCES;
 use installation::Triton;
-use server_pair::ServerPair;
+use server_pair::{ModelFile, ServerPair};
 use shared_memory::Object;
 
 #[test]
@@ -47,12 +47,15 @@ fn answers_differ_from_tritons_only_as_listed() {
     let (triton, here) = (pair.triton(), pair.here());
     let object = Object::new(exchanges::OBJECT_SIZE);
     // One server after the other: what one leaves in shared memory must not be taken for the other's.
-    let asked = |asker: &Asker| {
-        let exchanges = exchanges::all(&object).into_iter();
+    let asked = |asker: &Asker, model_file: &ModelFile| {
+        let exchanges = exchanges::all(&object, model_file).into_iter();
         let answered = exchanges.map(|exchange| (exchange.name, asker.ask(&exchange.asked)));
         answered.collect::<Vec<_>>()
     };
-    let (of_triton, of_this) = (asked(&triton), asked(&here));
+    let (of_triton, of_this) = (
+        asked(&triton, &ModelFile::of_python()),
+        asked(&here, &ModelFile::of_onnx()),
+    );
     let mut names = HashSet::new();
     let mut found = Vec::new();
     for ((name, one), (_, two)) in of_triton.iter().zip(&of_this) {

@@ -37,7 +37,7 @@ const I: DataType = DataType::Int32;
 const S: DataType = DataType::Bytes;
 
 /// All of them. `broken` has no nodes: it cannot be loaded.
-const MODELS: [Model; 5] = [
+static MODELS: [Model; 5] = [
     Model {
         name: "pair",
         max_batch_size: 8,
@@ -82,6 +82,38 @@ const MODELS: [Model; 5] = [
 
 /// The models that are there from the beginning.
 const LOADED: [&str; 3] = ["pair", "strings", "sum"];
+
+/// A file that a server makes a model of, with an input `x` and an output `y`.
+pub struct ModelFile {
+    pub name: String,
+    pub content: Vec<u8>,
+}
+
+impl ModelFile {
+    /// That of Triton.
+    pub fn of_python() -> Self {
+        Self {
+            name: "model.py".to_owned(),
+            content: python(identity()).into_bytes(),
+        }
+    }
+
+    /// That of this server.
+    pub fn of_onnx() -> Self {
+        Self {
+            name: "model.onnx".to_owned(),
+            content: graph(identity()),
+        }
+    }
+}
+
+/// The model that returns what it gets.
+fn identity() -> &'static Model {
+    let mut models = MODELS.iter();
+    models
+        .find(|model| model.name == "idle")
+        .expect("it is there")
+}
 
 /// Both servers.
 pub struct ServerPair {

@@ -21,6 +21,7 @@ import regions
 from samples import (
     CERTIFICATES,
     COLUMNS,
+    MODEL_FILE,
     SECOND_INPUT,
     compare,
     expected,
@@ -206,6 +207,37 @@ def check_repository(client):
     client.unload_model("idle")
     assert not client.is_model_ready("idle")
     refusal(ask, "'idle' has no available versions")
+
+
+def check_models_from_files(client):
+    x = np.zeros((1, 16), np.float32)
+    ask = lambda: client.infer("guest", [tensor("x", x)]).as_numpy("y")
+    config = '{"max_batch_size": 8, "model_operations": {"op_library_filename": ["%s"]}}' % library(client)
+    files = {"file:3/model.onnx": MODEL_FILE.read_bytes()}
+    client.load_model("guest", config=config, files=files)
+    assert client.is_model_ready("guest", "3")
+    compare(ask(), client.infer("small", [tensor("x", x)]).as_numpy("y"), "fp32")
+    broken = {"file:3/model.onnx": b"nothing"}
+    refusal(
+        lambda: client.load_model("guest", config=config, files=broken),
+        "load failed for model 'guest': version 3",
+    )
+    refusal(lambda: client.load_model("guest", files=files), "requires parameter 'config'")
+    outside = {"file:../model.onnx": MODEL_FILE.read_bytes()}
+    refusal(
+        lambda: client.load_model("guest", config=config, files=outside),
+        "must stay within model directory",
+    )
+    ask()
+    client.unload_model("guest")
+    assert not client.is_model_ready("guest")
+    refusal(lambda: client.load_model("guest"), "failed to load 'guest'")
+    # A model of the repository is replaced, and comes back.
+    client.load_model("idle", config=config, files=files)
+    assert client.is_model_ready("idle", "3") and not client.is_model_ready("idle", "1")
+    client.load_model("idle")
+    assert client.is_model_ready("idle", "1") and not client.is_model_ready("idle", "3")
+    client.unload_model("idle")
 
 
 def library(client):

@@ -3,18 +3,22 @@
 The server is in explicit mode. Its repository holds a model of each sample op and data type,
 `[-1, 24]` with the second operand as an input, and `small`: BiasGelu, fp32, `[-1, 16]`, its bias a
 constant, up to 8 rows a batch. `idle`, the same, is not loaded. `strings` returns the byte strings
-that it gets.
+that it gets. The environment names the model file of `small` in MODEL_FILE.
 """
 
 import math
+import os
 import sys
 import traceback
+from pathlib import Path
 
 import numpy as np
 import tritonclient
 from tritonclient.utils import InferenceServerException, triton_to_np_dtype
 
 COLUMNS = 24
+# The model file of `small`, which a client sends.
+MODEL_FILE = Path(os.environ["MODEL_FILE"])
 # Authority, certificate and private key of a client, where the server speaks TLS and wants to see them.
 CERTIFICATES = sys.argv[2:5]
 OPS = {

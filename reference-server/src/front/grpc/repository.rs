@@ -11,10 +11,7 @@ use proto::inference::{
 
 use crate::front::service::Service;
 use crate::protocol::RequestError;
-use crate::protocol::repository::{LoadRequest, NO_REPOSITORY_NAME};
-
-/// Prefix of the parameters that hold the content of a file.
-const FILE: &str = "file:";
+use crate::protocol::repository::{FILE, LoadRequest, NO_REPOSITORY_NAME};
 
 /// The models of the repositories and their states.
 ///
@@ -90,11 +87,11 @@ fn load_request(
             let Some(ParameterChoice::BytesParam(content)) = value.parameter_choice else {
                 return Err(wrong_type(&key, "bytes_param"));
             };
-            request.files.insert(path.to_owned(), content.into());
+            request.files.push((path.to_owned(), content));
         } else {
             return Err(RequestError::invalid(format!(
                 "unrecognized load parameter '{key}'; a model load request may have the parameters \
-                 'config' and '{FILE}<path in the model folder>'"
+                 'config' and '{FILE}<version>/<file-name>'"
             )));
         }
     }
@@ -146,7 +143,8 @@ mod tests {
         };
         let request = load_request(parameters(vec![configuration(), file()])).unwrap();
         assert_eq!(request.config.as_deref(), Some("{}"));
-        assert_eq!(request.files["1/model.onnx"], [0, 1]);
+        let (path, content) = &request.files[0];
+        assert_eq!((&**path, &**content), ("1/model.onnx", &[0, 1][..]));
         for (given, expected) in [
             (vec![file()], "requires parameter 'config'"),
             (

@@ -81,7 +81,7 @@ async fn route(service: &Service, request: Request<Incoming>) -> Answer {
         }
         Route::Load(name) => {
             let body = collect(body, &head.headers, options).await?;
-            repository::load(service, &name, &body).await
+            repository::load(service, &name, body).await
         }
         Route::Unload(name) => {
             let body = collect(body, &head.headers, options).await?;
@@ -195,6 +195,9 @@ pub async fn collect(
             if (collected.len() + data.len()) as u64 > limit {
                 return Err(too_large(limit));
             }
+            if data.len() > collected.capacity() - collected.len() {
+                collected.reserve(room(collected.len(), announced.lower()));
+            }
             collected.extend_from_slice(&data);
         }
     }
@@ -202,6 +205,17 @@ pub async fn collect(
     match Encoding::of_request(text(headers, &header::CONTENT_ENCODING))? {
         Encoding::Identity => Ok(collected),
         encoding => encoding.decode(&collected, limit as usize).map(Bytes::from),
+    }
+}
+
+/// The room to make for the rest of a body of which `arrived` bytes are there. Once that is an eighth of what
+/// was announced, all of it: a large body that grows in steps is copied at each, and has its memory twice
+/// meanwhile. What is only announced takes no memory.
+fn room(arrived: usize, announced: u64) -> usize {
+    let announced = usize::try_from(announced).unwrap_or(0);
+    match arrived >= announced / 8 {
+        true => announced.saturating_sub(arrived),
+        false => 0,
     }
 }
 
@@ -213,4 +227,18 @@ pub fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str
 /// The answer to a body above the limit.
 pub fn too_large(limit: u64) -> RequestError {
     RequestError::too_large(format_args!("more than {limit}"), limit as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::room;
+
+    #[test]
+    fn room_is_made_for_what_is_announced_when_enough_of_it_is_there() {
+        assert_eq!(room(0, 1 << 30), 0);
+        assert_eq!(room(100, 1000), 0);
+        assert_eq!(room(125, 1000), 875);
+        // Nothing is announced of a body in chunks.
+        assert_eq!(room(125, 0), 0);
+    }
 }

@@ -1,8 +1,10 @@
 //! The model repository extension: index, load, unload.
 
+use bytes::Bytes;
 use http::StatusCode;
 
 use super::answer::{Answer, empty, json};
+use crate::front::blocking::blocking;
 use crate::front::service::Service;
 use crate::protocol::repository::{IndexRequest, LoadRequest, UnloadRequest};
 
@@ -19,8 +21,10 @@ pub fn index(service: &Service, body: &[u8]) -> Answer {
 ///
 /// # Errors
 /// 400 with the reason why the model could not be loaded.
-pub async fn load(service: &Service, name: &str, body: &[u8]) -> Answer {
-    service.load(name, LoadRequest::parse(body)?).await?;
+pub async fn load(service: &Service, name: &str, body: Bytes) -> Answer {
+    // With files it may be large; it is let go of before the model is loaded.
+    let request = blocking(move || LoadRequest::parse(&body)).await?;
+    service.load(name, request).await?;
     Ok(empty(StatusCode::OK))
 }
 

@@ -108,11 +108,6 @@ fn over_http() -> Vec<Exchange> {
             "idle",
             parameters(json!({"config": CONFIGURATION, "file:1/model.x": "?"})),
         ),
-        load(
-            "files",
-            "idle",
-            parameters(json!({"config": CONFIGURATION, "file:1/model.x": file})),
-        ),
         load("the model as it was", "idle", Value::Null),
         post(
             "load: a repository",
@@ -212,11 +207,6 @@ fn over_grpc() -> Vec<Exchange> {
             "a file that is a text",
             "idle",
             json!({"config": {"string_param": CONFIGURATION}, "file:1/model.x": {"string_param": "x"}}),
-        ),
-        load(
-            "files",
-            "idle",
-            json!({"config": {"string_param": CONFIGURATION}, "file:1/model.x": {"bytes_param": "AAAA"}}),
         ),
         call(
             "load: a repository",
