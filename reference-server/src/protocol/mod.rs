@@ -6,6 +6,7 @@
 //! framework reads them; [`response::write_header`] writes the JSON part of the answer. Over gRPC
 //! [`message::read`] gives the same request, with the bytes of its tensors beside it.
 
+pub mod base64_text;
 pub mod body;
 pub mod byte_strings;
 pub mod classification;

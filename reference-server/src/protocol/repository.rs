@@ -3,14 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::RequestError;
+use super::{RequestError, base64_text};
 
 /// What the parameters of a load that hold the content of a file begin with; behind it stands the file's path
 /// in the model's folder.
@@ -113,7 +112,7 @@ impl LoadRequest {
     /// ignored without a word otherwise.
     ///
     /// The content of a file is decoded from the body itself: the whole takes no more memory than the body and
-    /// the files.
+    /// the files, unless the text has white space or escapes.
     ///
     /// # Errors
     /// 400 where it is no such JSON, a file is not in base64, the configuration is there twice, or files come
@@ -127,8 +126,7 @@ impl LoadRequest {
                     return Err(unparsable(&key, "it is given twice; give it once"));
                 }
             } else if let Some(path) = key.strip_prefix(FILE) {
-                let content = STANDARD
-                    .decode(string(&key, value)?.as_bytes())
+                let content = base64_text::decode(&string(&key, value)?)
                     .map_err(|error| unparsable(&key, format_args!("not valid base64: {error}")))?;
                 request.files.push((path.to_owned(), content.into()));
             } else {

@@ -1,10 +1,8 @@
 //! Bodies of the shared-memory extension.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{RequestError, diagnosis};
+use super::{RequestError, base64_text, diagnosis};
 use crate::ipc::client_memory::{CUDA_HANDLE_BYTES, CudaHandle};
 
 /// A registered region of system shared memory: an entry of the answer to
@@ -81,8 +79,8 @@ impl CudaRegion {
             serde_json::from_slice(body).map_err(|error| diagnosis::unreadable(&error))?;
         let encoded = body.raw_handle.ok_or_else(|| missing("raw_handle"))?;
         let encoded = encoded.b64.ok_or_else(|| missing("raw_handle/b64"))?;
-        let handle = BASE64_STANDARD.decode(encoded).map_err(|error| {
-            RequestError::invalid(format!("raw_handle/b64 is no base64 text: {error}"))
+        let handle = base64_text::decode(&encoded).map_err(|_| {
+            RequestError::invalid("'raw_handle' must be a valid base64 encoded cudaIpcMemHandle_t")
         })?;
         Self::new(
             name,
@@ -150,6 +148,8 @@ fn required_cuda_name(name: Option<&str>) -> Result<&str, RequestError> {
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+
     use super::*;
 
     #[test]
@@ -207,7 +207,11 @@ mod tests {
                 r#"{"raw_handle":{}}"#,
                 "has no 'raw_handle/b64' field",
             ),
-            (Some("a"), r#"{"raw_handle":{"b64":"!"}}"#, "no base64 text"),
+            (
+                Some("a"),
+                r#"{"raw_handle":{"b64":"!"}}"#,
+                "must be a valid base64 encoded",
+            ),
             (
                 Some("a"),
                 r#"{"raw_handle":{"b64":"AAAA"}}"#,

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::backend::{ExecutionError, GPU_ALIGNMENT, GpuMemory, TensorData};
 use super::client_memory::{Access, ClientMemory, Part};
+use super::pinned_memory::Pins;
 use crate::ipc::arena::WorkerArena;
 use crate::ipc::client_memory::ClientMemoryId;
 use crate::ipc::descriptor::{Target, TensorPlace};
@@ -37,8 +38,8 @@ pub struct ClientInput<'a> {
 }
 
 impl<'a> ClientInput<'a> {
-    /// Maps the input, with this right to it, and copies it where that is needed; `gpu` is the one
-    /// whose memory the instance reads.
+    /// Maps the input, with this right to it, and copies it where that is needed, into memory that `pins`
+    /// pins; `gpu` is the one whose memory the instance reads.
     ///
     /// # Errors
     /// It is not there, or it holds byte strings that do not add up.
@@ -48,6 +49,7 @@ impl<'a> ClientInput<'a> {
         place: &TensorPlace,
         access: Access,
         gpu: Option<u32>,
+        pins: &mut Pins,
     ) -> Result<Option<Self>, NoAnswer> {
         let Some(id) = place.memory else {
             return Ok(None);
@@ -56,6 +58,7 @@ impl<'a> ClientInput<'a> {
         let is_usable = is_aligned(&part) && is_within_reach(&part, gpu);
         let copy = if place.data_type == DataType::Bytes || !is_usable {
             let mut copy = Copied::new(arena, part.length())?;
+            pins.own_input(copy.offset, place.data_type, place.bytes);
             part.copy_to(copy.bytes_mut())?;
             if place.data_type == DataType::Bytes {
                 let count = shape::element_count(&place.shape).unwrap_or(usize::MAX);
@@ -184,6 +187,11 @@ impl ClientOutput {
             Part::Mapped(part) if self.takes_in_place(data_type) => Some(part.address()),
             Part::Mapped(_) | Part::Gpu(_) => None,
         }
+    }
+
+    /// Whether it is in memory of a GPU.
+    pub fn is_on_gpu(&self) -> bool {
+        matches!(self.part, Part::Gpu(_))
     }
 
     /// Where an instance that writes to memory of `gpu` can write an output of this type itself.

@@ -246,7 +246,9 @@ fn outputs_of(
             Access::Read
         };
         for place in inputs {
-            client_inputs.push(ClientInput::new(memory, arena, place, access, shared_gpu)?);
+            client_inputs.push(ClientInput::new(
+                memory, arena, place, access, shared_gpu, &mut pins,
+            )?);
         }
         client_outputs = ClientOutput::map_all(memory, targets, inputs)?;
     }

@@ -127,7 +127,9 @@ impl<'a> OutputSink<'a> for Outputs<'a> {
                         "no shared memory left for {byte_length} bytes of output {output}"
                     ))
                 })?;
-                self.pins.output(offset, data_type, byte_length as u64);
+                let for_gpu = client.is_some_and(ClientOutput::is_on_gpu);
+                self.pins
+                    .output(offset, data_type, byte_length as u64, for_gpu);
                 (None, offset, address)
             }
         };

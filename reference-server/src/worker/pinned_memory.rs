@@ -262,9 +262,10 @@ impl Pins {
         }
     }
 
-    /// The same for an output, which begins a block of the worker's heap.
-    pub fn output(&mut self, offset: u64, data_type: DataType, bytes: u64) {
-        if self.transfers.outputs && is_worth_it(data_type, bytes) {
+    /// The same for an output, which begins a block of the worker's heap. One that is `for_gpu` goes on to
+    /// memory of a client on a GPU, whoever wrote it.
+    pub fn output(&mut self, offset: u64, data_type: DataType, bytes: u64, for_gpu: bool) {
+        if (self.transfers.outputs || for_gpu) && is_worth_it(data_type, bytes) {
             self.hold(Side::Worker, |arena| arena.block(offset));
         }
     }
@@ -446,19 +447,22 @@ mod tests {
         let users = [GpuTransfers::NONE, inputs].map(|transfers| bench.memory.user(transfers));
         let mut none = users[0].pins();
         none.own_input(large, DataType::Fp32, MIB);
-        none.output(large, DataType::Fp32, MIB);
+        none.output(large, DataType::Fp32, MIB, false);
         let mut inputs = users[1].pins();
-        inputs.output(large, DataType::Fp32, MIB);
+        inputs.output(large, DataType::Fp32, MIB, false);
         inputs.own_input(large, DataType::Bytes, MIB);
         inputs.own_input(small, DataType::Fp32, 1000);
         assert_eq!(bench.driver.lock().asked, 0);
-        inputs.own_input(large, DataType::Fp32, MIB);
+        // What the CPU wrote and is for a client's memory on a GPU.
+        inputs.output(bench.block(MIB).span.offset, DataType::Fp32, MIB, true);
         assert_eq!(bench.driver.lock().asked, 1);
+        inputs.own_input(large, DataType::Fp32, MIB);
+        assert_eq!(bench.driver.lock().asked, 2);
 
         let off = Bench::with_budget(0);
         let user = off.memory.user(GpuTransfers::BOTH);
         user.pins()
-            .output(off.block(MIB).span.offset, DataType::Fp32, MIB);
+            .output(off.block(MIB).span.offset, DataType::Fp32, MIB, false);
         assert_eq!(off.driver.lock().asked, 0);
     }
 
@@ -520,7 +524,7 @@ mod tests {
         let block = bench.block(MIB);
         users[0]
             .pins()
-            .output(block.span.offset, DataType::Fp32, MIB);
+            .output(block.span.offset, DataType::Fp32, MIB, false);
         let [first, second] = users;
         drop(first);
         assert!(bench.is_marked(block));
@@ -537,7 +541,8 @@ mod tests {
         bench.driver.lock().keeps = true;
         let user = bench.memory.user(GpuTransfers::BOTH);
         let block = bench.block(MIB);
-        user.pins().output(block.span.offset, DataType::Fp32, MIB);
+        user.pins()
+            .output(block.span.offset, DataType::Fp32, MIB, false);
         drop(user);
         assert!(bench.is_marked(block));
         assert_eq!(bench.used(), 0);

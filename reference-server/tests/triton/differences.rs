@@ -421,11 +421,11 @@ pub const DIFFERENCES: &[Difference] = &[
         "Triton takes them for large numbers.",
     ),
     allow(
-        &["*CUDA register: *"],
-        &["status", "code", "*error*"],
+        &["*CUDA register: a region", "grpc CUDA register: no name"],
+        ERROR,
+        "failed to register shared memory region: invalid args",
         "*",
-        "*",
-        "There are no CUDA regions: 501, `UNIMPLEMENTED`.",
+        "It tells what is wrong.",
     ),
     // Settings.
     allow(
