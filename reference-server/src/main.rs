@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let hidden = hidden_command(first.as_deref().unwrap_or_default());
     let outcome = if let Some(run) = hidden {
         preload::forget();
-        // What such a process writes ends up in the front's log, which adds time and level.
+        // What a worker writes ends up in the front's log, which adds time and level.
         tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
             .without_time()

@@ -2,11 +2,13 @@
 
 #pragma once
 
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <vector>
 
 #include <ATen/ops/from_blob.h>
+#include <c10/core/CPUAllocator.h>
 #include <c10/core/Storage.h>
 #include <torch/csrc/jit/api/method.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
@@ -53,12 +55,13 @@ at::Tensor tensor_at(const void *data, at::IntArrayRef sizes, at::ScalarType typ
         .make_tensor();
 }
 
-/* Moves a borrowed storage to memory of its own; tensors that share it move with it. On a GPU the current
- * stream copies. */
+/* Moves a borrowed storage to memory of its own; tensors that share it move with it. */
 void own(const c10::Storage &storage) {
-    const auto bytes = static_cast<int64_t>(storage.nbytes());
-    const at::Tensor borrowed = tensor_at(storage.data(), {bytes}, at::kByte, storage.device());
-    storage.set_data_ptr_noswap(borrowed.clone().storage().set_data_ptr(at::DataPtr()));
+    at::DataPtr memory = c10::GetCPUAllocator()->allocate(storage.nbytes());
+    if (storage.nbytes() > 0) {
+        std::memcpy(memory.get(), storage.data(), storage.nbytes());
+    }
+    storage.set_data_ptr_noswap(std::move(memory));
 }
 
 } // namespace

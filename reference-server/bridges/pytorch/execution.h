@@ -83,7 +83,9 @@ c10::IValue BridgeExecution::value_of(const BridgeInput &input) {
     if (!device.is_cpu() && place.is_cpu()) {
         return tensor.to(device, tensor.scalar_type(), /*non_blocking=*/true);
     }
-    if (!arguments[input.argument].may_borrow) {
+    // On a GPU a copy takes next to nothing, and what the model keeps need not be moved afterwards, where
+    // that could fail.
+    if (!place.is_cpu() || !arguments[input.argument].may_borrow) {
         return tensor.clone();
     }
     borrowed.push_back(tensor.storage());
@@ -92,13 +94,6 @@ c10::IValue BridgeExecution::value_of(const BridgeInput &input) {
 
 void BridgeExecution::clear() noexcept {
     outputs.clear();
-    for (const c10::Storage &storage : borrowed) {
-        // An operator keeps it, or the module in a container.
-        if (storage.use_count() > 1) {
-            const c10::OptionalStreamGuard on_stream(stream.get());
-            own(storage);
-        }
-    }
     if (reads_inputs) {
         try {
             stream.get()->synchronize();
@@ -106,6 +101,12 @@ void BridgeExecution::clear() noexcept {
             // The GPU does nothing any more for this process, as the next execution will say.
         }
         reads_inputs = false;
+    }
+    for (const c10::Storage &storage : borrowed) {
+        // An operator keeps it, or the module in a container.
+        if (storage.use_count() > 1) {
+            own(storage);
+        }
     }
     borrowed.clear();
 }

@@ -1,6 +1,6 @@
 //! Work that reads files, kept off the threads that serve requests.
 
-/// Does `work` on a thread that may wait. No process may be started there: it would end with the
+/// Does `work` on a thread that may wait. No worker may be started there: it would end with the
 /// thread.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {

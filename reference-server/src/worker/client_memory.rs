@@ -241,7 +241,7 @@ impl Part {
     pub fn check(&self) -> Result<(), ExecutionError> {
         match self {
             Self::Mapped(part) => part.check(),
-            // The memory is there as long as it is open here.
+            // A client that frees what it has registered breaks CUDA's rules, and is not noticed here.
             Self::Gpu(_) => Ok(()),
         }
     }

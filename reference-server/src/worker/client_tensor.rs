@@ -32,6 +32,7 @@ pub enum NoAnswer {
 
 /// An input in memory of a client.
 pub struct ClientInput<'a> {
+    place: Place,
     part: Part,
     /// The copy that the framework gets, where it does not get the client's memory.
     copy: Option<Copied<'a>>,
@@ -71,7 +72,11 @@ impl<'a> ClientInput<'a> {
         } else {
             None
         };
-        Ok(Some(Self { part, copy }))
+        Ok(Some(Self {
+            place: Place::of(id, place.offset, &part),
+            part,
+            copy,
+        }))
     }
 
     /// The tensor.
@@ -138,6 +143,7 @@ impl Drop for Copied<'_> {
 pub struct ClientOutput {
     /// What was asked for.
     pub target: Target,
+    place: Place,
     /// The same, mapped or opened.
     pub part: Part,
     /// An input or another output of the request lies there too, so that nothing may be written before
@@ -153,32 +159,28 @@ impl ClientOutput {
     pub fn map_all(
         memory: &ClientMemory,
         targets: &[Target],
-        inputs: &[TensorPlace],
+        inputs: &[Option<ClientInput<'_>>],
     ) -> Result<SmallVec<[Self; 2]>, ExecutionError> {
-        let read = inputs.iter().filter_map(|place| {
-            let memory = place.memory?;
-            Some((
-                memory,
-                place.offset..place.offset.saturating_add(place.bytes),
-            ))
-        });
-        let read: SmallVec<[_; 4]> = read.collect();
-        let numbered = targets.iter().enumerate();
-        numbered
-            .map(|(number, target)| {
-                let place = place_of(target);
-                let others = targets.iter().enumerate();
-                let mut others = others
-                    .filter(|(other, _)| *other != number)
-                    .map(|(_, other)| place_of(other))
-                    .chain(read.iter().cloned());
-                Ok(Self {
-                    is_shared: others.any(|other| overlap(&place, &other)),
-                    target: target.clone(),
-                    part: memory.part(target.memory, target.offset, target.bytes, Access::Write)?,
-                })
-            })
-            .collect()
+        let mut outputs = SmallVec::<[Self; 2]>::new();
+        for target in targets {
+            let part = memory.part(target.memory, target.offset, target.bytes, Access::Write)?;
+            outputs.push(Self {
+                place: Place::of(target.memory, target.offset, &part),
+                target: target.clone(),
+                part,
+                is_shared: false,
+            });
+        }
+        for number in 0..outputs.len() {
+            let place = &outputs[number].place;
+            let others = outputs.iter().enumerate();
+            let mut others = others
+                .filter(|(other, _)| *other != number)
+                .map(|(_, other)| &other.place)
+                .chain(inputs.iter().flatten().map(|input| &input.place));
+            outputs[number].is_shared = others.any(|other| place.overlaps(other));
+        }
+        Ok(outputs)
     }
 
     /// Where the framework can write an output of this type itself, in memory of this process.
@@ -209,16 +211,39 @@ impl ClientOutput {
     }
 }
 
-/// A range of a client's memory.
-type Place = (ClientMemoryId, Range<u64>);
-
-fn place_of(target: &Target) -> Place {
-    let end = target.offset.saturating_add(target.bytes);
-    (target.memory, target.offset..end)
+/// Where a tensor is, so that two can be held against each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    /// A range of a region.
+    Region(ClientMemoryId, Range<u64>),
+    /// A range of addresses of a GPU: a client may register the same memory twice.
+    Gpu(u32, Range<u64>),
 }
 
-fn overlap((memory, range): &Place, (other, other_range): &Place) -> bool {
-    memory == other && range.start < other_range.end && other_range.start < range.end
+impl Place {
+    fn of(id: ClientMemoryId, offset: u64, part: &Part) -> Self {
+        let range = |start: u64| start..start.saturating_add(part.length() as u64);
+        match part {
+            Part::Mapped(_) => Self::Region(id, range(offset)),
+            Part::Gpu(part) => {
+                let memory = part.memory();
+                Self::Gpu(memory.device, range(memory.address))
+            }
+        }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        let meet = |a: &Range<u64>, b: &Range<u64>| a.start < b.end && b.start < a.end;
+        match (self, other) {
+            (Self::Region(id, range), Self::Region(other, others)) => {
+                id == other && meet(range, others)
+            }
+            (Self::Gpu(device, range), Self::Gpu(other, others)) => {
+                device == other && meet(range, others)
+            }
+            _ => false,
+        }
+    }
 }
 
 fn is_aligned(part: &Part) -> bool {
@@ -244,14 +269,17 @@ mod tests {
 
     #[test]
     fn places_overlap_in_the_same_memory_alone() {
-        let place = |memory, range| {
+        let region = |memory, range| {
             let memory = ClientMemoryId(NonZeroU64::new(memory).unwrap());
-            (memory, range)
+            Place::Region(memory, range)
         };
-        assert!(overlap(&place(1, 0..64), &place(1, 63..65)));
-        assert!(overlap(&place(1, 10..20), &place(1, 0..64)));
-        assert!(!overlap(&place(1, 0..64), &place(1, 64..128)));
-        assert!(!overlap(&place(1, 0..64), &place(2, 0..64)));
-        assert!(!overlap(&place(1, 5..5), &place(1, 5..9)));
+        assert!(region(1, 0..64).overlaps(&region(1, 63..65)));
+        assert!(region(1, 10..20).overlaps(&region(1, 0..64)));
+        assert!(!region(1, 0..64).overlaps(&region(1, 64..128)));
+        assert!(!region(1, 0..64).overlaps(&region(2, 0..64)));
+        assert!(!region(1, 5..5).overlaps(&region(1, 5..9)));
+        assert!(Place::Gpu(0, 0..64).overlaps(&Place::Gpu(0, 63..65)));
+        assert!(!Place::Gpu(0, 0..64).overlaps(&Place::Gpu(1, 0..64)));
+        assert!(!Place::Gpu(1, 0..64).overlaps(&region(1, 0..64)));
     }
 }

@@ -110,8 +110,8 @@ fn run(
                 // The counter cannot overflow: the front needs no more than one ring a look.
                 rustix::io::write(&surroundings.doorbell, &1u64.to_ne_bytes()).ok();
             }
-            let has_failed = completion.holds == Holds::Failure;
-            if instance.is_lost() || has_failed && surroundings.client_memory.is_lost() {
+            let may_be_lost = completion.holds == Holds::Failure && scratch.has_regions();
+            if instance.is_lost() || may_be_lost && surroundings.client_memory.is_lost() {
                 end_of_gpu();
             }
         } else if stop.load(Ordering::SeqCst) {
@@ -138,6 +138,16 @@ fn end_of_gpu() -> ! {
 struct Scratch {
     execution: Execution,
     words: Vec<u64>,
+}
+
+impl Scratch {
+    /// Whether tensors of the last execution were in memory of clients.
+    fn has_regions(&self) -> bool {
+        self.execution.requests.iter().any(|request| {
+            let mut inputs = request.inputs.iter();
+            !request.targets.is_empty() || inputs.any(|place| place.memory.is_some())
+        })
+    }
 }
 
 fn execute(
@@ -250,7 +260,7 @@ fn outputs_of(
                 memory, arena, place, access, shared_gpu, &mut pins,
             )?);
         }
-        client_outputs = ClientOutput::map_all(memory, targets, inputs)?;
+        client_outputs = ClientOutput::map_all(memory, targets, &client_inputs)?;
     }
     let inputs: SmallVec<[InputTensor<'_>; 4]> = match requests.as_slice() {
         [] => return Err(ExecutionError("the execution holds no request".into()).into()),

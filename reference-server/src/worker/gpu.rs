@@ -85,9 +85,13 @@ fn is_primary_context_lost(device: sys::CUdevice) -> bool {
         if active == 0 {
             return false;
         }
-        if sys::cuDevicePrimaryCtxRetain(&raw mut context, device) != sys::CUresult::CUDA_SUCCESS
-            || sys::cuCtxPushCurrent_v2(context) != sys::CUresult::CUDA_SUCCESS
-        {
+        match sys::cuDevicePrimaryCtxRetain(&raw mut context, device) {
+            sys::CUresult::CUDA_SUCCESS => {}
+            // Its last user has let go of it meanwhile, and there is no memory for another one.
+            sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY => return false,
+            _ => return true,
+        }
+        if sys::cuCtxPushCurrent_v2(context) != sys::CUresult::CUDA_SUCCESS {
             return true;
         }
         let lost = is_lost();

@@ -108,7 +108,7 @@ impl GpuRegion {
             })
             .map_err(unusable)?;
         region.stream = stream;
-        let has = end - address;
+        let has = end.saturating_sub(address);
         if bytes > has {
             return Err(GpuRegionError::TooLong { wanted: bytes, has });
         }
@@ -174,7 +174,7 @@ fn end_of_allocation(address: sys::CUdeviceptr) -> Result<sys::CUdeviceptr, Driv
     let (mut base, mut length) = (0, 0);
     // SAFETY: the out-parameters are live; the driver checks the address.
     unsafe { sys::cuMemGetAddressRange_v2(&raw mut base, &raw mut length, address).result()? };
-    Ok(base + length as u64)
+    Ok(base.saturating_add(length as u64))
 }
 
 /// A tensor's place in such memory. The client may change what is there at any time.

@@ -263,7 +263,7 @@ impl Pins {
     }
 
     /// The same for an output, which begins a block of the worker's heap. One that is `for_gpu` goes on to
-    /// memory of a client on a GPU, whoever wrote it.
+    /// memory of a client on a GPU, also where the CPU wrote it.
     pub fn output(&mut self, offset: u64, data_type: DataType, bytes: u64, for_gpu: bool) {
         if (self.transfers.outputs || for_gpu) && is_worth_it(data_type, bytes) {
             self.hold(Side::Worker, |arena| arena.block(offset));

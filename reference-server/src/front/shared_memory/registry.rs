@@ -13,7 +13,8 @@ use crate::ipc::client_memory::{CudaMemory, holds};
 use crate::protocol::shared_memory::{CudaRegion, SystemRegion};
 use crate::protocol::{ErrorKind, RequestError};
 
-/// Most regions that clients may register, where the limit on open files allows them: each takes one.
+/// Most regions that clients may register, where the limit on open files allows them: those of system shared memory take
+/// one each.
 const MOST_REGIONS: u64 = 4096;
 
 /// See the module.
@@ -21,7 +22,7 @@ const MOST_REGIONS: u64 = 4096;
 pub struct SharedMemory {
     regions: Mutex<BTreeMap<String, Arc<Registration>>>,
     most: usize,
-    /// Runs while there is CUDA memory.
+    /// Runs while there is CUDA memory, and while the first is registered.
     handle_check: Mutex<Option<HandleCheck>>,
 }
 
@@ -135,13 +136,15 @@ impl SharedMemory {
             handle: *handle,
             device: *device_id,
         };
-        self.check_handle(&memory, *byte_size)
-            .map_err(|error| match error {
+        if let Err(error) = self.check_handle(&memory, *byte_size) {
+            self.end_unused_check();
+            return Err(match error {
                 HandleCheckError::Refused(reason) => refused(name, &reason),
-                HandleCheckError::NoAnswer(_) => RequestError::internal(format!(
+                error => RequestError::internal(format!(
                     "failed to register shared memory region '{name}': {error}"
                 )),
-            })?;
+            });
+        }
         let registration = Registration::new(name, RegisteredMemory::Cuda(memory), *byte_size);
         let mut regions = self.regions.lock();
         self.admit(&regions, name)?;
@@ -151,15 +154,36 @@ impl SharedMemory {
 
     fn check_handle(&self, memory: &CudaMemory, byte_size: u64) -> Result<(), HandleCheckError> {
         let mut process = self.handle_check.lock();
-        let check = match &mut *process {
-            Some(check) => check,
-            None => process.insert(HandleCheck::start()?),
-        };
+        if let Some(check) = &mut *process {
+            match check.check(memory, byte_size) {
+                // It was ended, or the GPU was lost to it: another one is asked.
+                Err(HandleCheckError::Ended(_)) => *process = None,
+                Err(error @ HandleCheckError::TooLong) => {
+                    *process = None;
+                    return Err(error);
+                }
+                outcome => return outcome,
+            }
+        }
+        let mut check = HandleCheck::start()?;
         let outcome = check.check(memory, byte_size);
-        if let Err(HandleCheckError::NoAnswer(_)) = outcome {
-            *process = None;
+        if matches!(outcome, Ok(()) | Err(HandleCheckError::Refused(_))) {
+            *process = Some(check);
         }
         outcome
+    }
+
+    /// Ends the process that checks handles where there is no CUDA region: it has a context on the GPU.
+    fn end_unused_check(&self) {
+        if !self
+            .regions
+            .lock()
+            .values()
+            .any(|region| Kind::Cuda.has(region))
+        {
+            let unused = self.handle_check.lock().take();
+            drop(unused);
+        }
     }
 
     /// The regions of CUDA memory, or the one of that name.
@@ -224,7 +248,8 @@ impl SharedMemory {
     }
 
     /// Lets go of all regions of a kind, or of the one of that name if there is one of that kind.
-    /// Requests that use it still do until they are answered; the name is free at once.
+    /// Requests that use it still do until they are answered; the name is free at once. With CUDA memory it
+    /// may wait for a check of a handle that is under way.
     pub fn unregister(&self, name: Option<&str>, kind: Kind) {
         let mut regions = self.regions.lock();
         let is_meant = |own: &str, region: &Registration| {
@@ -233,13 +258,11 @@ impl SharedMemory {
         let released: Vec<_> = regions
             .extract_if(.., |own, region| is_meant(own, region))
             .collect();
-        let has_cuda = regions.values().any(|region| Kind::Cuda.has(region));
         drop(regions);
         // Dropped outside of the lock, which tells workers.
         drop(released);
-        if !has_cuda {
-            // Nobody may need it again, and it holds memory of GPUs.
-            self.handle_check.lock().take();
+        if kind == Kind::Cuda {
+            self.end_unused_check();
         }
     }
 
