@@ -387,13 +387,6 @@ pub const DIFFERENCES: &[Difference] = &[
         PLACE,
     ),
     allow(
-        &["http region register: the object under a second name"],
-        OUTCOME,
-        "*",
-        "success",
-        "This release of Triton closes an object's file after the first, and looks at whatever has its number then.",
-    ),
-    allow(
         &["grpc region register: no name"],
         OUTCOME,
         "success",

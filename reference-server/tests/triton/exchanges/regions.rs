@@ -24,11 +24,6 @@ pub fn exchanges(object: &Object) -> Vec<Exchange> {
     let mut all = registrations_over_http(&object.key());
     all.extend(used_over_http());
     all.extend(used_over_grpc());
-    all.push(post(
-        "region register: the object under a second name",
-        "/v2/systemsharedmemory/region/s/register",
-        json!({"key": object.key(), "byte_size": OBJECT_SIZE}),
-    ));
     all.extend(unregistered_over_http());
     all.extend(registrations_over_grpc(&object.key()));
     all.extend(cuda());
