@@ -13,8 +13,8 @@ use crate::ipc::client_memory::{CudaMemory, holds};
 use crate::protocol::shared_memory::{CudaRegion, SystemRegion};
 use crate::protocol::{ErrorKind, RequestError};
 
-/// Most regions that clients may register, where the limit on open files allows them: those of system shared memory take
-/// one each.
+/// Most regions that clients may register, where the limit on open files allows them: those of system
+/// shared memory take one each.
 const MOST_REGIONS: u64 = 4096;
 
 /// See the module.
@@ -181,6 +181,7 @@ impl SharedMemory {
             .values()
             .any(|region| Kind::Cuda.has(region))
         {
+            // Dropped outside of the lock.
             let unused = self.handle_check.lock().take();
             drop(unused);
         }
